@@ -1,0 +1,118 @@
+"""What a generative system consists of: networks and the players that own them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tabgan.table.encoder import EncodedTable
+
+
+@dataclass
+class Batch:
+    """What a player's loss is computed from.
+
+    Attributes
+    ----------
+    table : EncodedTable of n rows
+        Codes and scalars of the real rows.
+    row : Tensor of shape (n, width)
+        The same rows as a network sees them.
+    condition : Tensor of shape (n, condition width)
+        The condition of each row as a network sees it; of width 0 without conditions.
+    condition_table : EncodedTable of n rows
+        Codes and scalars of the conditions.
+    rng : torch.Generator
+        Source of all noise, on the device.
+    index : int
+        Number of updates that the player has made before this one.
+    """
+
+    table: EncodedTable
+    row: Tensor
+    condition: Tensor
+    condition_table: EncodedTable
+    rng: torch.Generator
+    index: int = 0
+
+    def normal(self, width: int) -> Tensor:
+        """Draw standard normal noise of shape (n, width)."""
+        return torch.randn(len(self.row), width, generator=self.rng, device=self.row.device)
+
+
+@dataclass(frozen=True)
+class Player:
+    """One side of a game: parameters and the loss they follow.
+
+    A player never steps an optimiser and never detaches the others: the update freezes them.
+
+    Attributes
+    ----------
+    name : str
+        Names the loss in `history_`.
+    modules : tuple of Module
+        What the player owns.
+    loss : callable, Batch -> scalar Tensor
+    n_updates : int
+        Updates per training step, each on a batch of its own.
+    after_update : callable or None
+        Run after each update, for example to clip weights.
+    """
+
+    name: str
+    modules: tuple[nn.Module, ...]
+    loss: Callable[[Batch], Tensor]
+    n_updates: int = 1
+    after_update: Callable[[], None] | None = None
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All parameters the player owns."""
+        return [parameter for module in self.modules for parameter in module.parameters()]
+
+
+class Game(nn.Module):
+    """Networks and players of one system; subclasses say who plays and for what.
+
+    A subclass defines `players` and `generate`; `score`, `monitor` and others as it has them.
+    """
+
+    def players(self) -> tuple[Player, ...]:
+        """Return the players in the order in which they move."""
+        raise NotImplementedError
+
+    def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Make raw rows, one per condition.
+
+        Parameters
+        ----------
+        condition : Tensor of shape (n, condition width)
+        rng : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+            Scalars and unnormalised log-probabilities, as `Layout.draw` takes them.
+        """
+        raise NotImplementedError
+
+    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+        """Return figures worth recording besides the losses; not differentiated."""
+        return {}
+
+
+def draw_normal(n: int, width: int, rng: torch.Generator) -> Tensor:
+    """Draw standard normal noise of shape (n, width) on the generator's device."""
+    return torch.randn(n, width, generator=rng, device=rng.device)
+
+
+def draw_gumbel(n: int, width: int, rng: torch.Generator) -> Tensor:
+    """Draw standard Gumbel noise of shape (n, width) on the generator's device."""
+    return -draw_exponential(n, width, rng).log()
+
+
+def draw_exponential(n: int, width: int, rng: torch.Generator) -> Tensor:
+    """Draw standard exponential noise of shape (n, width) on the generator's device."""
+    return torch.empty(n, width, device=rng.device).exponential_(generator=rng)

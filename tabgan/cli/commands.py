@@ -1,0 +1,162 @@
+"""What each command does.
+
+Torch, the models and the evaluation are imported inside the commands, so that help and mistyped
+arguments are answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from tabgan.cli.conditions import parse_conditions
+from tabgan.cli.errors import InputError, check_column
+from tabgan.cli.files import check_output, check_table_output, read_table, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_MODEL = "aae"
+"""The synthesizer fitted where none is named."""
+
+MODELS = {
+    "aae": "AAESynthesizer",
+    "cgan": "CGANSynthesizer",
+    "gan": "GANSynthesizer",
+    "infogan": "InfoGANFeaturizer",
+    "wgan": "WGANSynthesizer",
+}
+"""Classes of tabgan by the names that ``--model`` takes."""
+
+
+def synthesize(args: argparse.Namespace) -> None:
+    """Learn a table and write rows like it."""
+    check_table_output(args.out, args.table)
+    if args.save:
+        check_output(args.save, args.table, args.out)
+    table = read_table(args.table)
+
+    from tabgan.table.schema import Schema
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # fit gives the same warnings again
+            schema = Schema.infer(table, arg_name=str(args.table))
+    except (TypeError, ValueError) as error:
+        raise InputError(error) from error
+    conditions = parse_conditions(args.conditions, schema)
+    settings = {}
+    if args.model == "cgan":
+        if not conditions:
+            raise InputError(
+                "--model cgan learns to make what is asked for; "
+                "ask for something with --condition COLUMN=VALUE."
+            )
+        settings["condition_columns"] = list(conditions)
+
+    model = _fit(args, args.model, table, **settings)
+    if args.save:
+        model.save(args.save)
+    rows = model.sample(args.rows or len(table), random_state=args.seed, conditions=conditions)
+    write_table(rows, args.out)
+    _say(args, f"Wrote {len(rows):,} rows to {args.out}.")
+
+
+def sample(args: argparse.Namespace) -> None:
+    """Write rows of a model that was kept."""
+    import pandas as pd
+
+    check_table_output(args.out, args.model)
+    if not args.model.is_file():
+        raise InputError(f"{args.model}: there is no such file.")
+
+    from tabgan import load
+
+    try:
+        model = load(args.model, device=args.device)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{args.model}: {error}") from error
+    conditions = parse_conditions(args.conditions, model.schema_)
+    rows = model.sample(args.rows, random_state=args.seed, conditions=conditions)
+    write_table(pd.DataFrame(rows), args.out)
+    _say(args, f"Wrote {len(rows):,} rows to {args.out}.")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Say how like a real table a synthetic one is."""
+    inputs = [path for path in (args.real, args.synthetic, args.test) if path]
+    for path in (args.html, args.json):
+        if path:
+            check_output(path, *inputs)
+    real, *others = [read_table(path) for path in inputs]
+    for path, table in zip(inputs[1:], others, strict=True):
+        absent = [name for name in real if name not in table]
+        if absent:
+            raise InputError(f"{path}: has no column {absent[0]!r}, which {args.real} has.")
+    if args.target is not None:
+        check_column(args.target, real, "--target")
+
+    from tabgan.evaluation import evaluate
+
+    synthetic, test = others if args.test else (others[0], None)
+    report = evaluate(real, synthetic, test=test, target=args.target)
+    print(report.summary().to_string())
+    if args.html:
+        report.to_html(args.html)
+    if args.json:
+        args.json.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Learn the Adult census table and judge the rows made."""
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{args.out}: this folder cannot be made ({error.strerror}).") from error
+    made, page = args.out / "synthetic_adult.csv", args.out / "report.html"
+    check_table_output(made)
+    check_output(page)
+
+    from tabgan.datasets import load_adult
+    from tabgan.evaluation import evaluate
+
+    train, test = load_adult()
+    model = _fit(args, DEFAULT_MODEL, train)
+    synthetic = model.sample(args.rows or len(train), random_state=args.seed)
+    write_table(synthetic, made)
+    report = evaluate(train, synthetic, test=test, target="income", random_state=args.seed)
+    report.to_html(page)
+    print(report.summary().to_string())
+    _say(args, f"Wrote {made} and {page}.")
+
+
+def _fit(args: argparse.Namespace, name: str, table: pd.DataFrame, **settings: Any) -> Any:
+    """Fit the synthesizer called `name`, as the arguments say."""
+    import tabgan
+
+    if args.steps:
+        settings["n_steps"] = args.steps
+    synthesizer = getattr(tabgan, MODELS[name])(
+        random_state=args.seed, device=args.device, verbose=int(not args.quiet), **settings
+    )
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        # A fit that is interrupted ends early and only warns; here it ends the command.
+        warnings.filterwarnings("error", message="training was interrupted")
+        try:
+            synthesizer.fit(table)
+        except UserWarning as warning:
+            raise KeyboardInterrupt from warning
+    seconds = time.perf_counter() - start
+    _say(args, f"Learnt {len(table):,} rows with {name} in {seconds:.0f} s.")
+    return synthesizer
+
+
+def _say(args: argparse.Namespace, text: str) -> None:
+    """Tell the user how the work goes; standard output is for results."""
+    if not args.quiet:
+        print(text, file=sys.stderr)

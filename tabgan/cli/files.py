@@ -1,0 +1,117 @@
+"""Tables in files: which are read and written, and how a CSV file's columns get their dtypes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tabgan.cli.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_output(path: Path, *others: Path) -> None:
+    """Refuse, before any work is done, a file that could not be written or would be overwritten.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    *others : Path
+        Files that the same command reads or writes.
+
+    Raises
+    ------
+    InputError
+        If `path` is a folder, or lies in none, or is not permitted, or is one of `others`.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it first.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"{path}: must not be written, by its permissions; name another file.")
+    if path.resolve() in [other.resolve() for other in others]:
+        raise InputError(f"{path}: is named twice; each file needs a name of its own.")
+
+
+def check_table_output(path: Path, *others: Path) -> None:
+    """Refuse what `check_output` does, and tables of an unknown format."""
+    _is_parquet(path)
+    check_output(path, *others)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV or Parquet file of at least one row.
+
+    Columns of CSV files become float64, int64 or bool, or Int64 or boolean if they have missing
+    values; dates in ISO 8601 become datetimes; all else is text.
+    """
+    import pandas as pd
+
+    is_parquet = _is_parquet(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file.")
+    try:
+        if is_parquet:
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_csv(path, dtype_backend="numpy_nullable")
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{path}: is empty; its first line must name the columns.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not text in UTF-8; convert it first.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {str(error).strip()}") from error
+    if table.empty:
+        raise InputError(f"{path}: has no rows.")
+    if is_parquet:
+        return table
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the surplus for row labels
+        raise InputError(f"{path}: its rows have more values than its first line has names.")
+    return pd.DataFrame({name: _plain_column(table[name]) for name in table})
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table in the format that the file's name says."""
+    if _is_parquet(path):
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)
+
+
+def _is_parquet(path: Path) -> bool:
+    """Tell the two formats apart by the file's name; raise if it is neither."""
+    name = path.name.lower()
+    if name.endswith((".csv", ".csv.gz")):
+        return False
+    if not name.endswith(".parquet"):
+        raise InputError(f"{path}: the name of a table must end in .csv, .csv.gz or .parquet.")
+    try:
+        import pyarrow  # noqa: F401 - pandas needs it, and says so late and at length
+    except ImportError as error:
+        raise ImportError(
+            "Parquet files need pyarrow; install it with: pip install 'sklearn-tabgan[parquet]'."
+        ) from error
+    return True
+
+
+def _plain_column(column: pd.Series) -> pd.Series:
+    """Turn a nullable column of a CSV file into the dtype it would have in a table made by hand."""
+    import numpy as np
+    import pandas as pd
+    from pandas.api import types
+
+    if types.is_float_dtype(column):
+        return column.astype("float64")
+    if not types.is_string_dtype(column):
+        return column if column.hasnans else column.astype(column.dtype.numpy_dtype)
+    text = column.astype(object).where(column.notna(), np.nan)
+    if not column.str.match(r"\d{4}-\d{2}-\d{2}([ T]|$)").all():
+        return text
+    try:
+        return pd.to_datetime(text, format="ISO8601")
+    except ValueError:  # such as the 30th of February
+        return text

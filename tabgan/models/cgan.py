@@ -1,0 +1,98 @@
+"""Conditional GAN: rows given labels or the values of any columns."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+from tabgan.models.base import TableSynthesizer
+from tabgan.models.gan import GANGame
+from tabgan.models.target import append_target, label_wishes
+from tabgan.models.wgan import WGANGame
+from tabgan.table.layout import Layout
+
+
+class CGANSynthesizer(TableSynthesizer):
+    """Conditional GAN [1]_: the condition joins the input of generator and critic.
+
+    The condition is either a label ``y`` given to `fit`, or some of the table's own columns. In
+    both cases `sample` makes exactly the rows asked for; other columns can be asked for too, as
+    with every synthesizer. `sample` without conditions draws them at the rates of training.
+
+    Parameters
+    ----------
+    condition_columns : sequence of column labels, default=None
+        Columns to be given rather than made. None takes ``y`` alone.
+    loss : {"wgan-gp", "gan"}, default="wgan-gp"
+        WGAN-GP's critic [2]_ or the discriminator of [1]_, either given the condition.
+    n_critic : int, default=5
+        Critic updates per generator update, for ``loss="wgan-gp"``.
+    penalty_weight : float, default=10
+        The gradient penalty's lambda.
+    **shared
+        See `TableSynthesizer`.
+
+    References
+    ----------
+    .. [1] Mirza and Osindero (2014), "Conditional Generative Adversarial Nets", arXiv 1411.1784,
+       equation 2.
+    .. [2] Gulrajani et al. (2017), "Improved Training of Wasserstein GANs", arXiv 1704.00028,
+       Algorithm 1.
+    """
+
+    _extra_state = ("_target_name",)
+
+    def __init__(
+        self,
+        *,
+        condition_columns: Sequence[Hashable] | None = None,
+        loss: Literal["wgan-gp", "gan"] = "wgan-gp",
+        n_critic: int = 5,
+        penalty_weight: float = 10.0,
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        self.condition_columns = condition_columns
+        self.loss = loss
+        self.n_critic = n_critic
+        self.penalty_weight = penalty_weight
+
+    def _training_table(
+        self, table: pd.DataFrame, y: Any, reset: bool
+    ) -> tuple[pd.DataFrame, list[Hashable]]:
+        columns = list(self.condition_columns or [])
+        unknown = [name for name in columns if name not in table.columns]
+        if unknown:
+            raise ValueError(
+                f"condition_columns names {unknown[0]!r}, which is not a column; "
+                f"columns: {list(table.columns)}."
+            )
+        if len(columns) == table.shape[1]:
+            raise ValueError(
+                f"condition_columns names all {len(columns)} columns, which leaves none to make."
+            )
+        if y is None and not columns:
+            raise ValueError(
+                "CGANSynthesizer requires y to be passed, but the target y is None; pass y to "
+                "fit, or name columns in condition_columns."
+            )
+        table, target = append_target(self, table, y if not columns else None, reset)
+        return table, columns + target
+
+    def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:
+        return super()._wishes(label_wishes(conditions, self._target_name), n_samples)
+
+    def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
+        dims = (layout, condition_layout.width, self.latent_dim, self.hidden_dim)
+        if self.loss == "gan":
+            return GANGame(*dims)
+        if self.loss != "wgan-gp":
+            raise ValueError(f'loss must be "wgan-gp" or "gan", got {self.loss!r}.')
+        return WGANGame(*dims, self.n_critic, self.penalty_weight)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.condition_columns is None
+        return tags

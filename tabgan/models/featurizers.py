@@ -1,0 +1,86 @@
+"""Estimators that are transformers too: latent or critic features of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from tabgan.models.base import CHUNK, TableSynthesizer
+from tabgan.models.inputs import check_table
+
+SMALLEST_BATCH = 256
+"""Fewer rows are padded to so many: a row's features then do not depend on how many come along."""
+
+
+class Featurizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableSynthesizer):
+    """A synthesizer whose `transform` gives features of rows; subclasses compute them.
+
+    Categories not seen in training count as unknown, numbers out of range as the nearest in it.
+    """
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Compute features of rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, n_features_out)
+            See the class for what they are; `get_feature_names_out` names them.
+        """
+        return self._over_rows(X, self._features)
+
+    def _features(self, row: Tensor) -> Tensor:
+        """Features of encoded rows, (n, width) to (n, n_features_out)."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def _over_rows(self, X: Any, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+        """Apply a function of encoded rows to a table, some thousands of rows at a time."""
+        check_is_fitted(self)
+        frame = check_table(self, X, reset=False)
+        table = self._encoder.encode(frame[self._encoder.schema.names]).to(self._device)
+        parts = []
+        for index in torch.arange(len(table), device=self._device).split(CHUNK):
+            row = self._layout.expand(*table.rows(index))
+            padding = row.new_zeros(max(0, SMALLEST_BATCH - len(row)), row.shape[1])
+            parts.append(function(torch.cat([row, padding]))[: len(row)])
+        return torch.cat(parts).cpu().numpy()
+
+
+class CriticFeaturizer(Featurizer):
+    """A synthesizer whose features are the critic's last hidden layer, shape (n, hidden_dim)."""
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Score rows by the critic.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Higher for rows that look real *to this critic*. Neither a likelihood nor comparable
+            between fits: a critic scores rows against those its own generator makes.
+        """
+        return self._over_rows(X, self._score).astype(np.float64)
+
+    def _score(self, row: Tensor) -> Tensor:
+        return self._game.score(row, row[:, :0])
+
+    def _features(self, row: Tensor) -> Tensor:
+        return self._game.features(row, row[:, :0])
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.hidden_dim

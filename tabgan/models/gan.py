@@ -1,0 +1,113 @@
+"""The generative adversarial network and the game that its relatives share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from tabgan.adversarial.game import Batch, Game, Player, draw_normal
+from tabgan.adversarial.losses import (
+    discriminator_cross_entropy,
+    generator_minimax,
+    generator_non_saturating,
+)
+from tabgan.models.featurizers import CriticFeaturizer
+from tabgan.networks.mlp import MLP, ResidualMLP
+from tabgan.table.layout import Layout
+
+
+class GANGame(Game):
+    """A generator against a discriminator, both given the condition if there is one.
+
+    Parameters
+    ----------
+    layout : Layout
+    n_given : int
+        Width of the condition.
+    latent_dim, hidden_dim : int
+    saturating : bool
+        Whether the generator plays the zero-sum game.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        n_given: int,
+        latent_dim: int,
+        hidden_dim: int,
+        saturating: bool = False,
+    ) -> None:
+        super().__init__()
+        self.layout = layout
+        self.latent_dim = latent_dim
+        self.saturating = saturating
+        self.generator = ResidualMLP(latent_dim + n_given, [hidden_dim] * 2, layout.width)
+        self.discriminator = MLP(layout.width + n_given, [hidden_dim] * 3, 1)
+
+    def players(self) -> tuple[Player, ...]:
+        """Discriminator, then generator."""
+        return (
+            Player("discriminator", (self.discriminator,), self.discriminator_loss),
+            Player("generator", (self.generator,), self.generator_loss),
+        )
+
+    def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Make raw rows, shape (n, width), one per condition."""
+        z = draw_normal(len(condition), self.latent_dim, rng)
+        return self.generator(torch.cat([z, condition], dim=1))
+
+    def fake(self, batch: Batch) -> Tensor:
+        """Make soft rows for a batch's conditions."""
+        return self.layout.activate(self.generate(batch.condition, batch.rng))
+
+    def score(self, row: Tensor, condition: Tensor) -> Tensor:
+        """Score encoded rows, shape (n,)."""
+        return self.discriminator(torch.cat([row, condition], dim=1)).squeeze(1)
+
+    def features(self, row: Tensor, condition: Tensor) -> Tensor:
+        """Activations of the discriminator's last hidden layer, shape (n, hidden_dim)."""
+        return self.discriminator.features(torch.cat([row, condition], dim=1))
+
+    def discriminator_loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy of telling real from made."""
+        real = self.score(batch.row, batch.condition)
+        return discriminator_cross_entropy(real, self.score(self.fake(batch), batch.condition))
+
+    def generator_loss(self, batch: Batch) -> Tensor:
+        """Loss of being told apart."""
+        loss = generator_minimax if self.saturating else generator_non_saturating
+        return loss(self.score(self.fake(batch), batch.condition))
+
+
+class GANSynthesizer(CriticFeaturizer):
+    """The original generative adversarial network [1]_, as a baseline.
+
+    The discriminator maximises ``E log D(x) + E log(1 - D(G(z)))``. On categorical columns its
+    loss is known to fall to zero while the generator's climbs; `WGANSynthesizer` does not.
+
+    Parameters
+    ----------
+    loss : {"non-saturating", "minimax"}, default="non-saturating"
+        What the generator minimises: ``-E log D(G(z))``, or ``E log(1 - D(G(z)))``.
+    **shared
+        See `TableSynthesizer`.
+
+    References
+    ----------
+    .. [1] Goodfellow et al. (2014), "Generative Adversarial Nets", arXiv 1406.2661, Algorithm 1.
+    """
+
+    def __init__(
+        self, *, loss: Literal["non-saturating", "minimax"] = "non-saturating", **shared: Any
+    ) -> None:
+        super().__init__(**shared)
+        self.loss = loss
+
+    def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
+        if self.loss not in ("non-saturating", "minimax"):
+            raise ValueError(f'loss must be "non-saturating" or "minimax", got {self.loss!r}.')
+        saturating = self.loss == "minimax"
+        n_given = condition_layout.width
+        return GANGame(layout, n_given, self.latent_dim, self.hidden_dim, saturating)

@@ -1,0 +1,285 @@
+"""InfoGAN: codes with a meaning, found without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from tabgan.adversarial.game import Batch, Player, draw_normal
+from tabgan.adversarial.losses import generator_wasserstein
+from tabgan.models.featurizers import CriticFeaturizer
+from tabgan.models.inputs import table_like
+from tabgan.models.wgan import WGANGame
+from tabgan.table.encoder import EncodedTable
+from tabgan.table.layout import Layout
+
+Code = int | Literal["continuous"]
+
+
+class InfoGANGame(WGANGame):
+    """WGAN-GP whose generator is also given codes, which Q, a layer on the critic, infers.
+
+    Parameters
+    ----------
+    layout : Layout
+    code_layout : Layout
+        Continuous codes are scalars, categorical ones softmax blocks.
+    latent_dim, hidden_dim : int
+    n_critic : int
+    penalty_weight, info_weight : float
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        code_layout: Layout,
+        latent_dim: int,
+        hidden_dim: int,
+        n_critic: int,
+        penalty_weight: float,
+        info_weight: float,
+    ) -> None:
+        n_inputs = latent_dim + code_layout.width
+        super().__init__(layout, 0, n_inputs, hidden_dim, n_critic, penalty_weight)
+        self.noise_dim = latent_dim
+        self.code_layout = code_layout
+        self.info_weight = info_weight
+        self.q_head = nn.Linear(hidden_dim, code_layout.width)
+
+    def players(self) -> tuple[Player, ...]:
+        """Critic and Q, which share their layers, then generator."""
+        return (
+            Player("critic", (self.discriminator, self.q_head), self.critic_loss, self.n_critic),
+            Player("generator", (self.generator,), self.generator_loss),
+        )
+
+    def draw_codes(self, n: int, rng: torch.Generator) -> EncodedTable:
+        """Draw codes, all classes alike and continuous codes evenly from [-1, 1]."""
+        layout = self.code_layout
+        share = torch.rand(n, layout.n_blocks, generator=rng, device=rng.device)
+        n_classes = torch.tensor(layout.n_levels, device=rng.device)
+        even = torch.rand(n, layout.n_scalars, generator=rng, device=rng.device)
+        return EncodedTable((share * n_classes).long(), 2 * even - 1)
+
+    def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Make raw rows, shape (n, width), of the codes given; of drawn ones if none are."""
+        n = len(condition)
+        if not condition.shape[1]:
+            condition = self.code_layout.expand(*self.draw_codes(n, rng))
+        return self.generator(torch.cat([draw_normal(n, self.noise_dim, rng), condition], dim=1))
+
+    def infer(self, row: Tensor) -> Tensor:
+        """Q's raw posterior of the codes of encoded rows, shape (n, code width)."""
+        return self.q_head(self.discriminator.features(row))
+
+    def information_loss(self, fake: Tensor, codes: EncodedTable) -> Tensor:
+        """Weighted ``-L_I(G, Q)`` of Chen et al. (2016), equation 5, without the constant H(c).
+
+        Q is a softmax per categorical code, and a Gaussian of unit variance per continuous one.
+        """
+        raw = self.infer(fake)
+        wrong = raw[:, : self.code_layout.n_scalars] - codes.scalars
+        nats = self.code_layout.cross_entropy(raw, codes.codes) + wrong.square().sum(dim=1) / 2
+        return self.info_weight * nats.mean()
+
+    def _fake_of_codes(self, batch: Batch) -> tuple[Tensor, EncodedTable]:
+        codes = self.draw_codes(len(batch.row), batch.rng)
+        raw = self.generate(self.code_layout.expand(*codes), batch.rng)
+        return self.layout.activate(raw), codes
+
+    def critic_loss(self, batch: Batch) -> Tensor:
+        """WGAN-GP's critic loss, plus the error of inferring the codes."""
+        fake, codes = self._fake_of_codes(batch)
+        return self.critic_loss_on(fake, batch) + self.information_loss(fake, codes)
+
+    def generator_loss(self, batch: Batch) -> Tensor:
+        """Negative critic score, plus the error of inferring the codes."""
+        fake, codes = self._fake_of_codes(batch)
+        score = self.score(fake, batch.condition)
+        return generator_wasserstein(score) + self.information_loss(fake, codes)
+
+    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+        """Wasserstein estimate and error of inferring the codes."""
+        fake, codes = self._fake_of_codes(batch)
+        information = self.information_loss(fake, codes)
+        return {"wasserstein": self.wasserstein(batch, fake), "information": information}
+
+
+class InfoGANFeaturizer(CriticFeaturizer):
+    """InfoGAN [1]_ on WGAN-GP: unsupervised categorical and continuous codes of rows.
+
+    The generator makes rows of codes c and noise z, and Q, an output layer on the critic, infers c:
+    what is maximised is a lower bound of the mutual information ``I(c; G(z, c))``.
+
+    `transform` gives Q's posterior of each code: class probabilities of categorical codes, the
+    mean of continuous ones. `predict` gives the most probable class. `sample` makes rows, of given
+    codes if asked.
+
+    Parameters
+    ----------
+    codes : sequence, default=(10, "continuous", "continuous")
+        An int K >= 2 for a categorical code of K classes, "continuous" for a code in [-1, 1].
+    info_weight : float, default=1
+        The paper's lambda.
+    n_critic : int, default=5
+        Critic updates per generator update.
+    penalty_weight : float, default=10
+        The gradient penalty's lambda.
+    **shared
+        See `TableSynthesizer`.
+
+    References
+    ----------
+    .. [1] Chen et al. (2016), "InfoGAN: Interpretable Representation Learning by Information
+       Maximizing Generative Adversarial Nets", arXiv 1606.03657, equation 6.
+    """
+
+    def __init__(
+        self,
+        *,
+        codes: Sequence[Code] = (10, "continuous", "continuous"),
+        info_weight: float = 1.0,
+        n_critic: int = 5,
+        penalty_weight: float = 10.0,
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        self.codes = codes
+        self.info_weight = info_weight
+        self.n_critic = n_critic
+        self.penalty_weight = penalty_weight
+
+    def _make_game(self, layout: Layout, condition_layout: Layout) -> InfoGANGame:
+        codes = list(self.codes)
+        for code in codes:
+            is_classes = code != "continuous" and isinstance(code, int | np.integer) and code >= 2
+            if not is_classes and code != "continuous":
+                raise ValueError(
+                    f'codes must hold integers of at least 2 and "continuous", got {code!r}.'
+                )
+        if not codes:
+            raise ValueError("codes is empty; give at least one code.")
+        n_classes = [int(code) for code in codes if code != "continuous"]
+        code_layout = Layout(n_classes, [-1] * (len(codes) - len(n_classes)))
+        return InfoGANGame(
+            layout,
+            code_layout,
+            self.latent_dim,
+            self.hidden_dim,
+            self.n_critic,
+            self.penalty_weight,
+            self.info_weight,
+        )
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        *,
+        conditions: Any = None,
+        codes: Any = None,
+    ) -> Any:
+        """Make rows, of given codes if asked.
+
+        Parameters
+        ----------
+        n_samples : int >= 1, default=1
+        random_state : int, RandomState or None, default=None
+        conditions : dict, Series or DataFrame, default=None
+            As for every synthesizer.
+        codes : mapping, or array-like of shape (n, n_codes), default=None
+            For some codes by position, or for all, what they are to be: a class number, or a
+            number in [-1, 1]. One value holds for all rows; NaN leaves a code free. An array of
+            n rows makes n rows.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_samples, d)
+        """
+        if codes is None:
+            return super().sample(n_samples, random_state, conditions=conditions)
+        check_is_fitted(self)
+        if conditions is not None:
+            raise ValueError("conditions and codes are both given; pass one of them.")
+        wanted = self._wanted_codes(codes, n_samples)
+        rng, noise = self._streams(random_state)
+        layout = self._game.code_layout
+        drawn = self._game.draw_codes(len(wanted), noise)
+        is_class = np.array([code != "continuous" for code in self.codes])
+        for tensor, asked in (
+            (drawn.codes, wanted[:, is_class]),
+            (drawn.scalars, wanted[:, ~is_class]),
+        ):
+            fixed = torch.from_numpy(asked).to(self._device)
+            tensor.copy_(torch.where(fixed.isnan(), tensor, fixed))
+        raw = self._generate(layout.expand(*drawn), noise)
+        frame = self._encoder.decode(self._calibration.draw(self._layout, raw, noise), rng)
+        return table_like(frame[self._input_labels], self._input_dtype)
+
+    def _wanted_codes(self, codes: Any, n_samples: int) -> NDArray[np.float64]:
+        """Codes asked for as an array of shape (n, n_codes), NaN where free."""
+        n_codes = len(self.codes)
+        if isinstance(codes, Mapping):
+            bad = [i for i in codes if i not in range(n_codes)]
+            if bad:
+                raise ValueError(
+                    f"codes names code {bad[0]!r}; there are codes 0 to {n_codes - 1}."
+                )
+            n = max([n_samples, *(np.size(value) for value in codes.values())])
+            wanted = np.full((n, n_codes), np.nan)
+            for i, value in codes.items():
+                wanted[:, i] = value
+        else:
+            wanted = np.atleast_2d(np.asarray(codes, dtype=np.float64))
+            if wanted.ndim != 2 or wanted.shape[1] != n_codes:
+                raise ValueError(
+                    f"codes has shape {np.shape(codes)}; give one column per code, {n_codes}."
+                )
+            if len(wanted) == 1:
+                wanted = np.repeat(wanted, n_samples, axis=0)
+        if n_samples not in (1, len(wanted)):
+            raise ValueError(f"n_samples is {n_samples} but codes has {len(wanted)} rows.")
+        for i, code in enumerate(self.codes):
+            column = wanted[~np.isnan(wanted[:, i]), i]
+            if code == "continuous":
+                is_right, told = np.abs(column) <= 1, "in [-1, 1]"
+            else:
+                is_right = np.isin(column, np.arange(code))
+                told = f"a class from 0 to {code - 1}"
+            if not is_right.all():
+                raise ValueError(f"codes: code {i} must be {told}, got {column[~is_right][0]}.")
+        return wanted
+
+    def _features(self, row: Tensor) -> Tensor:
+        """Q's posterior: means of continuous codes, then probabilities of categorical ones."""
+        layout = self._game.code_layout
+        return layout.activate(self._game.infer(row))[:, layout.level_mask == 0]
+
+    @property
+    def _n_features_out(self) -> int:
+        return int((self._game.code_layout.level_mask == 0).sum())
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """Infer the most probable class of each row's categorical codes.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,), or (n, n_categorical) if there are several categorical codes
+        """
+        check_is_fitted(self)
+        layout = self._game.code_layout
+        if not layout.n_blocks:
+            raise ValueError(f"predict needs a categorical code, but codes is {self.codes!r}.")
+        raw = torch.from_numpy(self._over_rows(X, self._game.infer)).to(self._device)
+        classes = layout.draw(raw, torch.zeros_like(raw))[0].cpu().numpy()
+        return classes[:, 0] if layout.n_blocks == 1 else classes

@@ -1,0 +1,71 @@
+"""Labels given to `fit` beside the table: one more column, which is not given back."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+
+def append_target(
+    estimator: Any, table: pd.DataFrame, y: Any, reset: bool
+) -> tuple[pd.DataFrame, list[Hashable]]:
+    """Put labels beside the table as its last column.
+
+    The column takes the Series' name, or "target"; `estimator._target_name` keeps it, None
+    without labels.
+
+    Parameters
+    ----------
+    estimator : TableSynthesizer
+    table : DataFrame of shape (n, d)
+    y : array-like of shape (n,) or None
+    reset : bool
+        Whether nothing was fitted before.
+
+    Returns
+    -------
+    table : DataFrame of shape (n, d) or (n, d + 1)
+    names : list
+        The label's name, if there is one.
+
+    Raises
+    ------
+    ValueError
+        Infinite labels, another number of labels than of rows, or labels given to one fit of a
+        model and left out of the next.
+    """
+    if not reset and (y is None) != (estimator._target_name is None):
+        raise ValueError(
+            f"y must be {'left out' if estimator._target_name is None else 'passed'}, "
+            "as in the first fit of this model."
+        )
+    if y is None:
+        estimator._target_name = None
+        return table, []
+    labels = y.reset_index(drop=True) if isinstance(y, pd.Series) else _as_series(y)
+    check_consistent_length(table, labels)
+    if reset:
+        name = labels.name if labels.name is not None else "target"
+        while name in table.columns:
+            name = f"{name}_"
+        estimator._target_name = name
+    labels = labels.rename(estimator._target_name)
+    return pd.concat([table, labels], axis=1), [estimator._target_name]
+
+
+def label_wishes(conditions: Any, target_name: Hashable) -> Any:
+    """Let plain labels, an array or a list, stand for conditions on the label."""
+    if target_name is not None and isinstance(conditions, list | np.ndarray):
+        labels = _as_series(conditions)
+        return labels.rename(target_name).to_frame()
+    if target_name is not None and isinstance(conditions, pd.Series) and conditions.name is None:
+        return conditions.rename(target_name)
+    return conditions
+
+
+def _as_series(y: Any) -> pd.Series:
+    return pd.Series(column_or_1d(np.asarray(y), warn=True)).infer_objects()

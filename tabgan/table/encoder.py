@@ -1,0 +1,278 @@
+"""DataFrame to codes and floats, and back."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tabgan.table.layout import Layout
+from tabgan.table.quantiles import uniform
+from tabgan.table.schema import CategoricalColumn, IdentifierColumn, NumericColumn, Schema
+
+MAX_DISCRETE_LEVELS = 20
+"""A number with at most so many values, all repeated, is a softmax block of its values."""
+
+ATOM_MASS = 0.05
+"""Beside a scalar, a value as frequent as this gets a level of its own."""
+
+
+class EncodedTable(NamedTuple):
+    """Rows as a device holds them.
+
+    Attributes
+    ----------
+    codes : Tensor of shape (n, n_blocks), int64
+        A level per softmax block; -1 where a value was not seen in training.
+    scalars : Tensor of shape (n, n_scalars), float32, in [-1, 1]
+    """
+
+    codes: Tensor
+    scalars: Tensor
+
+    def to(self, device: torch.device) -> EncodedTable:
+        """Move to a device."""
+        return EncodedTable(self.codes.to(device), self.scalars.to(device))
+
+    def rows(self, index: Tensor) -> EncodedTable:
+        """Take some rows."""
+        return EncodedTable(self.codes[index], self.scalars[index])
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+class _Levels(NamedTuple):
+    """One column encoded: a level per row, and ranks in [0, 1] for levels that have them."""
+
+    codes: NDArray[np.int64]
+    ranks: NDArray[np.float64]
+
+
+class CategoricalCodec:
+    """Levels of a categorical column: its categories, then the rare rest, then missing.
+
+    Parameters
+    ----------
+    column : CategoricalColumn
+    max_categories : int
+        Categories beyond the most frequent `max_categories - 1` share one level, within which
+        they are drawn at their own rates.
+    """
+
+    has_scalar = False
+
+    def __init__(self, column: CategoricalColumn, max_categories: int) -> None:
+        self.column = column
+        n_categories = len(column.categories)
+        self.n_own = n_categories if n_categories <= max_categories else max_categories - 1
+        frequencies = np.asarray(column.frequencies)
+        present = frequencies[: self.n_own]
+        if self.n_own < n_categories:
+            tail = frequencies[self.n_own :]
+            self._tail_edges = np.cumsum(tail) / tail.sum()
+            present = np.r_[present, tail.sum()]
+        self.n_present = len(present)
+        masses = np.r_[present * (1 - column.missing_rate), column.missing_rate]
+        self.masses = masses if column.missing_rate > 0 else masses[:-1]
+
+    def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
+        """Encode values; unknown ones get level -1."""
+        codes = self.column.codes(values)
+        levels = np.minimum(codes, max(0, self.n_present - 1))
+        missing_level = self.n_present if self.column.missing_rate > 0 else -1
+        levels = np.where(codes == -1, missing_level, np.where(codes == -2, -1, levels))
+        return _Levels(levels, np.zeros(len(values)))
+
+    def decode(
+        self,
+        levels: NDArray[np.int64],
+        ranks: NDArray[np.float64],
+        rng: np.random.Generator | None = None,
+    ) -> pd.Series:
+        """Turn levels back into values; ranks are not looked at."""
+        codes = np.where(levels == self.n_present, -1, levels)
+        if self.n_own < self.n_present:
+            in_tail = codes == self.n_own
+            draws = np.searchsorted(self._tail_edges, uniform(int(in_tail.sum()), rng))
+            codes[in_tail] = self.n_own + np.minimum(draws, len(self._tail_edges) - 1)
+        return self.column.series(codes)
+
+
+class NumericCodec:
+    """Levels of a numeric column: the rest (one scalar, or bins), then atoms, then missing.
+
+    Parameters
+    ----------
+    column : NumericColumn
+    n_bins : int or None
+        Split the part without atoms into so many bins of equal mass, each a level; None leaves it
+        one scalar.
+    """
+
+    def __init__(self, column: NumericColumn, n_bins: int | None) -> None:
+        self.column = column
+        table = column.table
+        if n_bins is not None:
+            own_level = table.is_atom & (table.mass >= 0.25 / n_bins)
+        elif table.n_segments <= MAX_DISCRETE_LEVELS and table.is_atom.all():
+            own_level = table.is_atom
+        else:
+            own_level = table.is_atom & (table.mass >= ATOM_MASS)
+        self.atoms = table.low[own_level]
+        self.rest = table.without(own_level)
+        rest_mass = 1.0 - table.mass[own_level].sum() if self.rest else 0.0
+        self.has_scalar = self.rest is not None and n_bins is None
+        self.n_rest = 0 if self.rest is None else int(np.ceil((n_bins or 1) * rest_mass))
+        rest_masses = np.full(self.n_rest, rest_mass / max(1, self.n_rest))
+        present = np.r_[rest_masses, table.mass[own_level]] * (1 - column.missing_rate)
+        self.n_present = len(present)
+        has_missing = column.missing_rate > 0
+        self.masses = np.r_[present, column.missing_rate] if has_missing else present
+
+    def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
+        """Encode values; ranks mean something where the level is one of the rest's."""
+        numbers = self.column.numbers(values)
+        missing = np.isnan(numbers)
+        numbers = np.where(missing, self.column.table.low[0], numbers)
+        levels = np.zeros(len(numbers), dtype=np.int64)
+        ranks = np.zeros(len(numbers))
+        if self.rest is not None:
+            ranks = self.rest.ranks(numbers, rng)
+            levels = np.minimum((ranks * self.n_rest).astype(np.int64), self.n_rest - 1)
+        if len(self.atoms):
+            nearest = np.searchsorted(self.atoms, numbers)
+            if self.rest is None:  # a value between two atoms belongs to the nearer one
+                left, right = (
+                    self.atoms[np.maximum(nearest - 1, 0)],
+                    self.atoms[np.minimum(nearest, len(self.atoms) - 1)],
+                )
+                nearest = np.where(numbers - left < right - numbers, nearest - 1, nearest)
+            nearest = np.clip(nearest, 0, len(self.atoms) - 1)
+            hit = (self.atoms[nearest] == numbers) | (self.rest is None)
+            levels = np.where(hit, self.n_rest + nearest, levels)
+        missing_level = self.n_present if self.column.missing_rate > 0 else -1
+        return _Levels(np.where(missing, missing_level, levels), ranks)
+
+    def decode(
+        self,
+        levels: NDArray[np.int64],
+        ranks: NDArray[np.float64],
+        rng: np.random.Generator | None = None,
+    ) -> pd.Series:
+        """Turn levels, and ranks where there is a scalar, back into values."""
+        numbers = np.full(len(levels), np.nan)
+        if self.rest is not None:
+            in_rest = levels < self.n_rest
+            if not self.has_scalar:
+                ranks = (levels + uniform(len(levels), rng)) / self.n_rest
+            numbers[in_rest] = self.rest.values(ranks[in_rest])
+        atom = levels - self.n_rest
+        is_atom = (atom >= 0) & (atom < len(self.atoms))
+        numbers[is_atom] = self.atoms[atom[is_atom]]
+        return self.column.series(numbers)
+
+
+class Encoder:
+    """Turn rows of one schema into codes and scalars, and back.
+
+    One-hot rows are never made here: `Layout.expand` makes them for one batch at a time.
+
+    Parameters
+    ----------
+    schema : Schema
+    numeric : {"scalar", "bins"}
+        Whether the part of a number without atoms is one scalar (its rank, evenly spread over
+        [-1, 1]) or one of `n_bins` bins of equal mass.
+    n_bins : int
+        Bins per number when ``numeric="bins"``.
+    max_categories : int
+        Softmax levels per categorical column; rarer categories share the last.
+
+    Attributes
+    ----------
+    layout : Layout
+    masses : list of ndarray
+        For each softmax block, the training share of each level.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        numeric: Literal["scalar", "bins"] = "scalar",
+        n_bins: int = 64,
+        max_categories: int = 256,
+    ) -> None:
+        self.schema = schema
+        self.codecs: list[CategoricalCodec | NumericCodec | None] = []
+        self.blocks: list[int] = []
+        self.scalars: list[int] = []
+        self.masses: list[NDArray[np.float64]] = []
+        gates: list[int] = []
+        for column in schema.columns:
+            codec: CategoricalCodec | NumericCodec | None = None
+            if isinstance(column, CategoricalColumn):
+                codec = CategoricalCodec(column, max_categories)
+            elif isinstance(column, NumericColumn):
+                codec = NumericCodec(column, n_bins if numeric == "bins" else None)
+            block = scalar = -1
+            if codec is not None and len(codec.masses) > 1:
+                block = len(self.masses)
+                self.masses.append(codec.masses)
+            if codec is not None and codec.has_scalar:
+                scalar = len(gates)
+                gates.append(block)
+            self.codecs.append(codec)
+            self.blocks.append(block)
+            self.scalars.append(scalar)
+        self.layout = Layout([len(masses) for masses in self.masses], gates)
+
+    def encode(self, frame: pd.DataFrame, rng: np.random.Generator | None = None) -> EncodedTable:
+        """Encode a table with the schema's columns in the schema's order.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n, d)
+            Numbers outside the range seen count as the nearest in it; categories not seen, and
+            missing values where training had none, get code -1.
+        rng : numpy Generator, optional
+            Draws the rank of values that stand for a range of ranks; its middle without.
+        """
+        codes = np.zeros((len(frame), self.layout.n_blocks), dtype=np.int64)
+        scalars = np.zeros((len(frame), self.layout.n_scalars), dtype=np.float32)
+        for i, codec in enumerate(self.codecs):
+            if codec is None:
+                continue
+            levels = codec.encode(frame.iloc[:, i], rng)
+            if self.blocks[i] >= 0:
+                codes[:, self.blocks[i]] = levels.codes
+            if self.scalars[i] >= 0:
+                scalars[:, self.scalars[i]] = np.where(levels.codes == 0, 2 * levels.ranks - 1, 0.0)
+        return EncodedTable(torch.from_numpy(codes), torch.from_numpy(scalars))
+
+    def decode(self, table: EncodedTable, rng: np.random.Generator | None = None) -> pd.DataFrame:
+        """Turn codes and scalars back into a table of the schema's columns and dtypes.
+
+        `rng` draws values within bins and rare categories; without it, the middle ones are taken.
+        """
+        codes = table.codes.cpu().numpy()
+        ranks = (table.scalars.cpu().numpy().astype(np.float64) + 1) / 2
+        n = len(codes)
+        series: list[pd.Series] = []
+        for i, (column, codec) in enumerate(zip(self.schema.columns, self.codecs, strict=True)):
+            if codec is None:
+                assert isinstance(column, IdentifierColumn)
+                series.append(column.series(n))
+                continue
+            block, scalar = self.blocks[i], self.scalars[i]
+            levels = codes[:, block].copy() if block >= 0 else np.zeros(n, dtype=np.int64)
+            series.append(
+                codec.decode(levels, ranks[:, scalar] if scalar >= 0 else np.zeros(n), rng)
+            )
+        frame = pd.concat(series, axis=1, keys=range(len(series)))
+        frame.columns = pd.Index(self.schema.names, tupleize_cols=False)
+        return frame

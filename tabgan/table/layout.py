@@ -1,0 +1,195 @@
+"""Where each column's block lies in an encoded row: the only owner of offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+_STEPS = sorted({2**k for k in range(1, 24)} | {3 * 2**k for k in range(0, 23)})
+
+
+class _Group(NamedTuple):
+    """Neighbouring blocks padded to one width, so that they are one tensor operation."""
+
+    start: int
+    n_blocks: int
+    width: int
+    mask: Tensor  # (n_blocks, width): 0 for a level, -inf for padding
+
+
+class Layout(nn.Module):
+    """Blocks of an encoded row: scalars first, then softmax blocks grouped by padded width.
+
+    A row of a table is held as *codes*, one level per softmax block, and *scalars* in [-1, 1]. The
+    encoded row a network sees has `width` entries: the scalars, then one entry per level. Blocks
+    are padded to a few widths (2, 3, 4, 6, 8, 12, ...), so that a step runs a handful of tensor
+    operations however many columns there are; padded entries are always zero.
+
+    Parameters
+    ----------
+    n_levels : sequence of int, each >= 2
+        Levels of each softmax block.
+    gates : sequence of int
+        For each scalar, the block whose level 0 says that the scalar applies, or -1 if it always
+        does. A scalar that does not apply is 0.
+    """
+
+    offsets: Tensor
+    gates: Tensor
+    level_mask: Tensor
+    rank: Tensor
+
+    def __init__(self, n_levels: Sequence[int], gates: Sequence[int]) -> None:
+        super().__init__()
+        self.n_levels = tuple(n_levels)
+        self.n_scalars = len(gates)
+        padded = [next(step for step in _STEPS if step >= k) for k in n_levels]
+        # `order` lists the blocks as they lie in the row; `rank` is its inverse.
+        order = sorted(range(len(padded)), key=lambda block: (padded[block], block))
+        offsets, position = [0] * len(padded), self.n_scalars
+        groups: list[tuple[int, int, int]] = []
+        for block in order:
+            if groups and groups[-1][2] == padded[block]:
+                start, count, width = groups[-1]
+                groups[-1] = (start, count + 1, width)
+            else:
+                groups.append((position, 1, padded[block]))
+            offsets[block] = position
+            position += padded[block]
+        self._groups = groups
+        self.width = position
+        mask = torch.full((position,), -torch.inf)
+        mask[: self.n_scalars] = 0.0
+        for block, k in enumerate(n_levels):
+            mask[offsets[block] : offsets[block] + k] = 0.0
+        rank = sorted(range(len(order)), key=order.__getitem__)
+        for name, value in (
+            ("offsets", torch.tensor(offsets, dtype=torch.long)),
+            ("gates", torch.tensor(list(gates), dtype=torch.long)),
+            ("level_mask", mask),
+            ("rank", torch.tensor(rank, dtype=torch.long)),
+        ):
+            self.register_buffer(name, value, persistent=False)
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of softmax blocks."""
+        return len(self.n_levels)
+
+    def groups(self) -> Iterator[_Group]:
+        """Yield the groups of equally wide blocks in the order in which they lie in a row."""
+        for start, n_blocks, width in self._groups:
+            stop = start + n_blocks * width
+            yield _Group(start, n_blocks, width, self.level_mask[start:stop].view(n_blocks, width))
+
+    def expand(self, codes: Tensor, scalars: Tensor) -> Tensor:
+        """Encode rows for a network: one-hot blocks beside the scalars.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks), integer
+            Levels; a negative one leaves its block all zero.
+        scalars : Tensor of shape (n, n_scalars)
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+        """
+        row = scalars.new_zeros(len(codes), self.width)
+        row[:, : self.n_scalars] = scalars
+        positions = self.offsets + codes.clamp(min=0)
+        return row.scatter_(1, positions, (codes >= 0).to(row.dtype))
+
+    def activate(
+        self, raw: Tensor, noise: Tensor | None = None, temperature: float = 1.0
+    ) -> Tensor:
+        """Turn a generator's raw output into a soft encoded row.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n, width)
+            Scalars, and unnormalised log-probabilities of levels.
+        noise : Tensor of shape (n, width), optional
+            Gumbel noise to add to the log-probabilities.
+        temperature : float > 0
+            Divides the log-probabilities.
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+            Scalars times the probability that they apply, and one softmax per block.
+        """
+        parts = [raw[:, : self.n_scalars]]
+        for group in self.groups():
+            logits = _blocks(raw, group)
+            if noise is not None:
+                logits = logits + _blocks(noise, group)
+            probabilities = torch.softmax(logits / temperature + group.mask, dim=-1)
+            parts.append(probabilities.flatten(1))
+        if self.n_scalars and self.n_blocks:
+            parts[0] = parts[0] * self._applies(torch.cat(parts, dim=1))
+        return torch.cat(parts, dim=1)
+
+    def _applies(self, row: Tensor) -> Tensor:
+        """Probability that each scalar applies, shape (n, n_scalars)."""
+        probability = row[:, self.offsets[self.gates.clamp(min=0)]]
+        return torch.where(self.gates >= 0, probability, 1.0)
+
+    def draw(self, raw: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw one level per block from a generator's raw output.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n, width)
+        noise : Tensor of shape (n, width)
+            Gumbel noise; zeros give the most probable levels.
+
+        Returns
+        -------
+        codes : Tensor of shape (n, n_blocks)
+        scalars : Tensor of shape (n, n_scalars), in [-1, 1]
+        """
+        codes = [
+            (_blocks(raw, group) + _blocks(noise, group) + group.mask).argmax(-1)
+            for group in self.groups()
+        ]
+        scalars = raw[:, : self.n_scalars].clamp(-1.0, 1.0)
+        if not codes:
+            return torch.empty(len(raw), 0, dtype=torch.long, device=raw.device), scalars
+        drawn = torch.cat(codes, dim=1)[:, self.rank]
+        absent = (self.gates >= 0) & (drawn[:, self.gates.clamp(min=0)] != 0)
+        return drawn, scalars.masked_fill(absent, 0.0)
+
+    def log_probabilities(self, raw: Tensor) -> Tensor:
+        """Log-softmax per block, shape (n, width - n_scalars) in the row's order."""
+        parts = [
+            torch.log_softmax(_blocks(raw, group) + group.mask, dim=-1).flatten(1)
+            for group in self.groups()
+        ]
+        return torch.cat(parts, dim=1) if parts else raw[:, self.n_scalars :]
+
+    def cross_entropy(self, raw: Tensor, codes: Tensor) -> Tensor:
+        """Negative log-likelihood of levels, summed over blocks.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n, width)
+        codes : Tensor of shape (n, n_blocks)
+            A negative code is unknown and costs nothing.
+
+        Returns
+        -------
+        Tensor of shape (n,), in nats
+        """
+        positions = self.offsets - self.n_scalars + codes.clamp(min=0)
+        chosen = self.log_probabilities(raw).gather(1, positions)
+        return -chosen.masked_fill(codes < 0, 0.0).sum(dim=1)
+
+
+def _blocks(row: Tensor, group: _Group) -> Tensor:
+    """View a group's part of a row as (n, n_blocks, width)."""
+    stop = group.start + group.n_blocks * group.width
+    return row[:, group.start : stop].unflatten(1, (group.n_blocks, group.width))

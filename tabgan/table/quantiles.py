@@ -1,0 +1,113 @@
+"""The marginal distribution of one numeric column, atoms included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_INTERVALS = 512
+"""Upper bound on the intervals that stand for the values which are not atoms."""
+
+
+@dataclass(frozen=True, eq=False)
+class QuantileTable:
+    """A column's distribution as a chain of segments of known probability mass.
+
+    A segment whose ends are equal is an *atom*: a value with mass of its own (zero capital gain,
+    40 hours). Any other segment is an interval in which values are spread evenly. Segments are
+    sorted and do not overlap, so that ranks in [0, 1] and values map to each other.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (m,)
+        Probability of each segment; sums to one.
+    low, high : ndarray of shape (m,)
+        Ends of each segment, ``low <= high``.
+    """
+
+    mass: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if not len(self.mass) or not len(self.mass) == len(self.low) == len(self.high):
+            raise ValueError("A quantile table needs mass, low and high of one length >= 1.")
+
+    @classmethod
+    def from_values(cls, values: NDArray[Any]) -> QuantileTable:
+        """Summarise finite values; only repeated values keep mass of their own.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n,), n >= 1
+            Finite numbers.
+        """
+        unique, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
+        n = counts.sum()
+        is_atom = counts >= max(2, n * 2e-4) if len(unique) > 1 else np.array([True])
+        # A run is a stretch of neighbouring values of which none is an atom.
+        run = np.cumsum(is_atom | np.r_[True, is_atom[:-1]])
+        position = np.cumsum(np.where(is_atom, 0, counts)) - counts
+        per_interval = max(1, int(np.ceil(np.where(is_atom, 0, counts).sum() / MAX_INTERVALS)))
+        chunk = np.where(is_atom, 0, position // per_interval)
+        starts = np.flatnonzero(np.r_[True, (np.diff(run) != 0) | (np.diff(chunk) != 0)])
+        mass = np.add.reduceat(counts, starts) / n
+        last = np.r_[starts[1:] - 1, len(unique) - 1]
+        # Intervals of one run touch, so that values between two training values can come out.
+        next_start = np.r_[starts[1:], len(unique) - 1]
+        touches = run[next_start] == run[starts]
+        high = unique[np.where(touches, next_start, last)]
+        return cls(mass, unique[starts], high)
+
+    @property
+    def n_segments(self) -> int:
+        """Number of segments."""
+        return len(self.mass)
+
+    @property
+    def is_atom(self) -> NDArray[np.bool_]:
+        """Which segments are single values, shape (m,)."""
+        return self.low == self.high
+
+    def without(self, dropped: NDArray[np.bool_]) -> QuantileTable | None:
+        """Leave out some segments and share their mass among the others; None if none is left."""
+        if dropped.all():
+            return None
+        kept = ~dropped
+        return QuantileTable(
+            self.mass[kept] / self.mass[kept].sum(), self.low[kept], self.high[kept]
+        )
+
+    def values(self, ranks: NDArray[Any]) -> NDArray[np.float64]:
+        """Map ranks in [0, 1] to values, shape (n,) to (n,)."""
+        edges = np.r_[0.0, np.cumsum(self.mass)]
+        ranks = np.clip(ranks, 0.0, 1.0)
+        segment = np.clip(np.searchsorted(edges, ranks, side="right") - 1, 0, self.n_segments - 1)
+        share = np.clip((ranks - edges[segment]) / self.mass[segment], 0.0, 1.0)
+        return self.low[segment] + (self.high[segment] - self.low[segment]) * share
+
+    def ranks(
+        self, values: NDArray[Any], rng: np.random.Generator | None = None
+    ) -> NDArray[np.float64]:
+        """Map values to ranks in [0, 1].
+
+        An atom's rank is drawn evenly within its mass, or is its middle without `rng`. Values
+        outside the table take the rank of the nearest value in it.
+        """
+        edges = np.r_[0.0, np.cumsum(self.mass)]
+        values = np.clip(values, self.low[0], self.high[-1])
+        # Of two touching segments the later one owns the common end, unless it is passed.
+        segment = np.searchsorted(self.low, values, side="right") - 1
+        width = (self.high - self.low)[segment]
+        in_atom = uniform(len(values), rng)
+        inside = np.divide(values - self.low[segment], width, out=in_atom, where=width > 0)
+        # Below one, so that a segment's upper end does not become the next segment's lower end.
+        return edges[segment] + np.clip(inside, 0.0, 1.0 - 1e-9) * self.mass[segment]
+
+
+def uniform(n: int, rng: np.random.Generator | None) -> NDArray[np.float64]:
+    """Draw `n` numbers evenly from [0, 1), or return the middle `n` times without `rng`."""
+    return np.full(n, 0.5) if rng is None else rng.random(n)

@@ -1,0 +1,71 @@
+"""Synthesizers that learn nothing, for tests of what is built around synthesizers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+
+class BootstrapSynthesizer(BaseEstimator):
+    """Resamples the rows it was fitted on; conditions choose among them."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        self.rows_ = X.reset_index(drop=True)
+        self.feature_names_in_ = np.array(list(X.columns), dtype=object)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def sample(self, n_samples=1, random_state=None, *, conditions=None):
+        rng = check_random_state(random_state)
+        if conditions is None:
+            taken = rng.randint(len(self.rows_), size=n_samples)
+            return self.rows_.iloc[taken].reset_index(drop=True)
+        taken = np.empty(len(conditions), dtype=int)
+        for values, wanted in conditions.groupby(list(conditions.columns), observed=True):
+            fits = (self.rows_[list(conditions.columns)] == list(values)).all(axis=1)
+            if not fits.any():
+                raise ValueError(f"No row has {values}.")
+            at = conditions.index.get_indexer(wanted.index)
+            taken[at] = rng.choice(np.flatnonzero(fits), size=len(wanted))
+        return self.rows_.iloc[taken].reset_index(drop=True)
+
+
+class RecordingSynthesizer(BootstrapSynthesizer):
+    """Remembers, beyond clones, every table that was learnt and every seed used."""
+
+    learnt: ClassVar[list[pd.DataFrame]] = []
+    seeds: ClassVar[list[int]] = []
+    asked: ClassVar[list[object]] = []
+
+    def fit(self, X, y=None):
+        self.learnt.append(X.copy())
+        self.seeds.append(self.random_state)
+        return super().fit(X, y)
+
+    def sample(self, n_samples=1, random_state=None, *, conditions=None):
+        self.asked.append(n_samples if conditions is None else conditions.copy())
+        return super().sample(n_samples, random_state, conditions=conditions)
+
+    @classmethod
+    def forget(cls):
+        cls.learnt.clear()
+        cls.seeds.clear()
+        cls.asked.clear()
+
+
+class ShuffledTargetSynthesizer(BootstrapSynthesizer):
+    """Harmful: the last column is drawn without regard to the others."""
+
+    def sample(self, n_samples=1, random_state=None, *, conditions=None):
+        rows = super().sample(n_samples, random_state, conditions=conditions)
+        if conditions is None:
+            shuffled = rows.iloc[:, -1].sample(frac=1, random_state=random_state)
+            rows[rows.columns[-1]] = shuffled.to_numpy()
+        return rows
