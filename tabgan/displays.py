@@ -85,13 +85,24 @@ class MarginalsDisplay:
         )
         return cls(marginals=counted).plot(axes=axes, n_cols=n_cols)
 
-    def plot(self, *, axes: Any = None, n_cols: int = 3) -> MarginalsDisplay:
-        """Draw the marginals; the parameters are those of `from_frames`."""
+    def plot(self, *, axes: Any = None, figure: Any = None, n_cols: int = 3) -> MarginalsDisplay:
+        """Draw the marginals.
+
+        Parameters
+        ----------
+        axes : matplotlib Axes or array of them, optional
+            Where to draw, one for each column.
+        figure : matplotlib Figure or SubFigure, optional
+            An empty one to draw on instead, best with constrained layout; a new one by default.
+        n_cols : int, default=3
+            How many pictures a figure has side by side.
+        """
+        if not self.marginals:
+            raise ValueError("columns must name at least one column to draw, got none.")
         if axes is None:
             n_cols = min(n_cols, len(self.marginals))
             n_rows = -(-len(self.marginals) // n_cols)
-            self.figure_ = new_figure((4.2 * n_cols, 2.8 * n_rows))
-            self.figure_.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
+            self.figure_ = figure or new_figure((4.2 * n_cols, 2.8 * n_rows))
             grid = self.figure_.subplots(n_rows, n_cols, squeeze=False).ravel()
             for unused in grid[len(self.marginals) :]:
                 unused.remove()
@@ -106,15 +117,15 @@ class MarginalsDisplay:
             )
         for marginal, ax in zip(self.marginals, self.axes_, strict=False):
             draw_marginal(marginal, ax)
-        if axes is None:
-            handles, names = self.axes_[0].get_legend_handles_labels()
-            self.figure_.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
-            self.figure_.supxlabel(
-                "share of rows; beside each name the column's shape score, 1 is best",
-                fontsize="small",
-            )
-        else:
+        if axes is not None:
             self.axes_[0].legend(fontsize="small", frameon=False)
+            return self
+        handles, names = self.axes_[0].get_legend_handles_labels()
+        self.figure_.legend(handles, names, loc="outside upper right", ncols=2, frameon=False)
+        self.figure_.supxlabel(
+            "share of rows; beside each name the column's shape score, 1 is best",
+            fontsize="small",
+        )
         return self
 
 
@@ -409,7 +420,9 @@ class LatentSpaceDisplay:
 
 def new_figure(figsize: tuple[float, float]) -> Any:
     """Return an empty matplotlib figure of that many inches that lays itself out."""
-    return _pyplot().figure(figsize=figsize, layout="constrained")
+    figure = _pyplot().figure(figsize=figsize, layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.08, w_pad=0.06)
+    return figure
 
 
 def _pyplot() -> Any:

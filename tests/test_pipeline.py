@@ -258,6 +258,14 @@ def test_a_class_of_three_rows_means_three_folds():
     assert model.reason_ == "Chosen by inner validation on 3 folds."
 
 
+def test_inner_folds_are_stratified_and_shuffled():
+    X, y = numbered_rows()
+    AugmentedClassifier(KNeighborsClassifier(), RecordingSynthesizer(), cv=4).fit(X, y)
+    for table in RecordingSynthesizer.learnt[:4]:
+        assert table["kind"].value_counts().to_dict() == {"often": 30, "rare": 15}
+        assert set(np.diff(table["id"])) != {1}
+
+
 def test_regression_on_three_rows():
     model = AugmentedRegressor(Ridge(), BootstrapSynthesizer())
     message = (

@@ -112,6 +112,14 @@ def test_exact_counts(strategy, expected):
     assert [first_value_to_label[value] for value in X_more[:, 0]] == y_more.tolist()
 
 
+def test_object_arrays_keep_values_of_every_kind():
+    X = np.array([[1, "a", np.nan], [2, "b", 0.5], [3, "a", 1.5]], dtype=object)
+    X_more, _ = SAMPLER.fit_resample(X, [0, 0, 1])
+    assert X_more.dtype == object
+    assert X_more[3].tolist() == [3, "a", 1.5]
+    assert isinstance(X_more[3, 0], int)
+
+
 def test_level_classes_need_no_synthesizer():
     sampler = GANSampler(synthesizer=RecordingSynthesizer())
     X_more, _ = sampler.fit_resample(np.eye(4), [0, 1, 0, 1])

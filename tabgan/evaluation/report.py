@@ -178,17 +178,14 @@ class FidelityReport:
 
         worst = self._marginals_worst_first()[:n_marginals]
         n_rows = math.ceil(len(worst) / 3)
-        height = float(np.clip(1.5 + 0.33 * len(self.column_shapes), 4.0, 9.0))
+        height = self._overview_height()
         if figure is None:
             figure = new_figure((13.0, height + 2.8 * n_rows))
         if n_rows == 0:
             upper = figure
         else:
             upper, lower = figure.subfigures(2, 1, height_ratios=[height, 2.8 * n_rows])
-            grid = lower.subplots(n_rows, 3, squeeze=False).ravel()
-            for unused in grid[len(worst) :]:
-                unused.remove()
-            MarginalsDisplay(marginals=worst).plot(axes=grid[: len(worst)])
+            MarginalsDisplay(marginals=worst).plot(figure=lower)
         left, right = upper.subplots(1, 2, width_ratios=[2, 3])
         self._draw_column_shapes(left)
         PairTrendDisplay(trends=self.pair_trends).plot(ax=right)
@@ -227,17 +224,16 @@ class FidelityReport:
         from tabgan.displays import MarginalsDisplay
 
         # Figures made without pyplot: they show in no window and are freed with the last reference.
-        overview = Figure(figsize=(13.0, 6.0), layout="constrained")
-        overview.set_figheight(float(np.clip(1.5 + 0.33 * len(self.column_shapes), 4.0, 9.0)))
+        overview = Figure(figsize=(13.0, self._overview_height()), layout="constrained")
         self.plot(figure=overview, n_marginals=0)
         shown = self._marginals_worst_first()[:_MOST_MARGINALS]
-        n_rows = math.ceil(len(shown) / 3)
-        single = Figure(figsize=(13.0, 2.8 * n_rows), layout="constrained")
-        grid = single.subplots(n_rows, 3, squeeze=False).ravel()
-        for unused in grid[len(shown) :]:
-            unused.remove()
-        MarginalsDisplay(marginals=shown).plot(axes=grid[: len(shown)])
+        size = (13.0, 2.8 * math.ceil(len(shown) / 3))
+        single = Figure(figsize=size, layout="constrained")
+        MarginalsDisplay(marginals=shown).plot(figure=single)
         return {"Columns and pairs of columns": overview, "Single columns, worst first": single}
+
+    def _overview_height(self) -> float:
+        return float(np.clip(1.5 + 0.33 * len(self.column_shapes), 4.0, 9.0))
 
     def _marginals_worst_first(self) -> list[Marginal]:
         return sorted(self.marginals, key=lambda marginal: marginal.shape)

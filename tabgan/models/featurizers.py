@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -55,6 +56,11 @@ class Featurizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableSynthes
             padding = row.new_zeros(max(0, SMALLEST_BATCH - len(row)), row.shape[1])
             parts.append(function(torch.cat([row, padding]))[: len(row)])
         return torch.cat(parts).cpu().numpy()
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
 
 
 class CriticFeaturizer(Featurizer):

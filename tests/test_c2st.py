@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_cases import mixed_table, says, shuffled
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from tabgan.evaluation import (
+    c2st,
+)
+
+
+class TestC2ST:
+    def test_same_distribution(self):
+        assert c2st(mixed_table(1500, 0), mixed_table(1500, 1)) > 0.85
+
+    def test_told_apart_at_once(self):
+        real = mixed_table(300, 0)
+        assert c2st(real, real.assign(size=real["size"] + 100)) < 0.01
+
+    @pytest.mark.parametrize("classifier", ["hist", "xgboost", DecisionTreeClassifier(max_depth=6)])
+    def test_independent_columns_are_found_out(self, classifier):
+        if classifier == "xgboost":
+            pytest.importorskip("xgboost")
+        real = mixed_table(1000, 0)
+        assert c2st(real, shuffled(real), classifier=classifier) < 0.35
+
+    def test_a_classifier_that_wants_no_missing_values(self):
+        real = mixed_table(400, 0)
+        made = real.assign(price=real["price"].fillna(real["price"].median()))
+        model = LogisticRegression(max_iter=50, tol=0.1)
+        assert c2st(real, made, classifier=model) < c2st(real, real, classifier=model) - 0.05
+        assert not hasattr(model, "coef_")
+
+    def test_categories_reach_the_classifier_as_categories(self):
+        rng = np.random.default_rng(0)
+        labels = np.array([f"c{i}" for i in range(40)])
+        real = pd.DataFrame({"c": labels[2 * rng.integers(0, 20, 2000)]})
+        made = pd.DataFrame({"c": labels[rng.integers(0, 40, 2000)]})
+        assert c2st(real, made) == pytest.approx(0.5, abs=0.08)
+
+    @pytest.mark.parametrize("classifier", ["hist", DecisionTreeClassifier(max_depth=3)])
+    def test_thousands_of_categories(self, classifier):
+        rng = np.random.default_rng(0)
+        names = np.array([f"id {i}" for i in range(3000)])
+        real, made = (pd.DataFrame({"c": rng.choice(names, 3000)}) for _ in range(2))
+        assert c2st(real, made, classifier=classifier) > 0.7
+
+    def test_tables_of_different_length(self):
+        real = mixed_table(2000, 0)
+        assert c2st(real, mixed_table(500, 1)) > 0.8
+        assert c2st(mixed_table(500, 1), real) > 0.8
+
+    def test_reproducible_and_global_generator_untouched(self):
+        real, made = mixed_table(200, 0), mixed_table(150, 1)
+        before = np.random.get_state()[1].copy()  # noqa: NPY002
+        scores = {c2st(real, made, random_state=seed) for seed in (0, 0, 1)}
+        assert len(scores) == 2
+        np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+    def test_tiny_tables(self):
+        real = mixed_table(3, 0)
+        assert np.isnan(c2st(real, real.iloc[:1]))
+        assert 0 <= c2st(real, real.iloc[:2]) <= 1
+
+    def test_infinite_numbers(self):
+        real = pd.DataFrame({"x": [1.0, 2.0, np.inf, 4.0] * 10})
+        assert 0 <= c2st(real, real.replace(np.inf, 1e300)) <= 1
+
+    @pytest.mark.parametrize("n_splits", [1, 2.5, True])
+    def test_bad_n_splits(self, n_splits):
+        message = f"n_splits must be an integer of at least 2, got {n_splits!r}."
+        with pytest.raises(ValueError, match=says(message)):
+            c2st(mixed_table(9, 0), mixed_table(9, 0), n_splits=n_splits)
+
+    def test_bad_classifier(self):
+        real = mixed_table(9, 0)
+        message = 'classifier must be "hist", "xgboost" or a scikit-learn estimator, got "forest".'
+        with pytest.raises(ValueError, match=says(message.replace('"forest"', "'forest'"))):
+            c2st(real, real, classifier="forest")
+        message = "classifier must have a predict_proba method, got LinearSVC()."
+        with pytest.raises(ValueError, match=says(message)):
+            c2st(real, real, classifier=LinearSVC())
+
+    def test_without_xgboost(self, monkeypatch):
+        monkeypatch.setitem(__import__("sys").modules, "xgboost", None)
+        message = (
+            'The "xgboost" learner needs xgboost; '
+            "install it with: pip install 'sklearn-tabgan[xgboost]'."
+        )
+        with pytest.raises(ImportError, match=says(message)):
+            c2st(mixed_table(9, 0), mixed_table(9, 0), classifier="xgboost")

@@ -1,0 +1,22 @@
+"""Every public estimator passes scikit-learn's own checks."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import tabgan
+from tabgan.models.base import TableSynthesizer
+
+SYNTHESIZERS = [
+    cls
+    for cls in (getattr(tabgan.models, name) for name in tabgan.models.__all__)
+    if issubclass(cls, TableSynthesizer)
+]
+
+
+@parametrize_with_checks(
+    [cls(n_steps=2, hidden_dim=8, random_state=0) for cls in SYNTHESIZERS]
+)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
