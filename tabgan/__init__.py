@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tabgan.evaluation import evaluate
-from tabgan.models import (
-    AAESynthesizer,
-    CGANSynthesizer,
-    GANSynthesizer,
-    InfoGANFeaturizer,
-    WGANSynthesizer,
-)
-from tabgan.persistence import load
-from tabgan.pipeline import AugmentedClassifier, AugmentedRegressor, augment
+if TYPE_CHECKING:
+    from tabgan.evaluation import evaluate
+    from tabgan.models import (
+        AAESynthesizer,
+        CGANSynthesizer,
+        GANSynthesizer,
+        InfoGANFeaturizer,
+        WGANSynthesizer,
+    )
+    from tabgan.persistence import load
+    from tabgan.pipeline import AugmentedClassifier, AugmentedRegressor, GANSampler, augment
 
 __version__ = version("sklearn-tabgan")
 
@@ -32,10 +34,16 @@ __all__ = [
     "load",
 ]
 
+_HOMES = {"augment": "pipeline", "evaluate": "evaluation", "load": "persistence"}
+_HOMES |= dict.fromkeys(["AugmentedClassifier", "AugmentedRegressor", "GANSampler"], "pipeline")
+
 
 def __getattr__(name: str) -> Any:
-    if name == "GANSampler":
-        from tabgan.pipeline import GANSampler
+    """Import what is asked for when it is asked for: torch takes seconds to import."""
+    if name not in __all__:
+        raise AttributeError(f"module 'tabgan' has no attribute {name!r}")
+    return getattr(import_module(f"tabgan.{_HOMES.get(name, 'models')}"), name)
 
-        return GANSampler
-    raise AttributeError(f"module 'tabgan' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -39,34 +40,47 @@ def save(estimator: TableSynthesizer, path: str | Path) -> None:
     ------
     NotFittedError
         The estimator was not fitted.
+    OSError
+        The file could not be written.
     TypeError
-        A column name or category that has no JSON form.
+        A column name or category that has no JSON form, or a class that is not one of tabgan's.
+    ValueError
+        A parameter that shapes the networks was changed after `fit`.
     """
+    name = type(estimator).__name__
+    if getattr(tabgan.models, name, None) is not type(estimator):
+        raise TypeError(f"{name} is not a class of tabgan.models, and has no file format; pickle it.")
     tensors, state = estimator._get_fitted()
     parameters = estimator.get_params(deep=False)
-    for name in ("callbacks", "random_state"):
-        value = parameters[name]
-        if value is not None and not isinstance(value, int | np.integer):
+    for key, value in parameters.items():
+        if isinstance(value, pd.Index | pd.Series):
+            parameters[key] = value.tolist()
+        is_lost = value is not None and not isinstance(value, int | np.integer)
+        if is_lost and key in ("callbacks", "random_state"):
             warnings.warn(
-                f"{name} holds objects and is saved as None; set it again after loading.",
+                f"{key} holds objects and is saved as None; set it again after loading.",
                 UserWarning,
                 stacklevel=3,
             )
-            parameters[name] = None
+            parameters[key] = None
     document = {
-        "class": type(estimator).__name__,
+        "class": name,
         "parameters": to_jsonable(parameters),
         "state": to_jsonable(state),
         "schema": estimator.schema_.to_dict(),
     }
-    text = json.dumps(document)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    metadata = {
-        "tabgan": text,
-        "format": str(FORMAT),
-        "checksum": _checksum(text, tensors),
-    }
-    save_file(tensors, str(path), metadata=metadata)
+    if not _loads(document, tensors):
+        raise ValueError(
+            f"{document['class']} could not be loaded again: a parameter that shapes its networks "
+            "was changed after fit; set it back, or fit again."
+        )
+    metadata = {"tabgan": json.dumps(document), "format": str(FORMAT)}
+    metadata["checksum"] = _checksum(metadata, tensors)
+    try:
+        save_file(tensors, str(path), metadata=metadata)
+    except SafetensorError as error:
+        raise OSError(f"{str(path)!r} could not be written ({error}).") from error
 
 
 def load(path: str | Path, device: str = "auto") -> Any:
@@ -102,24 +116,38 @@ def load(path: str | Path, device: str = "auto") -> Any:
         ) from error
     if "tabgan" not in metadata:
         raise ValueError(f"{str(path)!r} is a safetensors file but not a tabgan model.")
-    if int(metadata.get("format", 0)) > FORMAT:
+    written = metadata.get("format", "")
+    if written.isdecimal() and int(written) > FORMAT:
         raise ValueError(
-            f"{str(path)!r} has format {metadata['format']}, and this version of tabgan reads up "
+            f"{str(path)!r} has format {written}, and this version of tabgan reads up "
             f"to {FORMAT}; upgrade sklearn-tabgan."
         )
-    text = metadata["tabgan"]
-    if metadata.get("checksum") != _checksum(text, tensors):
+    if metadata.pop("checksum", None) != _checksum(metadata, tensors):
         raise ValueError(
             f"{str(path)!r} was changed after it was written: its checksum is wrong. "
             "Save the model again."
         )
-    document = json.loads(text)
+    document = json.loads(metadata["tabgan"])
     if document["class"] not in tabgan.models.__all__:
         raise ValueError(
             f"{str(path)!r} holds a {document['class']}, which this version of tabgan lacks; "
             "upgrade sklearn-tabgan."
         )
     resolve_device(device)
+    return _rebuild(document, tensors, device)
+
+
+def _loads(document: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
+    """Whether a document and its tensors still belong together."""
+    try:
+        rebuilt = _rebuild(document, tensors, "cpu")
+    except RuntimeError:
+        return False
+    return rebuilt._get_fitted()[0].keys() == tensors.keys()
+
+
+def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) -> Any:
+    """Make the fitted estimator that a document and its tensors describe."""
     estimator = getattr(tabgan.models, document["class"])(**from_jsonable(document["parameters"]))
     estimator.set_params(device=device)
     estimator.schema_ = Schema.from_dict(document["schema"])
@@ -127,9 +155,9 @@ def load(path: str | Path, device: str = "auto") -> Any:
     return estimator
 
 
-def _checksum(text: str, tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        digest.update(name.encode())
+def _checksum(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    form = {name: [str(tensors[name].dtype), *tensors[name].shape] for name in sorted(tensors)}
+    digest = hashlib.sha256(json.dumps([metadata, form], sort_keys=True).encode())
+    for name in form:
         digest.update(tensors[name].view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -14,6 +14,7 @@ import pytest
 
 import tabgan
 from tabgan.cli import main
+from tabgan.cli.commands import MODELS
 from tabgan.cli.conditions import parse_conditions
 from tabgan.cli.errors import InputError
 from tabgan.cli.files import read_table
@@ -270,6 +271,11 @@ class TestArguments:
         captured = capsys.readouterr()
         assert captured.out == captured.err == ""
 
+    @pytest.mark.parametrize("name", sorted(MODELS))
+    def test_every_model_takes_them(self, name):
+        parameters = getattr(tabgan, MODELS[name])().get_params()
+        assert {"random_state", "device", "verbose", "n_steps"} <= parameters.keys()
+
     def test_cgan_is_trained_for_the_conditions(self, people, recorder):
         argv = "synthesize people.csv --out made.csv --model cgan --condition".split()
         assert main([*argv, "size=small", "--condition", "member=true"]) == 0
@@ -497,7 +503,7 @@ class TestForReal:
 
     few = ("--steps", "5", "--seed", "0", "--quiet")
 
-    @pytest.mark.parametrize("model", ["aae", "cgan", "gan", "infogan", "wgan"])
+    @pytest.mark.parametrize("model", ["aae", "cgan"])
     def test_synthesize_and_sample(self, people, model):
         argv = ["synthesize", "people.csv", "--rows", "40", "--out", "made.csv", "--model", model]
         wanted = ["--condition", "member=true"]

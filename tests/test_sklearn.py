@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import tabgan
+import tabgan.models
 from tabgan.models.base import TableSynthesizer
 
 SYNTHESIZERS = [

@@ -26,19 +26,22 @@ def generator_wasserstein(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def discriminator_cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+def discriminator_cross_entropy(real: Tensor, fake: Tensor, share: Tensor | None = None) -> Tensor:
     """Cross-entropy of telling real from made rows, ``-E log D(x) - E log(1 - D(G(z)))``.
 
     Parameters
     ----------
     real, fake : Tensor of shape (n,)
         Logits.
+    share : Tensor of shape (n,), optional
+        What each real row weighs; 1 / n without it.
 
     References
     ----------
     .. [1] Goodfellow et al. (2014), "Generative Adversarial Nets", arXiv 1406.2661, equation 1.
     """
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
+    told = F.softplus(-real)
+    return (told.mean() if share is None else (told * share).sum()) + F.softplus(fake).mean()
 
 
 def generator_non_saturating(fake: Tensor) -> Tensor:

@@ -42,12 +42,11 @@ class TrainingSet:
         self.condition_table, self.condition_layout = condition_table, condition_layout
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
-        """Yield batches for ever; every row is dealt once before any is dealt again."""
+        """Yield batches for ever, shuffled anew when too few rows are left for another."""
         n = len(self.table)
         size = min(batch_size, n)
         while True:
             order = torch.randperm(n, generator=rng, device=rng.device)
-            # A last incomplete batch is left to the next shuffle.
             for start in range(0, n - size + 1, size):
                 index = order[start : start + size]
                 table = self.table.rows(index)
@@ -55,7 +54,7 @@ class TrainingSet:
                 yield Batch(
                     table=table,
                     row=self.layout.expand(*table),
-                    condition=self.condition_layout.expand(*condition_table),
+                    condition=self.condition_layout.expand(*condition_table).nan_to_num(),
                     condition_table=condition_table,
                     rng=rng,
                 )

@@ -213,7 +213,7 @@ def _microseconds(column: pd.Series, kind: Kind) -> npt.NDArray[np.float64]:
 def _align_categories(name: Hashable, columns: list[pd.Series]) -> Column:
     factorized = [pd.factorize(column) for column in columns]
     texts = [[_label(value) for value in uniques] for _, uniques in factorized]
-    if texts[0] and set(texts[0]) <= {"True", "False"}:
+    if any(of_table and set(of_table) <= {"True", "False"} for of_table in texts):
         texts = [[_BOOLEAN_SPELLINGS.get(text, text) for text in of_table] for of_table in texts]
     labels = pd.Index([text for of_table in texts for text in of_table], dtype=object).unique()
     values = tuple(

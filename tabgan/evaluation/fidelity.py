@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from tabgan.evaluation.columns import Column, Table, align_columns
 from tabgan.evaluation.learners import build_learner
 
+_LARGEST = 1e307  # differences of such numbers are finite
 _STRONG_CORRELATION = 0.5
 _STRONG_CRAMERS_V = 0.3
 
@@ -279,7 +280,7 @@ def _kolmogorov_smirnov(real: Floats, synthetic: Floats) -> float:
         missing_gap += sign * (1.0 - len(present) / len(values))
     above = np.abs(gap).max(initial=abs(missing_gap))
     below = np.abs(gap + missing_gap).max(initial=0.0)
-    return float(max(above, below))
+    return float(min(1.0, max(above, below)))
 
 
 def _contingency_similarity(real: Codes, synthetic: Codes) -> float:
@@ -292,7 +293,7 @@ def _contingency_similarity(real: Codes, synthetic: Codes) -> float:
         real, synthetic = pooled[: len(real)], pooled[len(real) :]
         lowest, n_codes = 0, len(occurring)
     shares = [np.bincount(c - lowest, minlength=n_codes) / len(c) for c in (real, synthetic)]
-    return 1.0 - 0.5 * float(np.abs(shares[0] - shares[1]).sum())
+    return max(0.0, 1.0 - 0.5 * float(np.abs(shares[0] - shares[1]).sum()))
 
 
 def _pair_similarity(
@@ -322,12 +323,14 @@ def _cramers_v(left: Codes, right: Codes) -> float:
 
 def _own_bins(values: Floats) -> Codes:
     """Return ten equal bins as 1 to 10, the maximum as 11, and missing values as -1."""
-    present = ~np.isnan(values)
-    bins = np.full(len(values), -1, dtype=np.int64)
     finite = values[np.isfinite(values)]
-    if len(finite):
-        bins[present] = np.digitize(values[present], np.histogram_bin_edges(finite, bins=10))
-    return bins
+    if len(finite) == 0:
+        finite = np.zeros(1)
+    low, high = np.clip([finite.min(), finite.max()], -_LARGEST, _LARGEST)
+    # As in NumPy's histograms, a constant lies in the middle of an interval of its own.
+    middle = np.full(len(values), 6)
+    bins = np.digitize(values, np.linspace(low, high, 11)) if low < high else middle
+    return np.where(np.isnan(values), -1, bins)
 
 
 def _correlation_similarity(columns: Sequence[Column], numbers: npt.NDArray[np.intp]) -> Floats:

@@ -18,6 +18,7 @@ _TAIL = 0.005
 _LONG_TAIL = 1.5
 _MOSTLY = 0.95
 _LARGEST_WHOLE = 2**52
+_LARGEST = 1e300  # differences of such numbers are finite
 
 Floats = npt.NDArray[np.float64]
 
@@ -97,10 +98,12 @@ def _marginal(column: Column) -> Marginal:
     if column.is_category:
         labels, shares, edges = _category_shares(column)
     else:
-        present = [v[~mask] for v, mask in zip(column.values, missing, strict=True)]
+        present = [
+            np.clip(v[~mask], -_LARGEST, _LARGEST)
+            for v, mask in zip(column.values, missing, strict=True)
+        ]
         values = np.unique(np.concatenate(present))
-        values = values[np.isfinite(values)]
-        if len(values) <= _MOST_VALUES and column.kind == "number":
+        if 0 < len(values) <= _MOST_VALUES and column.kind == "number":
             labels = tuple(f"{value:.6g}" for value in values)
             edges = np.empty(0)
             shares = [
@@ -144,10 +147,10 @@ def _category_shares(column: Column) -> tuple[tuple[str, ...], list[Floats], Flo
 
 
 def _edges(pooled: Floats, values: Floats) -> Floats:
-    """Return the bin edges for finite distinct `values` that occur as often as in `pooled`."""
+    """Return the bin edges for `pooled`, whose sorted distinct values are `values`."""
     if len(values) == 0:
         return np.array([0.0, 1.0])
-    low, high = np.quantile(pooled[np.isfinite(pooled)], [_TAIL, 1.0 - _TAIL])
+    low, high = np.quantile(pooled, [_TAIL, 1.0 - _TAIL])
     if values[-1] - values[0] < _LONG_TAIL * (high - low) or low == high:
         low, high = values[0], values[-1]
     if np.mean(pooled == np.rint(pooled)) > _MOSTLY and high - low < _LARGEST_WHOLE:

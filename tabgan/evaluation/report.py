@@ -181,14 +181,14 @@ class FidelityReport:
         height = self._overview_height()
         if figure is None:
             figure = new_figure((13.0, height + 2.8 * n_rows))
-        if n_rows == 0:
-            upper = figure
-        else:
+        upper, lower = figure, None
+        if worst:
             upper, lower = figure.subfigures(2, 1, height_ratios=[height, 2.8 * n_rows])
-            MarginalsDisplay(marginals=worst).plot(figure=lower)
         left, right = upper.subplots(1, 2, width_ratios=[2, 3])
         self._draw_column_shapes(left)
         PairTrendDisplay(trends=self.pair_trends).plot(ax=right)
+        if worst:
+            MarginalsDisplay(marginals=worst).plot(figure=lower)
         return figure
 
     def to_html(self, path: str | PathLike[str]) -> Path:

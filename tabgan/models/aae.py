@@ -36,7 +36,7 @@ class AAEGame(Game):
     prior : {"normal", "uniform"}
     adversarial_weight : float
     unlabelled : bool
-        Whether some rows lack their label.
+        Whether some rows lack their label, and labels differ.
     """
 
     def __init__(
@@ -93,7 +93,8 @@ class AAEGame(Game):
 
     def _is_labelled(self, batch: Batch) -> Tensor:
         """Which rows have their label, shape (n, 1)."""
-        return (batch.condition_table.codes >= 0).all(dim=1, keepdim=True)
+        codes, numbers = batch.condition_table
+        return (codes >= 0).all(dim=1, keepdim=True) & ~numbers.isnan().any(dim=1, keepdim=True)
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of telling draws of the prior from codes."""
@@ -102,11 +103,11 @@ class AAEGame(Game):
         prior = self.draw_prior(len(z), batch.rng)
         loss = discriminator_cross_entropy(self.discriminator(prior), self.discriminator(z))
         if self.unlabelled:
+            # Rows without label weigh nothing; a batch may have no others.
             known = self._is_labelled(batch)
-            loss = loss + discriminator_cross_entropy(
-                self.label_discriminator(batch.condition[known.squeeze(1)]),
-                self.label_discriminator(label),
-            )
+            share = known / known.sum().clamp(min=1)
+            real, fake = (self.label_discriminator(each) for each in (batch.condition, label))
+            loss = loss + discriminator_cross_entropy(real, fake, share)
         return loss
 
     def autoencoder_loss(self, batch: Batch) -> Tensor:
@@ -124,7 +125,7 @@ class AAEGame(Game):
             table = batch.condition_table
             loss = loss + self.condition_layout.cross_entropy(raw_label, table.codes).mean()
             n = self.condition_layout.n_scalars
-            wrong = (raw_label[:, :n] - table.scalars).square() * known
+            wrong = (raw_label[:, :n] - table.scalars).nan_to_num().square() * known
             loss = loss + wrong.sum(dim=1).mean()
         return loss
 
@@ -210,7 +211,7 @@ class AAESynthesizer(Featurizer):
             self.hidden_dim,
             self.prior,
             self.adversarial_weight,
-            self._unlabelled,
+            self._unlabelled and condition_layout.width > 0,
         )
 
     def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import io
 import numbers
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from tabgan.models.calibration import Calibration
 from tabgan.models.conditioning import ConditionModel, MadeRows, fulfil
 from tabgan.models.inputs import check_integer, check_table, resolve_device, table_like
 from tabgan.table.conditions import as_frame, encode_wish
-from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.encoder import EncodedTable, Encoder, NumericEncoding
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
 
@@ -84,9 +85,9 @@ class TableSynthesizer(BaseEstimator):
         Only when all column labels are strings.
     """
 
-    _numeric_encoding: ClassVar[Literal["scalar", "bins"]] = "scalar"
+    _numeric_encoding: ClassVar[NumericEncoding] = "scalar"
     _n_bins: ClassVar[int] = 64
-    _betas: ClassVar[tuple[float, float]] = (0.5, 0.9)
+    _betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
     _averaging: ClassVar[float] = 0.999
     _extra_state: ClassVar[tuple[str, ...]] = ()
 
@@ -173,7 +174,7 @@ class TableSynthesizer(BaseEstimator):
             No rows or columns, infinite values, duplicate column names, or a parameter out of
             range.
         """
-        return self._fit(X, y, reset=not (self.warm_start and hasattr(self, "schema_")))
+        return self._fit(X, y, reset=not (self.warm_start and self.__sklearn_is_fitted__()))
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train `n_steps` steps more, on these rows, with weights and optimisers as they are.
@@ -190,10 +191,12 @@ class TableSynthesizer(BaseEstimator):
         -------
         self
         """
-        return self._fit(X, y, reset=not hasattr(self, "schema_"))
+        return self._fit(X, y, reset=not self.__sklearn_is_fitted__())
 
     def _fit(self, X: Any, y: Any, reset: bool) -> Self:
         self._check_parameters()
+        if reset:
+            self._forget()
         frame = check_table(self, X, reset=reset)
         table, conditions = self._training_table(frame, y, reset)
         if reset:
@@ -205,16 +208,25 @@ class TableSynthesizer(BaseEstimator):
         rng = np.random.default_rng([self._seed, self._training.step])
         noise = _torch_generator(rng, self._device)
         made = self._encoder.encode(table[self._encoder.schema.names], rng)
-        given = self._conditions.encoder.encode(table[self._conditions.names], rng)
+        given = self._conditions.encode(table, rng)
         if reset:
             self._conditions.learn(given)
         made, given = made.to(self._device), given.to(self._device)
         if self._layout.width and self.n_steps:
             data = TrainingSet(made, self._layout, given, self._conditions.encoder.layout)
-            self._training.run(
-                data, self.n_steps, self.batch_size, noise, self.callbacks or (), self.verbose > 0
-            )
-            self._calibrate(given, noise)
+            try:
+                self._training.run(
+                    data,
+                    self.n_steps,
+                    self.batch_size,
+                    noise,
+                    self.callbacks or (),
+                    self.verbose > 0,
+                )
+            except FloatingPointError:
+                self._forget()
+                raise
+            self._calibrate(noise, rng)
         return self
 
     @property
@@ -230,7 +242,11 @@ class TableSynthesizer(BaseEstimator):
         return self._training.step
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "schema_")
+        return "_training" in vars(self)
+
+    def _forget(self) -> None:
+        """Count as not fitted, until networks are built again."""
+        self.__dict__.pop("_training", None)
 
     def _check_parameters(self) -> None:
         for name in ("batch_size", "latent_dim", "hidden_dim"):
@@ -271,8 +287,11 @@ class TableSynthesizer(BaseEstimator):
         self._layout = self._encoder.layout.to(self._device)
         self._conditions = ConditionModel(self.schema_.select(conditions), self.max_categories)
         self._conditions.encoder.layout.to(self._device)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            # A constant table has nothing to learn, and its networks have nothing to do.
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+            # torch.manual_seed would reach the GPUs' generators, which are not put back.
+            torch.default_generator.manual_seed(self._seed)
             game = self._make_game(self._layout, self._conditions.encoder.layout)
         self._calibration = Calibration(self._layout).to(self._device)
         self._training = Training(
@@ -289,10 +308,10 @@ class TableSynthesizer(BaseEstimator):
         """Make raw rows, one per row of conditions, some thousands at a time."""
         return torch.cat([self._game.generate(part, noise) for part in condition.split(CHUNK)])
 
-    def _calibrate(self, given: EncodedTable, noise: torch.Generator) -> None:
+    def _calibrate(self, noise: torch.Generator, rng: np.random.Generator) -> None:
         n = max(256, min(20_000, 20_000_000 // self._layout.width))
-        index = torch.randint(len(given), (n,), generator=noise, device=self._device)
-        condition = self._conditions.encoder.layout.expand(*given.rows(index))
+        given = self._conditions.draw(n, rng).to(self._device)
+        condition = self._conditions.encoder.layout.expand(*given)
         raw = self._generate(condition, noise)
         self._calibration.fit(self._layout, self._encoder.masses, raw, noise)
 

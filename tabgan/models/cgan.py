@@ -9,6 +9,7 @@ import pandas as pd
 
 from tabgan.models.base import TableSynthesizer
 from tabgan.models.gan import GANGame
+from tabgan.models.inputs import check_integer
 from tabgan.models.target import append_target, label_wishes
 from tabgan.models.wgan import WGANGame
 from tabgan.table.layout import Layout
@@ -31,6 +32,8 @@ class CGANSynthesizer(TableSynthesizer):
         Critic updates per generator update, for ``loss="wgan-gp"``.
     penalty_weight : float, default=10
         The gradient penalty's lambda.
+    penalty_every : int, default=4
+        Critic updates from one gradient penalty to the next; see `WGANSynthesizer`.
     **shared
         See `TableSynthesizer`.
 
@@ -51,6 +54,7 @@ class CGANSynthesizer(TableSynthesizer):
         loss: Literal["wgan-gp", "gan"] = "wgan-gp",
         n_critic: int = 5,
         penalty_weight: float = 10.0,
+        penalty_every: int = 4,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -58,6 +62,7 @@ class CGANSynthesizer(TableSynthesizer):
         self.loss = loss
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
+        self.penalty_every = penalty_every
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, reset: bool
@@ -90,7 +95,9 @@ class CGANSynthesizer(TableSynthesizer):
             return GANGame(*dims)
         if self.loss != "wgan-gp":
             raise ValueError(f'loss must be "wgan-gp" or "gan", got {self.loss!r}.')
-        return WGANGame(*dims, self.n_critic, self.penalty_weight)
+        check_integer("n_critic", self.n_critic)
+        check_integer("penalty_every", self.penalty_every)
+        return WGANGame(*dims, self.n_critic, self.penalty_weight, self.penalty_every)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

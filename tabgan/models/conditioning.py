@@ -68,12 +68,22 @@ class ConditionModel:
         """Labels of the condition columns."""
         return self.encoder.schema.names
 
+    def encode(self, frame: pd.DataFrame, rng: np.random.Generator) -> EncodedTable:
+        """Encode conditions; a missing number that no level stands for is NaN."""
+        table = self.encoder.encode(frame[self.names], rng)
+        places = zip(self.names, self.encoder.blocks, self.encoder.scalars, strict=True)
+        for name, block, scalar in places:
+            if block < 0 <= scalar:
+                table.scalars[np.flatnonzero(frame[name].isna()), scalar] = torch.nan
+        return table
+
     def learn(self, table: EncodedTable) -> None:
         """Count the combinations of fully known conditions."""
         codes = table.codes.numpy()
-        known = (codes >= 0).all(axis=1)
-        bins = np.clip((table.scalars.numpy() + 1) / 2 * N_BINS, 0, N_BINS - 1).astype(np.int64)
-        both = np.concatenate([codes, bins], axis=1)[known]
+        known = (codes >= 0).all(axis=1) & ~np.isnan(table.scalars.numpy()).any(axis=1)
+        codes, ranks = codes[known], (table.scalars.numpy()[known] + 1) / 2
+        bins = np.clip(ranks * N_BINS, 0, N_BINS - 1).astype(np.int64)
+        both = np.concatenate([codes, bins], axis=1)
         if both.shape[1] and len(both):
             distinct, counts = np.unique(both, axis=0, return_counts=True)
             distinct_codes, distinct_bins = np.split(distinct, [codes.shape[1]], axis=1)
@@ -146,9 +156,8 @@ class ConditionModel:
         gates = self.encoder.layout.gates.cpu().numpy()
         codes, bins = self.combinations.codes[picked], self.combinations.bins[picked]
         scalars = 2 * (bins + rng.random(bins.shape)) / N_BINS - 1
-        absent = (gates >= 0) & (codes[:, np.maximum(gates, 0)] != 0) if len(gates) else None
-        if absent is not None:
-            scalars[absent] = 0.0
+        if codes.shape[1] and len(gates):
+            scalars[(gates >= 0) & (codes[:, np.maximum(gates, 0)] != 0)] = 0.0
         return EncodedTable(torch.from_numpy(codes), torch.from_numpy(scalars.astype(np.float32)))
 
 

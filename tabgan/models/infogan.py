@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tabgan.adversarial.game import Batch, Player, draw_normal
 from tabgan.adversarial.losses import generator_wasserstein
 from tabgan.models.featurizers import CriticFeaturizer
-from tabgan.models.inputs import table_like
+from tabgan.models.inputs import check_integer, table_like
 from tabgan.models.wgan import WGANGame
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -32,7 +32,9 @@ class InfoGANGame(WGANGame):
         Continuous codes are scalars, categorical ones softmax blocks.
     latent_dim, hidden_dim : int
     n_critic : int
-    penalty_weight, info_weight : float
+    penalty_weight : float
+    penalty_every : int
+    info_weight : float
     """
 
     def __init__(
@@ -43,10 +45,11 @@ class InfoGANGame(WGANGame):
         hidden_dim: int,
         n_critic: int,
         penalty_weight: float,
+        penalty_every: int,
         info_weight: float,
     ) -> None:
         n_inputs = latent_dim + code_layout.width
-        super().__init__(layout, 0, n_inputs, hidden_dim, n_critic, penalty_weight)
+        super().__init__(layout, 0, n_inputs, hidden_dim, n_critic, penalty_weight, penalty_every)
         self.noise_dim = latent_dim
         self.code_layout = code_layout
         self.info_weight = info_weight
@@ -131,6 +134,8 @@ class InfoGANFeaturizer(CriticFeaturizer):
         Critic updates per generator update.
     penalty_weight : float, default=10
         The gradient penalty's lambda.
+    penalty_every : int, default=4
+        Critic updates from one gradient penalty to the next; see `WGANSynthesizer`.
     **shared
         See `TableSynthesizer`.
 
@@ -147,6 +152,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
         info_weight: float = 1.0,
         n_critic: int = 5,
         penalty_weight: float = 10.0,
+        penalty_every: int = 4,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -154,6 +160,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
         self.info_weight = info_weight
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
+        self.penalty_every = penalty_every
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> InfoGANGame:
         codes = list(self.codes)
@@ -165,6 +172,8 @@ class InfoGANFeaturizer(CriticFeaturizer):
                 )
         if not codes:
             raise ValueError("codes is empty; give at least one code.")
+        check_integer("n_critic", self.n_critic)
+        check_integer("penalty_every", self.penalty_every)
         n_classes = [int(code) for code in codes if code != "continuous"]
         code_layout = Layout(n_classes, [-1] * (len(codes) - len(n_classes)))
         return InfoGANGame(
@@ -174,6 +183,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
             self.hidden_dim,
             self.n_critic,
             self.penalty_weight,
+            self.penalty_every,
             self.info_weight,
         )
 
@@ -207,6 +217,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
         check_is_fitted(self)
         if conditions is not None:
             raise ValueError("conditions and codes are both given; pass one of them.")
+        check_integer("n_samples", n_samples)
         wanted = self._wanted_codes(codes, n_samples)
         rng, noise = self._streams(random_state)
         layout = self._game.code_layout
@@ -231,8 +242,13 @@ class InfoGANFeaturizer(CriticFeaturizer):
                 raise ValueError(
                     f"codes names code {bad[0]!r}; there are codes 0 to {n_codes - 1}."
                 )
-            n = max([n_samples, *(np.size(value) for value in codes.values())])
-            wanted = np.full((n, n_codes), np.nan)
+            lengths = {np.size(value) for value in codes.values() if np.ndim(value)}
+            if len(lengths) > 1:
+                raise ValueError(
+                    f"codes holds lists of different lengths, {sorted(lengths)}; "
+                    "give every code one value, or lists of one length."
+                )
+            wanted = np.full((lengths.pop() if lengths else n_samples, n_codes), np.nan)
             for i, value in codes.items():
                 wanted[:, i] = value
         else:
@@ -245,6 +261,8 @@ class InfoGANFeaturizer(CriticFeaturizer):
                 wanted = np.repeat(wanted, n_samples, axis=0)
         if n_samples not in (1, len(wanted)):
             raise ValueError(f"n_samples is {n_samples} but codes has {len(wanted)} rows.")
+        if not len(wanted):
+            raise ValueError("codes has 0 rows; give at least one.")
         for i, code in enumerate(self.codes):
             column = wanted[~np.isnan(wanted[:, i]), i]
             if code == "continuous":

@@ -30,8 +30,9 @@ def check_table(estimator: BaseEstimator, X: Any, reset: bool) -> pd.DataFrame:
                     f"Found array with 0 {kind}(s) (shape={X.shape}) while a minimum of 1 is "
                     f"required by {type(estimator).__name__}."
                 )
-        frame = X.reset_index(drop=True)
         labels = list(X.columns)
+        # Labels as a user writes them: 3, where an index of integers would give np.int64(3).
+        frame = X.reset_index(drop=True).set_axis(pd.Index(labels, dtype=object), axis=1)
         if all(isinstance(label, str) for label in labels):
             _check_feature_names(estimator, X, reset=reset)
         elif reset:

@@ -21,6 +21,9 @@ ATOM_MASS = 0.05
 """Beside a scalar, a value as frequent as this gets a level of its own."""
 
 
+NumericEncoding = Literal["scalar", "bins", "rank"]
+
+
 class EncodedTable(NamedTuple):
     """Rows as a device holds them.
 
@@ -109,15 +112,19 @@ class NumericCodec:
     Parameters
     ----------
     column : NumericColumn
-    n_bins : int or None
-        Split the part without atoms into so many bins of equal mass, each a level; None leaves it
-        one scalar.
+    numeric : {"scalar", "bins", "rank"}
+        See `Encoder`.
+    n_bins : int
+        Bins that a column without atoms would have.
     """
 
-    def __init__(self, column: NumericColumn, n_bins: int | None) -> None:
+    def __init__(self, column: NumericColumn, numeric: NumericEncoding, n_bins: int) -> None:
         self.column = column
         table = column.table
-        if n_bins is not None:
+        self.numeric = numeric
+        if numeric == "rank":
+            own_level = table.is_atom & (table.n_segments == 1)
+        elif numeric == "bins":
             own_level = table.is_atom & (table.mass >= 0.25 / n_bins)
         elif table.n_segments <= MAX_DISCRETE_LEVELS and table.is_atom.all():
             own_level = table.is_atom
@@ -126,8 +133,12 @@ class NumericCodec:
         self.atoms = table.low[own_level]
         self.rest = table.without(own_level)
         rest_mass = 1.0 - table.mass[own_level].sum() if self.rest else 0.0
-        self.has_scalar = self.rest is not None and n_bins is None
-        self.n_rest = 0 if self.rest is None else int(np.ceil((n_bins or 1) * rest_mass))
+        self.has_scalar = self.rest is not None and numeric != "bins"
+        self.n_rest = (
+            0
+            if self.rest is None
+            else int(np.ceil((n_bins if numeric == "bins" else 1) * rest_mass))
+        )
         rest_masses = np.full(self.n_rest, rest_mass / max(1, self.n_rest))
         present = np.r_[rest_masses, table.mass[own_level]] * (1 - column.missing_rate)
         self.n_present = len(present)
@@ -142,7 +153,7 @@ class NumericCodec:
         levels = np.zeros(len(numbers), dtype=np.int64)
         ranks = np.zeros(len(numbers))
         if self.rest is not None:
-            ranks = self.rest.ranks(numbers, rng)
+            ranks = self.rest.ranks(numbers, None if self.numeric == "rank" else rng)
             levels = np.minimum((ranks * self.n_rest).astype(np.int64), self.n_rest - 1)
         if len(self.atoms):
             nearest = np.searchsorted(self.atoms, numbers)
@@ -185,11 +196,12 @@ class Encoder:
     Parameters
     ----------
     schema : Schema
-    numeric : {"scalar", "bins"}
-        Whether the part of a number without atoms is one scalar (its rank, evenly spread over
-        [-1, 1]) or one of `n_bins` bins of equal mass.
+    numeric : {"scalar", "bins", "rank"}
+        How numbers are encoded. "scalar": atoms are levels, and the rest is one scalar, its rank
+        evenly spread over [-1, 1]. "bins": atoms and bins of equal mass are levels. "rank": one
+        scalar, an atom being the middle of its ranks; for networks that read rows as images.
     n_bins : int
-        Bins per number when ``numeric="bins"``.
+        Bins per number of "bins".
     max_categories : int
         Softmax levels per categorical column; rarer categories share the last.
 
@@ -203,7 +215,7 @@ class Encoder:
     def __init__(
         self,
         schema: Schema,
-        numeric: Literal["scalar", "bins"] = "scalar",
+        numeric: NumericEncoding = "scalar",
         n_bins: int = 64,
         max_categories: int = 256,
     ) -> None:
@@ -218,7 +230,7 @@ class Encoder:
             if isinstance(column, CategoricalColumn):
                 codec = CategoricalCodec(column, max_categories)
             elif isinstance(column, NumericColumn):
-                codec = NumericCodec(column, n_bins if numeric == "bins" else None)
+                codec = NumericCodec(column, numeric, n_bins)
             block = scalar = -1
             if codec is not None and len(codec.masses) > 1:
                 block = len(self.masses)

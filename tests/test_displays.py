@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import re
+import sys
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_cases import mixed_table, says, shuffled
+from sklearn.exceptions import NotFittedError
+
+from tabgan.displays import (
+    LatentSpaceDisplay,
+    LossDisplay,
+    MarginalsDisplay,
+    PairTrendDisplay,
+)
+from tabgan.evaluation import evaluate, mean_pair_trend, pair_trends
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def drawn():
+    """Draw each figure, strictly, and close it."""
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+    yield
+    for number in plt.get_fignums():
+        plt.figure(number).canvas.draw()
+    plt.close("all")
+
+
+def texts(artists):
+    return [artist.get_text() for artist in artists]
+
+
+class Plane:
+    """Stands for a fitted encoder: the latent features are the columns it is given."""
+
+    def transform(self, X):
+        return X
+
+
+class Trained:
+    def __init__(self, **losses):
+        n_steps = len(next(iter(losses.values())))
+        steps = np.arange(1, n_steps + 1)
+        self.history_ = pd.DataFrame({"step": steps, "seconds": steps / 100} | losses)
+
+
+class TestMarginalsDisplay:
+    def test_every_kind_of_column(self):
+        real = mixed_table(200, 0)
+        real["since"] = real["day"] - real["day"].min()
+        real["$name$"] = "a very long category name that goes on"
+        real["none"] = np.nan
+        real["never"] = pd.NaT
+        real[7] = 1e15
+        display = MarginalsDisplay.from_frames(real, shuffled(real))
+        assert len(display.axes_) == len(display.marginals) == 11
+        titles = texts(ax.title for ax in display.axes_)
+        assert titles[0] == "size   1.000"
+        assert titles[7].startswith(r"\$name\$")
+        assert len(display.figure_.legends) == 1
+        labels = texts(display.axes_[7].get_yticklabels())
+        assert labels == ["a very long categ…"]
+        assert "missing\nreal 7.5%" in display.axes_[5].texts[0].get_text()
+
+    def test_bars_show_the_shares(self):
+        real = pd.DataFrame({"kind": list("aaab")})
+        made = pd.DataFrame({"kind": list("aabb")})
+        (ax,) = MarginalsDisplay.from_frames(real, made).axes_
+        np.testing.assert_allclose([bar.get_width() for bar in ax.patches], [0.75, 0.25, 0.5, 0.5])
+
+    def test_one_dominant_value_gets_a_logarithmic_axis(self):
+        values = np.where(np.arange(1000) < 900, 0.0, np.arange(1000))
+        table = pd.DataFrame({"gain": values, "age": np.arange(1000)})
+        display = MarginalsDisplay.from_frames(table, table)
+        assert [ax.get_yscale() for ax in display.axes_] == ["log", "linear"]
+
+    def test_chosen_columns_on_given_axes(self):
+        import matplotlib.pyplot as plt
+
+        figure, axes = plt.subplots(1, 2)
+        table = mixed_table(50, 0)
+        display = MarginalsDisplay.from_frames(table, table, ["kind", "size"], axes=axes)
+        assert display.figure_ is figure
+        assert [m.name for m in display.marginals] == ["kind", "size"]
+        assert axes[0].get_legend() is not None
+
+    def test_clear_errors(self):
+        import matplotlib.pyplot as plt
+
+        table = mixed_table(50, 0)
+        message = "axes must hold one Axes for each of the 6 columns, got 1."
+        with pytest.raises(ValueError, match=says(message)):
+            MarginalsDisplay.from_frames(table, table, axes=plt.figure().subplots())
+        message = "columns must name at least one column to draw, got none."
+        with pytest.raises(ValueError, match=says(message)):
+            MarginalsDisplay.from_frames(table, table, [])
+
+
+class TestPairTrendDisplay:
+    def test_heat_map(self):
+        real, made = mixed_table(100, 0), mixed_table(100, 1)
+        display = PairTrendDisplay.from_frames(real, made)
+        pd.testing.assert_frame_equal(display.trends, pair_trends(real, made))
+        shown = display.ax_.images[0].get_array()
+        assert np.isnan(np.ma.filled(shown, np.nan).diagonal()).all()
+        assert texts(display.ax_.get_xticklabels()) == list(real)
+        assert len(display.ax_.texts) == 30
+        mean = mean_pair_trend(display.trends)
+        assert display.ax_.get_title() == f"Pair trends, mean {mean:.3f}"
+
+    def test_many_columns_are_not_labelled(self):
+        table = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 50)))
+        display = PairTrendDisplay.from_frames(table, table)
+        assert len(display.ax_.get_xticks()) == 0
+        assert len(display.ax_.texts) == 0
+
+    def test_given_axes(self):
+        import matplotlib.pyplot as plt
+
+        ax = plt.figure().subplots()
+        table = mixed_table(30, 0)
+        assert PairTrendDisplay.from_frames(table, table, ax=ax).figure_ is ax.figure
+
+    def test_a_single_column(self):
+        table = mixed_table(30, 0)[["size"]]
+        assert PairTrendDisplay.from_frames(table, table).ax_.get_title().endswith("nan")
+
+
+class TestLossDisplay:
+    def test_lines(self):
+        estimator = Trained(critic=np.arange(300.0), generator=-np.arange(300.0))
+        display = LossDisplay.from_estimator(estimator)
+        assert texts(display.ax_.get_legend().get_texts()) == ["critic", "generator"]
+        assert display.ax_.get_xlabel() == "step"
+        # A bold running median and the faint values themselves, of each.
+        assert len(display.ax_.lines) == 4
+        np.testing.assert_array_equal(display.ax_.lines[1].get_ydata(), np.arange(300.0))
+
+    def test_a_spike_at_the_start_does_not_flatten_the_rest(self):
+        losses = np.sin(np.arange(500.0))
+        losses[:3] = 1e6
+        display = LossDisplay.from_estimator(Trained(generator=losses))
+        assert display.ax_.get_ylim()[1] < 10
+
+    @pytest.mark.parametrize("losses", [[1.0], [2.0, 2.0], [np.nan, 1.0, np.inf]])
+    def test_short_and_broken_histories(self, losses):
+        low, high = LossDisplay.from_estimator(Trained(loss=losses)).ax_.get_ylim()
+        assert np.isfinite([low, high]).all() and low < high
+
+    def test_clear_errors(self):
+        message = "Plane has no history_ yet; call fit before drawing it."
+        with pytest.raises(NotFittedError, match=says(message)):
+            LossDisplay.from_estimator(Plane())
+        with pytest.raises(ValueError, match=says("history_ holds no loss to draw.")):
+            LossDisplay.from_estimator(Trained(loss=[np.nan]))
+
+
+class TestLatentSpaceDisplay:
+    points = np.random.default_rng(0).normal(size=(200, 3))
+
+    def test_without_y(self):
+        display = LatentSpaceDisplay.from_estimator(Plane(), self.points)
+        drawn = display.ax_.collections[0].get_offsets()
+        assert sorted(map(tuple, drawn)) == sorted(map(tuple, self.points[:, :2]))
+
+    def test_classes(self):
+        y = pd.Series(np.where(self.points[:, 0] > 0, "a class of a long name", "b"), name="kind")
+        y[:20] = None
+        legend = LatentSpaceDisplay.from_estimator(Plane(), self.points, y).ax_.get_legend()
+        assert texts(legend.get_texts()) == ["missing", "a class of a long…", "b"]
+        assert legend.get_title().get_text() == "kind"
+
+    def test_points_keep_their_classes(self):
+        y = self.points[:, 0] > 0
+        display = LatentSpaceDisplay.from_estimator(Plane(), self.points, y)
+        below, above = (drawn.get_offsets() for drawn in display.ax_.collections)
+        assert (below[:, 0] <= 0).all() and (above[:, 0] > 0).all()
+
+    def test_digits_in_order(self):
+        y = np.arange(200) % 10
+        legend = LatentSpaceDisplay.from_estimator(Plane(), self.points, y).ax_.get_legend()
+        assert texts(legend.get_texts()) == [str(digit) for digit in range(10)]
+
+    def test_many_classes(self):
+        y = [f"class {i % 14}" for i in range(200)]
+        legend = LatentSpaceDisplay.from_estimator(Plane(), self.points, y).ax_.get_legend()
+        assert texts(legend.get_texts())[0] == "others"
+        assert len(legend.get_texts()) == 11
+
+    @pytest.mark.parametrize(
+        "y",
+        [
+            np.arange(200.0),
+            pd.Series(np.where(np.arange(200) < 9, np.nan, np.arange(200)), name="age"),
+            pd.Series(pd.date_range("2020", periods=200)),
+            pd.Series(pd.to_timedelta(np.arange(200), "h")),
+        ],
+    )
+    def test_amounts_get_a_colour_bar(self, y):
+        display = LatentSpaceDisplay.from_estimator(Plane(), self.points, y)
+        assert len(display.figure_.axes) == 2
+        assert display.ax_.get_legend() is None
+
+    def test_names_of_a_frame(self):
+        frame = pd.DataFrame(self.points, columns=["u", "v", "w"])
+        display = LatentSpaceDisplay.from_estimator(Plane(), frame)
+        assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("u", "v")
+
+    def test_thinning(self):
+        y = self.points[:, 0]
+        display = LatentSpaceDisplay.from_estimator(Plane(), self.points, y, max_points=50)
+        np.testing.assert_array_equal(display.points[:, 0], display.y)
+        assert len(display.points) == 50
+
+    def test_clear_errors(self):
+        message = "estimator.transform must give at least two features, got 1."
+        with pytest.raises(ValueError, match=says(message)):
+            LatentSpaceDisplay.from_estimator(Plane(), self.points[:, :1])
+        message = "y must have one value for each of 200 rows of X, got 2."
+        with pytest.raises(ValueError, match=says(message)):
+            LatentSpaceDisplay.from_estimator(Plane(), self.points, [0, 1])
+
+
+class TestReportFigure:
+    def test_plot(self):
+        table = mixed_table(100, 0)
+        figure = evaluate(table, shuffled(table)).plot()
+        titles = texts(ax.title for ax in figure.axes)
+        assert titles[0] == "Column shapes, mean 1.000"
+        assert sum(bool(re.search(r"   \d\.\d{3}$", title)) for title in titles) == 6
+
+    def test_one_column_and_many(self):
+        one = mixed_table(30, 0)[["kind"]]
+        assert evaluate(one, one).plot() is not None
+        many = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 35)))
+        title = evaluate(many, many).plot(n_marginals=2).axes[0].get_title()
+        assert title == "Column shapes, mean 1.000, the worst 30 of 35"
+
+    def test_without_matplotlib(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+        table = mixed_table(30, 0)
+        message = "Plotting needs matplotlib; install it with: pip install 'sklearn-tabgan[plot]'."
+        for draw in (
+            lambda: MarginalsDisplay.from_frames(table, table),
+            lambda: PairTrendDisplay.from_frames(table, table),
+            lambda: evaluate(table, table).plot(),
+        ):
+            with pytest.raises(ImportError, match=says(message)):
+                draw()
