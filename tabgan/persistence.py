@@ -49,7 +49,9 @@ def save(estimator: TableSynthesizer, path: str | Path) -> None:
     """
     name = type(estimator).__name__
     if getattr(tabgan.models, name, None) is not type(estimator):
-        raise TypeError(f"{name} is not a class of tabgan.models, and has no file format; pickle it.")
+        raise TypeError(
+            f"{name} is not a class of tabgan.models, and has no file format; pickle it."
+        )
     tensors, state = estimator._get_fitted()
     parameters = estimator.get_params(deep=False)
     for key, value in parameters.items():

@@ -13,6 +13,8 @@ from sklearn.tree import DecisionTreeClassifier
 from tabgan.evaluation import (
     c2st,
 )
+from tabgan.evaluation.columns import align_columns
+from tabgan.evaluation.learners import build_learner
 
 
 class TestC2ST:
@@ -39,11 +41,23 @@ class TestC2ST:
         assert not hasattr(model[-1], "coef_")
 
     def test_categories_reach_the_classifier_as_categories(self):
+        columns = align_columns({"real": mixed_table(200, 0), "synthetic": mixed_table(200, 1)})
+        model, (rows, _) = build_learner("hist", columns)
+        model.fit(rows, np.arange(200) % 2)
+        assert model.is_categorical_.tolist() == [column.is_category for column in columns]
+        _, (rows, _) = build_learner(DecisionTreeClassifier(), columns)
+        kinds = rows[:, 2:5]
+        assert set(kinds.sum(axis=1)) == {0.0, 1.0}
+        assert (kinds.sum(axis=1) == 1).tolist() == mixed_table(200, 0)["kind"].notna().tolist()
+
+    def test_rare_categories_are_put_together(self):
         rng = np.random.default_rng(0)
-        labels = np.array([f"c{i}" for i in range(40)])
-        real = pd.DataFrame({"c": labels[2 * rng.integers(0, 20, 2000)]})
-        made = pd.DataFrame({"c": labels[rng.integers(0, 40, 2000)]})
-        assert c2st(real, made) == pytest.approx(0.5, abs=0.08)
+        labels = np.append(np.repeat(np.arange(254), 3), np.arange(254, 300))
+        real, made = (pd.DataFrame({"c": rng.permutation(labels).astype(str)}) for _ in range(2))
+        _, (codes, _) = build_learner("hist", align_columns({"real": real, "synthetic": made}))
+        rare = real["c"].astype(int) >= 254
+        assert (codes[rare, 0] == 254).all()
+        assert len(set(codes[~rare, 0])) == 254
 
     @pytest.mark.parametrize("classifier", ["hist", DecisionTreeClassifier(max_depth=3)])
     def test_thousands_of_categories(self, classifier):
@@ -69,9 +83,10 @@ class TestC2ST:
         assert np.isnan(c2st(real, real.iloc[:1]))
         assert 0 <= c2st(real, real.iloc[:2]) <= 1
 
-    def test_infinite_numbers(self):
+    @pytest.mark.parametrize("classifier", ["hist", DecisionTreeClassifier()])
+    def test_infinite_numbers(self, classifier):
         real = pd.DataFrame({"x": [1.0, 2.0, np.inf, 4.0] * 10})
-        assert 0 <= c2st(real, real.replace(np.inf, 1e300)) <= 1
+        assert 0 <= c2st(real, real.replace(np.inf, -1e300), classifier=classifier) <= 1
 
     @pytest.mark.parametrize("n_splits", [1, 2.5, True])
     def test_bad_n_splits(self, n_splits):

@@ -138,7 +138,7 @@ class TestConditions:
                         "a=b": ["x", "y=z"] * 250,
                         "wait": pd.to_timedelta(range(500), unit="min"),
                         "zoned": pd.date_range("2020-01-01", periods=500, tz="UTC"),
-                        7: range(500),
+                        7: [7, 8] * 250,
                     }
                 ),
             ],
@@ -224,17 +224,6 @@ class TestConditions:
                 "--condition joined=soon: 'soon' is not of the column's kind, datetime.",
             ),
             (["count=5..3"], "--condition count=5..3: write an interval as LOW..HIGH."),
-            (
-                ["joined=1999-01-01"],
-                "--condition joined=1999-01-01: 'joined' must lie in [2020-01-06 "
-                "00:00:00, 2023-12-30 00:00:00], the range seen in training, "
-                "got Timestamp('1999-01-01 00:00:00').",
-            ),
-            (
-                ["count=90..99"],
-                "--condition count=90..99: 'count' lies in [0, 21] in training, which "
-                "[90, 99] does not meet.",
-            ),
             (["count=3..4..5"], "--condition count=3..4..5: write an interval as LOW..HIGH."),
             (
                 ["count=3", "count=4"],
@@ -245,6 +234,12 @@ class TestConditions:
     def test_errors(self, texts, message):
         with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
             parse_conditions(texts, self.schema)
+
+    @pytest.mark.parametrize("text", ["count=90..99", "count=90", "joined=1999-01-01"])
+    def test_what_sampling_would_refuse(self, text):
+        name = text.partition("=")[0]
+        with pytest.raises(InputError, match=f"^--condition {text}: '{name}' .*training"):
+            parse_conditions([text], self.schema)
 
     def test_long_lists_are_cut(self):
         schema = Schema.infer(pd.DataFrame({"letter": list("abcdefghij") * 2}))
@@ -432,6 +427,9 @@ class TestErrors:
         argv = ["evaluate", "people.csv", "less.csv"]
         fails(capsys, argv, "less.csv: has no column 'size', which people.csv has.")
         argv = ["evaluate", "people.csv", "people.csv", "--target", "bougt"]
+        message = "--target needs real rows to score on; give them with --test TABLE."
+        fails(capsys, argv, message)
+        argv += ["--test", "people.csv"]
         message = "--target bougt: there is no such column; did you mean 'bought'?"
         fails(capsys, argv, message)
         argv = ["evaluate", "people.csv", "people.csv", "--html", "no/report.html"]
@@ -538,7 +536,7 @@ class TestForReal:
         assert main(argv) == 0
         captured = capsys.readouterr()
         assert captured.err == ""
-        assert len(captured.out.splitlines()) > 3
+        assert re.search(r"^shape +0\.\d{3} +0\.\d{3} ", captured.out, re.MULTILINE)
         assert "<table" in Path("report.html").read_text(encoding="utf-8")
         assert json.loads(Path("report.json").read_text(encoding="utf-8"))
 
@@ -548,7 +546,7 @@ class TestForReal:
         assert made.shape == (500, 15)
         assert list(made) == list(load_adult()[0])
         assert Path("here/demo/report.html").stat().st_size > 1000
-        assert len(capsys.readouterr().out.splitlines()) > 3
+        assert re.search(r"^roc_auc +0\.\d{3} +0\.\d{3} ", capsys.readouterr().out, re.MULTILINE)
 
     def test_as_a_process(self, people):
         argv = ["evaluate", "people.csv", "nowhere.csv"]

@@ -41,6 +41,14 @@ STORED = {
         pd.Series(["2020-01-01 11:00+00:00"]),
     ),
     "duration as text": (pd.Series(pd.to_timedelta([1, 2], "D")), pd.Series(["1 days", "2 days"])),
+    "date as category": (
+        pd.Series(pd.to_datetime(["2020-01-01", "2020-01-02"])),
+        pd.Series(pd.to_datetime(["2020-01-02", "2020-01-01"])).astype("category"),
+    ),
+    "duration as category": (
+        pd.Series(pd.to_timedelta([1, 2], "D")),
+        pd.Series(pd.to_timedelta([2, 1], "D")).astype("category"),
+    ),
     "all missing as float": (pd.Series([None, None], dtype=object), pd.Series([np.nan, np.nan])),
 }
 
@@ -57,7 +65,7 @@ class TestDifferentDtypes:
         assert column_shapes(right, left)["x"] == 1.0
 
     def test_all_metrics_after_a_round_trip_through_csv(self, tmp_path):
-        real = mixed_table(200, 0)
+        real = mixed_table(200, 0).round({"size": 3})
         real["kind"] = real["kind"].astype("category")
         real["count"] = real["count"].astype("Int64")
         real.to_csv(tmp_path / "made.csv", index=False)
@@ -65,6 +73,11 @@ class TestDifferentDtypes:
         assert (column_shapes(real, made) == 1).all()
         assert (pair_trends(real, made) == 1).all(axis=None)
         assert distance_to_closest_record(real, made, real).duplicate_rate == 1.0
+
+    def test_a_column_without_values_is_what_the_other_table_says(self):
+        nothing = pd.DataFrame({"x": [np.nan, np.nan]})
+        words = pd.DataFrame({"x": ["a", None]})
+        assert column_shapes(nothing, words)["x"] == column_shapes(words, nothing)["x"] == 0.5
 
     def test_columns_in_another_order_and_arrays(self):
         real = pd.DataFrame({"x": [1, 2], "y": [3, 4]})

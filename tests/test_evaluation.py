@@ -147,9 +147,9 @@ class TestEvaluate:
         train = self.train.iloc[:100]
         ours = evaluate(train, train, test=self.test, target="large", classifier="xgboost")
         other = train_on_synthetic(train, self.test, "large", estimator="xgboost")
-        assert ours.utility.loc["synthetic", "roc_auc"] == pytest.approx(
-            other.loc["synthetic", "roc_auc"], abs=0.03
-        )
+        score = ours.utility.loc["synthetic", "roc_auc"]
+        # XGBoost at its defaults draws nothing at random.
+        assert score == pytest.approx(other.loc["synthetic", "roc_auc"], abs=1e-6)
 
     def test_categorical_features_reach_every_part(self):
         train = self.train.assign(count=self.train["count"].clip(upper=9))

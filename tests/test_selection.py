@@ -149,6 +149,20 @@ def test_a_gain_within_one_corrected_standard_error_is_not_taken():
     assert chosen == Amount(1, "all")
 
 
+@pytest.mark.parametrize(
+    ("drawn", "balanced", "expected"),
+    [(0.70, 0.71, "balance"), (0.71, 0.70, "all"), (0.71, 0.71, "all")],
+)
+def test_of_two_equally_small_amounts_the_better_is_chosen(drawn, balanced, expected):
+    amounts = [Amount(0.0, "all"), Amount(1.0, "all"), Amount(1.0, "balance"), Amount(2.0, "all")]
+    trial = InnerValidation(None, None, amounts, Target("target", None), None)
+    noise = np.array([-0.2, 0.1, 0.0, 0.1])
+    scores = [np.full(4, 0.1), drawn + noise, balanced + noise, 0.72 - noise]
+    chosen, results = trial.choose(np.array(scores), FOLDS)
+    assert chosen == Amount(1.0, expected)
+    assert results.loc[results["chosen"], "strategy"].tolist() == [expected]
+
+
 def test_folds_without_a_score_are_left_out_for_all():
     chosen, results = choose([0.5, 0.6, np.nan, 0.8], [0.4, 0.5, 0.9, 0.7])
     assert chosen == Amount(0, "all")

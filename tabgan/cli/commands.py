@@ -92,6 +92,8 @@ def evaluate(args: argparse.Namespace) -> None:
     for path in (args.html, args.json):
         if path:
             check_output(path, *inputs)
+    if args.target is not None and not args.test:
+        raise InputError("--target needs real rows to score on; give them with --test TABLE.")
     real, *others = [read_table(path) for path in inputs]
     for path, table in zip(inputs[1:], others, strict=True):
         absent = [name for name in real if name not in table]
@@ -104,7 +106,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     synthetic, test = others if args.test else (others[0], None)
     report = evaluate(real, synthetic, test=test, target=args.target)
-    print(report.summary().to_string())
+    _print_summary(report.summary())
     if args.html:
         report.to_html(args.html)
     if args.json:
@@ -128,10 +130,11 @@ def demo(args: argparse.Namespace) -> None:
     model = _fit(args, DEFAULT_MODEL, train)
     synthetic = model.sample(args.rows or len(train), random_state=args.seed)
     write_table(synthetic, made)
+    _say(args, f"Wrote {made}; judging it by the {len(test):,} rows held out.")
     report = evaluate(train, synthetic, test=test, target="income", random_state=args.seed)
     report.to_html(page)
-    print(report.summary().to_string())
-    _say(args, f"Wrote {made} and {page}.")
+    _print_summary(report.summary())
+    _say(args, f"Wrote {page}.")
 
 
 def _fit(args: argparse.Namespace, name: str, table: pd.DataFrame, **settings: Any) -> Any:
@@ -154,6 +157,17 @@ def _fit(args: argparse.Namespace, name: str, table: pd.DataFrame, **settings: A
     seconds = time.perf_counter() - start
     _say(args, f"Learnt {len(table):,} rows with {name} in {seconds:.0f} s.")
     return synthesizer
+
+
+def _print_summary(summary: pd.DataFrame) -> None:
+    """Print figures to three decimals, and texts flush left as they are read."""
+    from pandas.api.types import is_numeric_dtype
+
+    for name in summary:
+        if not is_numeric_dtype(summary[name]):
+            texts = summary[name].astype(str)
+            summary[name] = texts.str.ljust(texts.str.len().max())
+    print(summary.rename_axis(None).to_string(float_format="{:.3f}".format, justify="left"))
 
 
 def _say(args: argparse.Namespace, text: str) -> None:

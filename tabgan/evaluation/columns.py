@@ -176,8 +176,6 @@ def _is_single_precision(dtype: Any) -> bool:
 
 
 def _as_floats(column: pd.Series, kind: Kind, table: str) -> npt.NDArray[np.float64]:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
     try:
         if kind == "number":
             return _numbers(column)

@@ -278,7 +278,7 @@ def _kolmogorov_smirnov(real: Floats, synthetic: Floats) -> float:
         present = np.sort(values[~np.isnan(values)])
         gap += sign * np.searchsorted(present, grid, side="right") / len(values)
         missing_gap += sign * (1.0 - len(present) / len(values))
-    above = np.abs(gap).max(initial=abs(missing_gap))
+    above = np.abs(gap).max(initial=0.0)
     below = np.abs(gap + missing_gap).max(initial=0.0)
     return float(min(1.0, max(above, below)))
 

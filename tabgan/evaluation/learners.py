@@ -16,6 +16,7 @@ Task = Literal["classification", "regression"]
 
 _MOST_LEVELS = 254  # HistGradientBoosting takes 255 categories a column; one is for the rest.
 _MOST_ONE_HOT_COLUMNS = 4096
+_LARGEST = 1e30  # sums of such numbers are finite in single precision
 
 
 def build_learner(
@@ -132,10 +133,9 @@ def _levels(column: Column, most: int) -> list[npt.NDArray[np.float32]]:
 
 
 def _numbers(column: Column) -> list[npt.NDArray[np.float32]]:
-    largest = np.finfo(np.float32).max
     offset = 0.0
     if column.kind == "datetime":
         # Microseconds since 1970 do not fit 32 bits; since the first date, they nearly do.
         pooled = np.concatenate(column.values)
         offset = 0.0 if np.isnan(pooled).all() else np.nanmin(pooled)
-    return [np.clip(v - offset, -largest, largest).astype(np.float32) for v in column.values]
+    return [np.clip(v - offset, -_LARGEST, _LARGEST).astype(np.float32) for v in column.values]

@@ -28,12 +28,10 @@ class CGANSynthesizer(TableSynthesizer):
         Columns to be given rather than made. None takes ``y`` alone.
     loss : {"wgan-gp", "gan"}, default="wgan-gp"
         WGAN-GP's critic [2]_ or the discriminator of [1]_, either given the condition.
-    n_critic : int, default=5
+    n_critic : int, default=1
         Critic updates per generator update, for ``loss="wgan-gp"``.
-    penalty_weight : float, default=10
+    penalty_weight : float, default=1
         The gradient penalty's lambda.
-    penalty_every : int, default=4
-        Critic updates from one gradient penalty to the next; see `WGANSynthesizer`.
     **shared
         See `TableSynthesizer`.
 
@@ -52,9 +50,8 @@ class CGANSynthesizer(TableSynthesizer):
         *,
         condition_columns: Sequence[Hashable] | None = None,
         loss: Literal["wgan-gp", "gan"] = "wgan-gp",
-        n_critic: int = 5,
-        penalty_weight: float = 10.0,
-        penalty_every: int = 4,
+        n_critic: int = 1,
+        penalty_weight: float = 1.0,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -62,7 +59,6 @@ class CGANSynthesizer(TableSynthesizer):
         self.loss = loss
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
-        self.penalty_every = penalty_every
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, reset: bool
@@ -96,8 +92,7 @@ class CGANSynthesizer(TableSynthesizer):
         if self.loss != "wgan-gp":
             raise ValueError(f'loss must be "wgan-gp" or "gan", got {self.loss!r}.')
         check_integer("n_critic", self.n_critic)
-        check_integer("penalty_every", self.penalty_every)
-        return WGANGame(*dims, self.n_critic, self.penalty_weight, self.penalty_every)
+        return WGANGame(*dims, self.n_critic, self.penalty_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -11,12 +11,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from tabgan.table.conditions import Wish
+from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
+from tabgan.table.conditions import MadeColumn, Wish
 from tabgan.table.encoder import EncodedTable, Encoder
-from tabgan.table.schema import CategoricalColumn, NumericColumn, Schema
+from tabgan.table.schema import Schema
 
 N_BINS = 32
 """Conditions that are scalars are remembered to within so many bins."""
+
+N_CANDIDATES = 50_000
+"""Conditions drawn to find some that lie in intervals."""
 
 MIN_DRAWS, DRAWS_PER_ROW, MAX_POOL = 400_000, 200, 100_000
 """Rejection makes at most `MIN_DRAWS` + `DRAWS_PER_ROW` rows per row asked for, in pools."""
@@ -52,9 +56,20 @@ class ConditionModel:
     ----------
     combinations : Combinations
         How often which conditions occurred together.
+
+    Raises
+    ------
+    ValueError
+        A column that is an identifier.
     """
 
     def __init__(self, schema: Schema, max_categories: int) -> None:
+        for column in schema.columns:
+            if isinstance(column, IdentifierColumn):
+                raise ValueError(
+                    f"column {column.name!r} cannot be a condition, for it looks like an "
+                    "identifier; leave it out, or name it in categorical_features."
+                )
         self.encoder = Encoder(schema, "scalar", max_categories=max_categories)
         layout = self.encoder.layout
         self.combinations = Combinations(
@@ -105,18 +120,18 @@ class ConditionModel:
         ValueError
             Levels that never occurred together in training.
         """
-        n_wishes = int(asked.max()) + 1
-        picked = np.zeros(len(asked), dtype=np.int64)
-        for i in range(n_wishes) if wishes else ():
-            rows = np.flatnonzero(asked == i)
-            if len(rows):
-                weights = self._weights(wishes, i)
-                picked[rows] = rng.choice(len(weights), size=len(rows), p=weights / weights.sum())
         if not wishes:
             return self.draw(len(asked), rng)
-        table = self._encoded(picked, rng)
+        if any(np.isfinite(wish.high[asked] - wish.low[asked]).any() for wish in wishes.values()):
+            table = self._draw_like(wishes, asked, rng)
+        else:
+            picked = np.empty(len(asked), dtype=np.int64)
+            for rows in _equal_rows(wishes, asked):
+                weights = self._weights(wishes, int(asked[rows[0]]))
+                picked[rows] = rng.choice(len(weights), size=len(rows), p=weights / weights.sum())
+            table = self._encoded(picked, rng)
         for name, wish in wishes.items():
-            column = self.names.index(name)
+            column = self.encoder.schema.position(name)
             scalar = self.encoder.scalars[column]
             if scalar >= 0:
                 wanted = torch.from_numpy(wish.scalars[asked]).float()
@@ -130,27 +145,35 @@ class ConditionModel:
         fits = np.ones(len(self.combinations.counts), dtype=bool)
         near = np.ones(len(self.combinations.counts))
         for name, wish in wishes.items():
-            index = self.names.index(name)
+            index = self.encoder.schema.position(name)
             block, scalar = self.encoder.blocks[index], self.encoder.scalars[index]
-            column = self.encoder.schema.columns[index]
             if block >= 0 and wish.codes[i] >= 0:
                 fits &= self.combinations.codes[:, block] == wish.codes[i]
             if scalar >= 0 and not np.isnan(wish.scalars[i]):
                 centres = (self.combinations.bins[:, scalar] + 0.5) / N_BINS * 2 - 1
                 near *= np.exp(-np.abs(centres - wish.scalars[i]) * N_BINS)
-            if isinstance(column, NumericColumn) and not np.isnan(wish.low[i]):
-                raise ValueError(
-                    f"conditions: {name!r} is a column this model was trained to be given and "
-                    "takes values, not intervals; draw values from the interval instead."
-                )
         if not fits.any():
-            told = {name: wish.values.iloc[i] for name, wish in wishes.items()}
-            raise ValueError(
-                f"conditions: {told} never occurred together in training, so there is nothing "
-                "to learn such rows from; ask for fewer columns at once."
-            )
+            raise _never_together(wishes, i)
         weights = np.where(fits, self.combinations.counts * near, 0.0)
         return weights if weights.sum() > 0 else fits.astype(float)
+
+    def _draw_like(
+        self, wishes: Mapping[Hashable, Wish], asked: NDArray[np.int64], rng: np.random.Generator
+    ) -> EncodedTable:
+        """Draw a condition for each wish in `asked` from many drawn without regard to them."""
+        drawn = self.draw(N_CANDIDATES, rng)
+        made = MadeRows(self.encoder.decode(drawn, rng), drawn)
+        columns = [_made_column(self.encoder, name, wish, made) for name, wish in wishes.items()]
+        picked = np.empty(len(asked), dtype=np.int64)
+        for rows in _equal_rows(wishes, asked):
+            i = int(asked[rows[0]])
+            fits = np.arange(N_CANDIDATES)
+            for column in columns:
+                fits = fits[column.meets(i, fits)]
+            if not len(fits):
+                raise _never_together(wishes, i)
+            picked[rows] = rng.choice(fits, size=len(rows))
+        return drawn.rows(torch.from_numpy(picked))
 
     def _encoded(self, picked: NDArray[np.int64], rng: np.random.Generator) -> EncodedTable:
         gates = self.encoder.layout.gates.cpu().numpy()
@@ -159,6 +182,28 @@ class ConditionModel:
         if codes.shape[1] and len(gates):
             scalars[(gates >= 0) & (codes[:, np.maximum(gates, 0)] != 0)] = 0.0
         return EncodedTable(torch.from_numpy(codes), torch.from_numpy(scalars.astype(np.float32)))
+
+
+def _equal_rows(
+    wishes: Mapping[Hashable, Wish], asked: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """Split positions in `asked` into those of equal wishes."""
+    told = [part[asked] for wish in wishes.values() for part in wish[:4]]
+    _, group, counts = np.unique(
+        np.nan_to_num(np.column_stack(told), nan=-9.0),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
+    )
+    return np.split(np.argsort(group.ravel(), kind="stable"), np.cumsum(counts)[:-1])
+
+
+def _never_together(wishes: Mapping[Hashable, Wish], i: int) -> ValueError:
+    told = {name: wish.told(i) for name, wish in wishes.items()}
+    return ValueError(
+        f"conditions: {told} never occurred together in training, so there is nothing "
+        "to learn such rows from; ask for fewer columns at once."
+    )
 
 
 class MadeRows(NamedTuple):
@@ -201,7 +246,9 @@ def fulfil(
     """
     n = len(group)
     first = np.unique(group, return_index=True)[1]
-    waiting = {g: np.flatnonzero(group == g).tolist() for g in range(len(first))}
+    # Wider intervals choose first: what narrower ones within them leave over is unlike the whole.
+    width = sum(np.nan_to_num(wish.high - wish.low)[first] for wish in wishes.values())
+    waiting = {g: np.flatnonzero(group == g).tolist() for g in np.argsort(-width, kind="stable")}
     parts: list[pd.DataFrame] = []
     places: list[int] = []
     budget, drawn = MIN_DRAWS + DRAWS_PER_ROW * n, 0
@@ -214,12 +261,13 @@ def fulfil(
         made_for = groups[np.searchsorted(np.cumsum(share), (np.arange(size) + 0.5) / size)]
         made = make(first[made_for])
         drawn += size
+        columns = [_made_column(encoder, name, wish, made) for name, wish in wishes.items()]
         free = np.ones(size, dtype=bool)
         for g in groups:
-            fits = free if shared else free & (made_for == g)
-            for name, wish in wishes.items():
-                fits = fits & _met(wish, int(first[g]), encoder, name, made)
-            taken = np.flatnonzero(fits)[: len(waiting[g])]
+            rows = np.flatnonzero(free if shared else made_for == g)
+            for column in columns:
+                rows = rows[column.meets(int(first[g]), rows)]
+            taken = rows[: len(waiting[g])]
             free[taken] = False
             if len(taken):
                 parts.append(made.frame.iloc[taken])
@@ -229,25 +277,22 @@ def fulfil(
                 del waiting[g]
     if waiting:
         worst = next(iter(waiting))
-        told = {name: _told(wish, int(first[worst])) for name, wish in wishes.items()}
+        told = {name: wish.told(int(first[worst])) for name, wish in wishes.items()}
         raise ValueError(
             f"conditions: {len(places)} of {n} rows found among {drawn} made; too few or none "
             f"are like {told}. Ask for fewer columns or wider intervals at once, or train for it: "
             f"CGANSynthesizer(condition_columns={list(wishes)})."
         )
-    return pd.concat(parts, ignore_index=True).iloc[np.argsort(places)].reset_index(drop=True)
+    frame = pd.concat(parts, ignore_index=True).iloc[np.argsort(places)].reset_index(drop=True)
+    encoder.renumber(frame)
+    return frame
 
 
-def _met(wish: Wish, i: int, encoder: Encoder, name: Hashable, made: MadeRows) -> NDArray[np.bool_]:
-    index = encoder.schema.names.index(name)
+def _made_column(encoder: Encoder, name: Hashable, wish: Wish, made: MadeRows) -> MadeColumn:
+    index = encoder.schema.position(name)
     column = encoder.schema.columns[index]
     assert isinstance(column, NumericColumn | CategoricalColumn)
     block, scalar = encoder.blocks[index], encoder.scalars[index]
     codes = made.table.codes[:, block].cpu().numpy() if block >= 0 else None
     scalars = made.table.scalars[:, scalar].cpu().numpy() if scalar >= 0 else None
-    return wish.met_by(i, column, codes, scalars, made.frame[name])
-
-
-def _told(wish: Wish, i: int) -> object:
-    """Say wish `i` in the user's terms."""
-    return wish.values.iloc[i] if np.isnan(wish.low[i]) else "the interval asked for"
+    return MadeColumn(wish, column, codes, scalars, made.frame[name])

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from tabgan.adversarial.game import Batch, Game, Player, draw_normal
+from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal
 from tabgan.adversarial.losses import (
     discriminator_cross_entropy,
     generator_minimax,
@@ -29,6 +29,8 @@ class GANGame(Game):
     latent_dim, hidden_dim : int
     saturating : bool
         Whether the generator plays the zero-sum game.
+    temperature : float or None
+        Made rows are Gumbel-softmax draws of this temperature; None leaves the plain softmax.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class GANGame(Game):
         latent_dim: int,
         hidden_dim: int,
         saturating: bool = False,
+        temperature: float | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
         self.latent_dim = latent_dim
         self.saturating = saturating
+        self.temperature = temperature
         self.generator = ResidualMLP(latent_dim + n_given, [hidden_dim] * 2, layout.width)
         self.discriminator = MLP(layout.width + n_given, [hidden_dim] * 3, 1)
 
@@ -60,7 +64,14 @@ class GANGame(Game):
 
     def fake(self, batch: Batch) -> Tensor:
         """Make soft rows for a batch's conditions."""
-        return self.layout.activate(self.generate(batch.condition, batch.rng))
+        return self.soften(self.generate(batch.condition, batch.rng), batch.rng)
+
+    def soften(self, raw: Tensor, rng: torch.Generator) -> Tensor:
+        """Turn raw rows into what the critic sees: one softmax per block."""
+        if self.temperature is None:
+            return self.layout.activate(raw)
+        noise = draw_gumbel(len(raw), self.layout.width, rng)
+        return self.layout.activate(raw, noise, self.temperature)
 
     def score(self, row: Tensor, condition: Tensor) -> Tensor:
         """Score encoded rows, shape (n,)."""

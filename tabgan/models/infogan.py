@@ -33,7 +33,6 @@ class InfoGANGame(WGANGame):
     latent_dim, hidden_dim : int
     n_critic : int
     penalty_weight : float
-    penalty_every : int
     info_weight : float
     """
 
@@ -45,11 +44,10 @@ class InfoGANGame(WGANGame):
         hidden_dim: int,
         n_critic: int,
         penalty_weight: float,
-        penalty_every: int,
         info_weight: float,
     ) -> None:
         n_inputs = latent_dim + code_layout.width
-        super().__init__(layout, 0, n_inputs, hidden_dim, n_critic, penalty_weight, penalty_every)
+        super().__init__(layout, 0, n_inputs, hidden_dim, n_critic, penalty_weight)
         self.noise_dim = latent_dim
         self.code_layout = code_layout
         self.info_weight = info_weight
@@ -94,7 +92,7 @@ class InfoGANGame(WGANGame):
     def _fake_of_codes(self, batch: Batch) -> tuple[Tensor, EncodedTable]:
         codes = self.draw_codes(len(batch.row), batch.rng)
         raw = self.generate(self.code_layout.expand(*codes), batch.rng)
-        return self.layout.activate(raw), codes
+        return self.soften(raw, batch.rng), codes
 
     def critic_loss(self, batch: Batch) -> Tensor:
         """WGAN-GP's critic loss, plus the error of inferring the codes."""
@@ -130,12 +128,10 @@ class InfoGANFeaturizer(CriticFeaturizer):
         An int K >= 2 for a categorical code of K classes, "continuous" for a code in [-1, 1].
     info_weight : float, default=1
         The paper's lambda.
-    n_critic : int, default=5
+    n_critic : int, default=1
         Critic updates per generator update.
-    penalty_weight : float, default=10
+    penalty_weight : float, default=1
         The gradient penalty's lambda.
-    penalty_every : int, default=4
-        Critic updates from one gradient penalty to the next; see `WGANSynthesizer`.
     **shared
         See `TableSynthesizer`.
 
@@ -145,14 +141,16 @@ class InfoGANFeaturizer(CriticFeaturizer):
        Maximizing Generative Adversarial Nets", arXiv 1606.03657, equation 6.
     """
 
+    # A featurizer reads numbers in order, images among them; levels would hide the order.
+    _numeric_encoding = "rank"
+
     def __init__(
         self,
         *,
         codes: Sequence[Code] = (10, "continuous", "continuous"),
         info_weight: float = 1.0,
-        n_critic: int = 5,
-        penalty_weight: float = 10.0,
-        penalty_every: int = 4,
+        n_critic: int = 1,
+        penalty_weight: float = 1.0,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -160,7 +158,6 @@ class InfoGANFeaturizer(CriticFeaturizer):
         self.info_weight = info_weight
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
-        self.penalty_every = penalty_every
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> InfoGANGame:
         codes = list(self.codes)
@@ -173,7 +170,6 @@ class InfoGANFeaturizer(CriticFeaturizer):
         if not codes:
             raise ValueError("codes is empty; give at least one code.")
         check_integer("n_critic", self.n_critic)
-        check_integer("penalty_every", self.penalty_every)
         n_classes = [int(code) for code in codes if code != "continuous"]
         code_layout = Layout(n_classes, [-1] * (len(codes) - len(n_classes)))
         return InfoGANGame(
@@ -183,7 +179,6 @@ class InfoGANFeaturizer(CriticFeaturizer):
             self.hidden_dim,
             self.n_critic,
             self.penalty_weight,
-            self.penalty_every,
             self.info_weight,
         )
 
@@ -277,7 +272,9 @@ class InfoGANFeaturizer(CriticFeaturizer):
     def _features(self, row: Tensor) -> Tensor:
         """Q's posterior: means of continuous codes, then probabilities of categorical ones."""
         layout = self._game.code_layout
-        return layout.activate(self._game.infer(row))[:, layout.level_mask == 0]
+        blocks = zip(layout.offsets.tolist(), layout.n_levels, strict=True)
+        classes = [place for start, k in blocks for place in range(start, start + k)]
+        return layout.activate(self._game.infer(row))[:, [*range(layout.n_scalars), *classes]]
 
     @property
     def _n_features_out(self) -> int:

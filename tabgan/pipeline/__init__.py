@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tabgan.pipeline.augment import augment
+from tabgan.pipeline.augmentation import augment
 from tabgan.pipeline.augmented import AugmentedClassifier, AugmentedRegressor
 from tabgan.pipeline.synthesis import default_synthesizer
+
+if TYPE_CHECKING:
+    from tabgan.pipeline.sampler import GANSampler
 
 __all__ = [
     "AugmentedClassifier",

@@ -25,7 +25,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tabgan.pipeline.augment import is_ratio
+from tabgan.pipeline.augmentation import is_ratio
 from tabgan.pipeline.joint import Features, Target
 from tabgan.pipeline.selection import (
     Amount,

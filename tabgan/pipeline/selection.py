@@ -240,11 +240,11 @@ class InnerValidation:
     def choose(self, scores: np.ndarray, folds: Sequence[Fold]) -> tuple[Amount, pd.DataFrame]:
         """Choose the smallest amount that is within one standard error of the best one.
 
-        Differences are taken within folds, since all amounts share them. Training sets of
-        different folds overlap, so the plain standard error of their mean would be too small;
-        Nadeau and Bengio's correction adds the ratio of validation to training rows to
-        1 / n_folds. A fold with an undefined score is left out for all amounts; if none is left
-        the smallest amount is taken.
+        Of two that are equally small the better is taken. Differences are taken within folds,
+        since all amounts share them. Training sets of different folds overlap, so the plain
+        standard error of their mean would be too small; Nadeau and Bengio's correction adds the
+        ratio of validation to training rows to 1 / n_folds. A fold with an undefined score is left
+        out for all amounts; if none is left the smallest amount is taken.
 
         Parameters
         ----------
@@ -277,7 +277,10 @@ class InnerValidation:
         overlap = float(np.mean([len(validation) / len(train) for train, validation in folds]))
         spread = differences.std(axis=1, ddof=1) if n_folds > 1 else np.zeros(len(shortfall))
         standard_error = spread * np.sqrt(1 / n_folds + overlap)
-        chosen = int(np.argmax(~(shortfall > standard_error)))
+        ratios = np.array([amount.ratio for amount in self.amounts])
+        is_close = ~(shortfall > standard_error)
+        candidates = np.flatnonzero(is_close & (ratios == ratios[is_close].min()))
+        chosen = int(candidates[np.argmax(usable.mean(axis=1)[candidates])])
 
         results = pd.DataFrame(self.amounts, columns=list(Amount._fields))
         for split, column in enumerate(scores.T):

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_list_like
 
+from tabgan.table.columns import (
+    UNKNOWN,
+    CategoricalColumn,
+    IdentifierColumn,
+    NumericColumn,
+    raw_amounts,
+)
+from tabgan.table.dtypes import as_objects
 from tabgan.table.encoder import Encoder
-from tabgan.table.schema import CategoricalColumn, IdentifierColumn, NumericColumn, Schema
+from tabgan.table.schema import Schema
 
 RANK_TOLERANCE = 0.02
 """A made number within this share of the training rows counts as the number asked for."""
 
 
 def as_frame(conditions: Any, n_samples: int, schema: Schema) -> pd.DataFrame:
-    """Turn a dict, Series, DataFrame or list of labels into one row of wishes per row to make.
+    """Turn a dict, Series or DataFrame into one row of wishes per row to make.
 
     Parameters
     ----------
-    conditions : dict, Series, DataFrame or array-like
+    conditions : dict, Series or DataFrame
         A dict, or a Series indexed by column, holds for all `n_samples` rows (or, if its values
-        are lists, one entry per row); a DataFrame of m rows asks for m rows; a Series named after
-        a column does too.
+        are list-like, one entry per row); a DataFrame of m rows asks for m rows; a Series named
+        after a column does too.
     n_samples : int
     schema : Schema
         Columns that may be asked for.
@@ -42,27 +52,13 @@ def as_frame(conditions: Any, n_samples: int, schema: Schema) -> pd.DataFrame:
     """
     names = schema.names
     if isinstance(conditions, pd.Series):
-        if len(conditions) and all(label in names for label in conditions.index):
-            conditions = conditions.to_dict()
-        else:
+        by_column = all(label in names for label in conditions.index)
+        if conditions.name in names and not (by_column and len(conditions)):
             conditions = conditions.to_frame()
+        else:
+            conditions = conditions.to_dict()
     if isinstance(conditions, Mapping):
-        values = {
-            name: list(value) if isinstance(value, list | tuple | np.ndarray | pd.Series) else value
-            for name, value in conditions.items()
-        }
-        lengths = {len(value) for value in values.values() if isinstance(value, list)}
-        if len(lengths) > 1:
-            raise ValueError(
-                f"conditions holds lists of different lengths, {sorted(lengths)}; "
-                "give every column one value, or lists of one length."
-            )
-        n_rows = lengths.pop() if lengths else n_samples
-        frame = pd.DataFrame(index=range(n_rows), columns=pd.Index(list(values), dtype=object))
-        for name, value in values.items():
-            column = np.empty(n_rows, dtype=object)
-            column[:] = value if isinstance(value, list) else [value] * n_rows
-            frame[name] = pd.Series(column, dtype=object)
+        frame = _frame_of_mapping(conditions, n_samples, schema)
     elif isinstance(conditions, pd.DataFrame):
         frame = conditions.astype(object).reset_index(drop=True)
     else:
@@ -70,19 +66,51 @@ def as_frame(conditions: Any, n_samples: int, schema: Schema) -> pd.DataFrame:
             "conditions must be a dict, a Series or a DataFrame whose names are columns, "
             f"got {type(conditions).__name__}."
         )
+    if not len(frame.columns):
+        raise ValueError("conditions is empty; leave it out to sample without conditions.")
     for name in frame.columns:
         if name not in names:
             raise ValueError(f"conditions names {name!r}, which is not a column; columns: {names}.")
-    if not len(frame.columns):
-        raise ValueError("conditions is empty; leave it out to sample without conditions.")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"conditions names {twice!r} more than once; name each column once.")
+    if not len(frame):
+        raise ValueError("conditions has 0 rows; give at least one.")
     if n_samples not in (1, len(frame)):
         raise ValueError(
             f"n_samples is {n_samples} but conditions has {len(frame)} rows; "
             "leave n_samples out, or make the two agree."
         )
-    if not len(frame):
-        raise ValueError("conditions has 0 rows; give at least one.")
     return frame
+
+
+def _frame_of_mapping(
+    conditions: Mapping[Hashable, Any], n_samples: int, schema: Schema
+) -> pd.DataFrame:
+    per_row = {
+        name: as_objects(value)
+        for name, value in conditions.items()
+        if is_list_like(value, allow_sets=False) and not _is_category(value, name, schema)
+    }
+    lengths = {len(values) for values in per_row.values()}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"conditions holds lists of different lengths, {sorted(lengths)}; "
+            "give every column one value, or lists of one length."
+        )
+    n_rows = lengths.pop() if lengths else n_samples
+    columns = [
+        pd.Series(per_row[name] if name in per_row else as_objects([value] * n_rows), dtype=object)
+        for name, value in conditions.items()
+    ]
+    frame = pd.concat(columns, axis=1, keys=range(len(columns))) if columns else pd.DataFrame()
+    return frame.set_axis(pd.Index(list(conditions), dtype=object, tupleize_cols=False), axis=1)
+
+
+def _is_category(value: Any, name: Hashable, schema: Schema) -> bool:
+    """Whether a list-like is itself a category of a column, as a tuple may be."""
+    column = schema[name] if isinstance(value, Hashable) and name in schema.names else None
+    return isinstance(column, CategoricalColumn) and value in column.categories
 
 
 class Wish(NamedTuple):
@@ -96,50 +124,73 @@ class Wish(NamedTuple):
         The scalar asked for; NaN where any will do.
     low, high : float
         For an interval, its ends in the column's numbers; NaN elsewhere.
+    numbers : float
+        The value asked for in the column's numbers; NaN where it is none.
     values : Series
         The values asked for in the column's dtype; meaningless where an interval is asked for.
+    asked : Series
+        What was asked for, as it was put.
     """
 
     codes: NDArray[np.int64]
     scalars: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    numbers: NDArray[np.float64]
     values: pd.Series
-
-    def met_by(
-        self,
-        i: int,
-        column: NumericColumn | CategoricalColumn,
-        codes: NDArray[np.int64] | None,
-        scalars: NDArray[np.float64] | None,
-        values: pd.Series,
-    ) -> NDArray[np.bool_]:
-        """Which made rows meet wish `i`, shape (m,).
-
-        Parameters
-        ----------
-        i : int
-        column : NumericColumn or CategoricalColumn
-        codes, scalars : ndarray of shape (m,) or None
-            The column's levels and scalars in the made rows, as far as it has them.
-        values : Series of shape (m,)
-            The column's made values.
-        """
-        fits = np.ones(len(values), dtype=bool)
-        if codes is not None and self.codes[i] >= 0:
-            fits &= codes == self.codes[i]
-        if scalars is not None and not np.isnan(self.scalars[i]):
-            fits &= np.abs(scalars - self.scalars[i]) <= 2 * RANK_TOLERANCE
-        if isinstance(column, NumericColumn) and not np.isnan(self.low[i]):
-            numbers = column.numbers(values)
-            fits &= (numbers >= self.low[i]) & (numbers <= self.high[i])
-        return fits
+    asked: pd.Series
 
     def impose(self, made: pd.Series, asked: NDArray[np.int64]) -> pd.Series:
         """Put the exact values asked for into rows that met wishes `asked`."""
         wanted = self.values.iloc[asked].set_axis(made.index)
         in_interval = ~np.isnan(self.low[asked])
         return made.where(in_interval, wanted) if in_interval.any() else wanted
+
+    def told(self, i: int) -> Any:
+        """Return wish `i` in the user's terms."""
+        value = self.asked.iloc[i]
+        return value.item() if isinstance(value, np.generic) else value
+
+
+class MadeColumn:
+    """One column of made rows, in all the forms that wishes are compared with.
+
+    Parameters
+    ----------
+    wish : Wish
+    column : NumericColumn or CategoricalColumn
+    codes, scalars : ndarray of shape (m,) or None
+        The column's levels and scalars, as far as it has them.
+    values : Series of shape (m,)
+        The column's values.
+    """
+
+    def __init__(
+        self,
+        wish: Wish,
+        column: NumericColumn | CategoricalColumn,
+        codes: NDArray[np.int64] | None,
+        scalars: NDArray[np.float64] | None,
+        values: pd.Series,
+    ) -> None:
+        self.wish, self.codes, self.scalars = wish, codes, scalars
+        self.numbers = np.full(len(values), np.nan)
+        if isinstance(column, NumericColumn) and not np.isnan([wish.numbers, wish.low]).all():
+            self.numbers = column.numbers(values)
+
+    def meets(self, i: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some made rows meet wish `i`, shape (len(rows),)."""
+        wish = self.wish
+        fits = np.ones(len(rows), dtype=bool)
+        if self.codes is not None and wish.codes[i] >= 0:
+            fits &= self.codes[rows] == wish.codes[i]
+        if self.scalars is not None and not np.isnan(wish.scalars[i]):
+            is_near = np.abs(self.scalars[rows] - wish.scalars[i]) <= 2 * RANK_TOLERANCE
+            fits &= is_near | (self.numbers[rows] == wish.numbers[i])
+        if not np.isnan(wish.low[i]):
+            numbers = self.numbers[rows]
+            fits &= (numbers >= wish.low[i]) & (numbers <= wish.high[i])
+        return fits
 
 
 def encode_wish(encoder: Encoder, name: Hashable, asked: pd.Series) -> Wish:
@@ -151,107 +202,159 @@ def encode_wish(encoder: Encoder, name: Hashable, asked: pd.Series) -> Wish:
     name : hashable
         A column of the encoder's schema.
     asked : Series of dtype object, shape (n,)
-        Values, missing values, or ``pandas.Interval`` for numbers and dates.
+        Values, missing values, or ``pandas.Interval`` for numbers, dates and durations.
 
     Raises
     ------
     ValueError
-        An unknown category, a number out of range or of the wrong type, or a missing value where
-        training had none.
+        An unknown category, a number out of range or of the wrong type, an interval in which no
+        value was seen, or a missing value where training had none.
     """
-    schema = encoder.schema
-    index = schema.names.index(name)
-    column, codec = schema.columns[index], encoder.codecs[index]
-    n = len(asked)
-    if isinstance(column, IdentifierColumn) or codec is None:
+    index = encoder.schema.position(name)
+    codec = encoder.codecs[index]
+    column = codec.column
+    if isinstance(column, IdentifierColumn):
         raise ValueError(f"conditions: {name!r} is an identifier, which is not learnt; drop it.")
-    if asked.isna().any() and column.missing_rate == 0:
+    missing = asked.isna().to_numpy()
+    if missing.any() and column.missing_rate == 0:
         raise ValueError(
             f"conditions: {name!r} is missing, but it never was in training; "
             "leave the column out to accept any value."
         )
-    in_interval = np.array([isinstance(value, pd.Interval) for value in asked], dtype=bool)
-    low, high = np.full(n, np.nan), np.full(n, np.nan)
+    low, high, numbers_asked = np.full((3, len(asked)), np.nan)
     if isinstance(column, CategoricalColumn):
-        if in_interval.any():
-            raise ValueError(f"conditions: {name!r} is categorical and takes no intervals.")
+        in_interval = np.zeros(len(asked), dtype=bool)
         values = column.series(_category_codes(column, asked))
     else:
+        in_interval = np.array([isinstance(value, pd.Interval) for value in asked], dtype=bool)
         low[in_interval], high[in_interval] = _interval_ends(column, asked[in_interval])
-        numbers = np.full(n, column.table.low[0])
-        numbers[~in_interval] = _numbers(column, asked[~in_interval])
-        values = column.series(numbers)
+        values = _amounts(column, asked, missing, in_interval)
+        numbers_asked = np.where(in_interval, np.nan, column.numbers(values))
     levels = codec.encode(values)
     is_any = in_interval | (encoder.blocks[index] < 0)
     codes = np.where(is_any, -1, levels.codes)
     is_scalar = codec.has_scalar & ~in_interval & (levels.codes == 0)
     scalars = np.where(is_scalar, 2 * levels.ranks - 1, np.nan)
-    return Wish(codes, scalars, low, high, values)
+    return Wish(codes, scalars, low, high, numbers_asked, values, asked)
 
 
-def _category_codes(column: CategoricalColumn, values: pd.Series) -> NDArray[np.int64]:
-    codes = column.codes(values)
-    if (codes == -2).any():
-        unknown = values[codes == -2].iloc[0]
-        seen = ", ".join(repr(c) for c in column.categories[:10])
+def _category_codes(column: CategoricalColumn, asked: pd.Series) -> NDArray[np.int64]:
+    try:
+        codes = column.codes(asked)
+    except TypeError as error:
+        raise ValueError(f"conditions: {column.name!r} got no category ({error}).") from error
+    if (codes == UNKNOWN).any():
+        unknown = asked[codes == UNKNOWN].iloc[0]
+        seen = ", ".join(repr(category) for category in column.categories[:10])
         more = ", ..." if len(column.categories) > 10 else ""
-        raise ValueError(
-            f"conditions: {column.name!r} was never {unknown!r} in training; it took {seen}{more}."
-        )
+        took = f"it took {seen}{more}" if seen else "all its values were missing"
+        raise ValueError(f"conditions: {column.name!r} was never {unknown!r} in training; {took}.")
     return codes
 
 
-def _numbers(column: NumericColumn, values: pd.Series) -> NDArray[np.float64]:
-    """Count steps above the column's origin; values out of range or off its grid are errors."""
-    missing = values.isna()
-    numbers = np.full(len(values), np.nan)
-    try:
-        if column.kind == "integer":
-            asked = values[~missing].astype(np.float64)
-            if (asked % 1 != 0).any():
-                raise ValueError(f"{asked[asked % 1 != 0].iloc[0]} is not whole")
-        present = values[~missing].astype(column.dtype if column.dtype != "object" else float)
-        numbers[~missing.to_numpy()] = column.numbers(present)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"conditions: {column.name!r} holds {column.kind} values, got "
-            f"{values[~missing].iloc[0]!r} ({error})."
-        ) from error
-    table = column.table
-    outside = (numbers < table.low[0]) | (numbers > table.high[-1])
+def _amounts(
+    column: NumericColumn,
+    asked: pd.Series,
+    missing: NDArray[np.bool_],
+    in_interval: NDArray[np.bool_],
+) -> pd.Series:
+    """Cast what was asked to the column's dtype; the lowest value stands in for intervals."""
+    is_value = ~missing & ~in_interval
+    lowest = column.series(column.table.low[:1])
+    amounts = np.repeat(raw_amounts(lowest, column.kind, column.inner), len(asked))
+    if is_value.any():
+        amounts[is_value] = _read_amounts(column, asked[is_value])
+    values = column.restore(amounts, missing)
+    numbers = column.numbers(values)
+    outside = (numbers < column.table.low[0]) | (numbers > column.table.high[-1])
     if outside.any():
-        ends = column.series(np.array([table.low[0], table.high[-1]]))
+        raise _range_error(column, asked[outside].iloc[0])
+    return values
+
+
+def _read_amounts(column: NumericColumn, asked: pd.Series) -> NDArray[Any]:
+    """Read values, none of them missing, as the column's kind of amounts.
+
+    Raises
+    ------
+    ValueError
+        Values of another kind, or integers and times beyond what the column has seen.
+    """
+    try:
+        if column.kind in ("datetime", "timedelta"):
+            _refuse_numbers(asked)
+            # Dates alone may be asked for with a time of day, which is left off.
+            clock = column.inner if column.inner != "datetime64[D]" else "datetime64[s]"
+            amounts = raw_amounts(asked.astype(clock), column.kind, column.inner)
+        else:
+            amounts = pd.to_numeric(asked).to_numpy()
+            if column.kind == "float":
+                return amounts.astype(np.float64)
+            if amounts.dtype.kind == "f" and (amounts % 1 != 0).any():
+                raise ValueError(f"{amounts[amounts % 1 != 0][0]} is not whole")
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(
-            f"conditions: {column.name!r} must lie in [{ends[0]}, {ends[1]}], the range seen in "
-            f"training, got {values[outside].iloc[0]!r}."
-        )
-    return numbers
+            f"conditions: {column.name!r} holds {column.kind} values, got {asked.iloc[0]!r} "
+            f"({error})."
+        ) from error
+    # Compared as integers, for a step may be too small for the floats that numbers are.
+    outside = (amounts < column.origin) | (amounts > column.origin + column.last * column.step)
+    if outside.any():
+        raise _range_error(column, asked[outside].iloc[0])
+    return amounts
+
+
+def _refuse_numbers(asked: pd.Series) -> None:
+    for value in asked:
+        if isinstance(value, numbers.Number) or isinstance(value, np.bool_):
+            raise TypeError(f"{value} has no unit")
+
+
+def _range_error(column: NumericColumn, value: Any) -> ValueError:
+    low, high = column.ends
+    return ValueError(
+        f"conditions: {column.name!r} must lie in [{low}, {high}], the range seen in training, "
+        f"got {value!r}."
+    )
 
 
 def _interval_ends(
     column: NumericColumn, intervals: pd.Series
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Count intervals' closed ends in steps above the column's origin."""
-    dtype = column.dtype if column.kind in ("datetime", "timedelta") else "float64"
     ends = []
-    for side in ("left", "right"):
-        values = pd.Series([getattr(interval, side) for interval in intervals])
-        numbers = (
-            column.numbers(values.astype(dtype))
-            if column.kind in ("datetime", "timedelta")
-            else (values.to_numpy(dtype=np.float64) - column.origin) / column.step
-        )
-        is_open = np.array([getattr(interval, f"open_{side}") for interval in intervals])
-        toward = np.inf if side == "left" else -np.inf
-        ends.append(np.where(is_open, np.nextafter(numbers, toward), numbers))
+    for side, toward in (("left", np.inf), ("right", -np.inf)):
+        values = pd.Series([getattr(interval, side) for interval in intervals], dtype=object)
+        steps = _steps_to(column, values)
+        is_open = np.array([getattr(interval, f"open_{side}") for interval in intervals], bool)
+        ends.append(np.where(is_open, np.nextafter(steps, toward), steps))
     low, high = ends
-    if not len(intervals):
-        return low, high
-    outside = (high < column.table.low[0]) | (low > column.table.high[-1]) | (low > high)
-    if outside.any():
-        seen = column.series(np.array([column.table.low[0], column.table.high[-1]]))
+    if column.kind != "float":
+        low, high = np.ceil(low), np.floor(high)
+    table = column.table
+    # Both sorted: the first segment that ends within reach must also begin within it.
+    segment = np.minimum(np.searchsorted(table.high, low), table.n_segments - 1)
+    nowhere = (low > high) | (low > table.high[-1]) | (table.low[segment] > high)
+    if nowhere.any():
+        least, most = column.ends
         raise ValueError(
-            f"conditions: {column.name!r} lies in [{seen[0]}, {seen[1]}] in training, which "
-            f"{intervals[outside].iloc[0]} does not meet."
+            f"conditions: {column.name!r} lies in [{least}, {most}] in training, and was never in "
+            f"{intervals[nowhere].iloc[0]}."
         )
     return low, high
+
+
+def _steps_to(column: NumericColumn, values: pd.Series) -> NDArray[np.float64]:
+    if not len(values):
+        return np.empty(0)
+    try:
+        if column.kind in ("datetime", "timedelta"):
+            _refuse_numbers(values)
+            clock = column.inner if column.inner != "datetime64[D]" else "datetime64[s]"
+            return column.steps(raw_amounts(values.astype(clock), column.kind, column.inner))
+        return (values.astype(np.float64).to_numpy() - column.origin) / column.step
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(
+            f"conditions: {column.name!r} holds {column.kind} values, and "
+            f"{values.iloc[0]!r} is no end for an interval of such ({error})."
+        ) from error

@@ -10,9 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tabgan.table.columns import (
+    MISSING,
+    UNKNOWN,
+    CategoricalColumn,
+    Column,
+    IdentifierColumn,
+    NumericColumn,
+)
 from tabgan.table.layout import Layout
 from tabgan.table.quantiles import uniform
-from tabgan.table.schema import CategoricalColumn, IdentifierColumn, NumericColumn, Schema
+from tabgan.table.schema import Schema
 
 MAX_DISCRETE_LEVELS = 20
 """A number with at most so many values, all repeated, is a softmax block of its values."""
@@ -88,7 +96,7 @@ class CategoricalCodec:
         codes = self.column.codes(values)
         levels = np.minimum(codes, max(0, self.n_present - 1))
         missing_level = self.n_present if self.column.missing_rate > 0 else -1
-        levels = np.where(codes == -1, missing_level, np.where(codes == -2, -1, levels))
+        levels = np.where(codes == MISSING, missing_level, np.where(codes == UNKNOWN, -1, levels))
         return _Levels(levels, np.zeros(len(values)))
 
     def decode(
@@ -98,7 +106,7 @@ class CategoricalCodec:
         rng: np.random.Generator | None = None,
     ) -> pd.Series:
         """Turn levels back into values; ranks are not looked at."""
-        codes = np.where(levels == self.n_present, -1, levels)
+        codes = np.where(levels == self.n_present, MISSING, levels)
         if self.n_own < self.n_present:
             in_tail = codes == self.n_own
             draws = np.searchsorted(self._tail_edges, uniform(int(in_tail.sum()), rng))
@@ -188,6 +196,39 @@ class NumericCodec:
         return self.column.series(numbers)
 
 
+class IdentifierCodec:
+    """Levels of an identifier: present, then missing.
+
+    Parameters
+    ----------
+    column : IdentifierColumn
+    """
+
+    has_scalar = False
+
+    def __init__(self, column: IdentifierColumn) -> None:
+        self.column = column
+        rate = column.missing_rate
+        self.masses = np.array([1 - rate, rate] if rate > 0 else [1.0])
+
+    def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
+        """Encode whether values are missing."""
+        missing_level = 1 if self.column.missing_rate > 0 else -1
+        return _Levels(np.where(values.isna(), missing_level, 0), np.zeros(len(values)))
+
+    def decode(
+        self,
+        levels: NDArray[np.int64],
+        ranks: NDArray[np.float64],
+        rng: np.random.Generator | None = None,
+    ) -> pd.Series:
+        """Make fresh identifiers where the level is "present"; ranks are not looked at."""
+        return self.column.series(levels != 0)
+
+
+Codec = CategoricalCodec | NumericCodec | IdentifierCodec
+
+
 class Encoder:
     """Turn rows of one schema into codes and scalars, and back.
 
@@ -220,22 +261,18 @@ class Encoder:
         max_categories: int = 256,
     ) -> None:
         self.schema = schema
-        self.codecs: list[CategoricalCodec | NumericCodec | None] = []
+        self.codecs: list[Codec] = []
         self.blocks: list[int] = []
         self.scalars: list[int] = []
         self.masses: list[NDArray[np.float64]] = []
         gates: list[int] = []
         for column in schema.columns:
-            codec: CategoricalCodec | NumericCodec | None = None
-            if isinstance(column, CategoricalColumn):
-                codec = CategoricalCodec(column, max_categories)
-            elif isinstance(column, NumericColumn):
-                codec = NumericCodec(column, numeric, n_bins)
+            codec = _codec(column, numeric, n_bins, max_categories)
             block = scalar = -1
-            if codec is not None and len(codec.masses) > 1:
+            if len(codec.masses) > 1:
                 block = len(self.masses)
                 self.masses.append(codec.masses)
-            if codec is not None and codec.has_scalar:
+            if codec.has_scalar:
                 scalar = len(gates)
                 gates.append(block)
             self.codecs.append(codec)
@@ -257,9 +294,13 @@ class Encoder:
         codes = np.zeros((len(frame), self.layout.n_blocks), dtype=np.int64)
         scalars = np.zeros((len(frame), self.layout.n_scalars), dtype=np.float32)
         for i, codec in enumerate(self.codecs):
-            if codec is None:
-                continue
-            levels = codec.encode(frame.iloc[:, i], rng)
+            try:
+                levels = codec.encode(frame.iloc[:, i], rng)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ValueError(
+                    f"column {codec.column.name!r} held {codec.column.kind} values when the model "
+                    f"was fitted, and now cannot be read as such ({error})."
+                ) from error
             if self.blocks[i] >= 0:
                 codes[:, self.blocks[i]] = levels.codes
             if self.scalars[i] >= 0:
@@ -275,16 +316,25 @@ class Encoder:
         ranks = (table.scalars.cpu().numpy().astype(np.float64) + 1) / 2
         n = len(codes)
         series: list[pd.Series] = []
-        for i, (column, codec) in enumerate(zip(self.schema.columns, self.codecs, strict=True)):
-            if codec is None:
-                assert isinstance(column, IdentifierColumn)
-                series.append(column.series(n))
-                continue
-            block, scalar = self.blocks[i], self.scalars[i]
-            levels = codes[:, block].copy() if block >= 0 else np.zeros(n, dtype=np.int64)
+        for codec, block, scalar in zip(self.codecs, self.blocks, self.scalars, strict=True):
+            levels = codes[:, block] if block >= 0 else np.zeros(n, dtype=np.int64)
             series.append(
                 codec.decode(levels, ranks[:, scalar] if scalar >= 0 else np.zeros(n), rng)
             )
         frame = pd.concat(series, axis=1, keys=range(len(series)))
-        frame.columns = pd.Index(self.schema.names, tupleize_cols=False)
+        frame.columns = self.schema.labels
         return frame
+
+    def renumber(self, frame: pd.DataFrame) -> None:
+        """Make the identifiers of rows that were decoded apart differ again, in place."""
+        for column in self.schema.columns:
+            if isinstance(column, IdentifierColumn):
+                frame[column.name] = column.series(frame[column.name].isna().to_numpy())
+
+
+def _codec(column: Column, numeric: NumericEncoding, n_bins: int, max_categories: int) -> Codec:
+    if isinstance(column, CategoricalColumn):
+        return CategoricalCodec(column, max_categories)
+    if isinstance(column, NumericColumn):
+        return NumericCodec(column, numeric, n_bins)
+    return IdentifierCodec(column)

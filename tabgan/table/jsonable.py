@@ -6,14 +6,21 @@ import dataclasses
 import datetime
 import decimal
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 
-def to_jsonable(value: Any) -> Any:
+def to_jsonable(value: Any, classes: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """Turn a value into JSON types; what JSON lacks becomes ``{"type": name, "value": ...}``.
+
+    Parameters
+    ----------
+    value : object
+    classes : mapping of str to type
+        Dataclasses that `from_jsonable` will be given, by name.
 
     Raises
     ------
@@ -27,31 +34,41 @@ def to_jsonable(value: Any) -> Any:
     if isinstance(value, float):
         return value if np.isfinite(value) else {"type": "float", "value": repr(value)}
     if isinstance(value, tuple):
-        return {"type": "tuple", "value": [to_jsonable(item) for item in value]}
+        return {"type": "tuple", "value": [to_jsonable(item, classes) for item in value]}
     if isinstance(value, list):
-        return [to_jsonable(item) for item in value]
+        return [to_jsonable(item, classes) for item in value]
     if isinstance(value, dict):
         return {
             "type": "dict",
-            "value": [[to_jsonable(k), to_jsonable(v)] for k, v in value.items()],
+            "value": [[to_jsonable(k, classes), to_jsonable(v, classes)] for k, v in value.items()],
         }
     if isinstance(value, np.ndarray):
         return {"type": "array", "dtype": str(value.dtype), "value": value.tolist()}
     if isinstance(value, pd.Timestamp | np.datetime64):
-        return {"type": "Timestamp", "value": pd.Timestamp(value).isoformat()}
+        stamp = pd.Timestamp(value)
+        if stamp.tz is None:
+            return {"type": "Timestamp", "value": stamp.isoformat()}
+        return {"type": "Timestamp", "value": [stamp.tz_convert("UTC").isoformat(), str(stamp.tz)]}
     if isinstance(value, pd.Timedelta | np.timedelta64):
         return {"type": "Timedelta", "value": pd.Timedelta(value).isoformat()}
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        return {"type": "date", "value": value.isoformat()}
+    if isinstance(value, datetime.date | datetime.time):
+        return {"type": type(value).__name__, "value": value.isoformat()}
+    if isinstance(value, datetime.timedelta):
+        return {"type": "timedelta", "value": value // datetime.timedelta(microseconds=1)}
+    if isinstance(value, bytes):
+        return {"type": "bytes", "value": value.hex()}
     if isinstance(value, decimal.Decimal):
         return {"type": "Decimal", "value": str(value)}
     if isinstance(value, pd.Period):
         return {"type": "Period", "value": [str(value), value.freqstr]}
     if isinstance(value, pd.Interval):
-        ends = [to_jsonable(value.left), to_jsonable(value.right), value.closed]
+        ends = [to_jsonable(value.left, classes), to_jsonable(value.right, classes), value.closed]
         return {"type": "Interval", "value": ends}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: to_jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if type(value) in classes.values():
+        fields = {
+            field.name: to_jsonable(getattr(value, field.name), classes)
+            for field in dataclasses.fields(value)
+        }
         return {"type": type(value).__name__, "value": fields}
     raise TypeError(
         f"{value!r} of type {type(value).__name__} has no JSON form; "
@@ -59,7 +76,7 @@ def to_jsonable(value: Any) -> Any:
     )
 
 
-def from_jsonable(data: Any, classes: Mapping[str, Any] | None = None) -> Any:
+def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) -> Any:
     """Rebuild a value from `to_jsonable`; dataclasses are looked up in `classes` by name."""
     if isinstance(data, list):
         return [from_jsonable(item, classes) for item in data]
@@ -77,12 +94,18 @@ def from_jsonable(data: Any, classes: Mapping[str, Any] | None = None) -> Any:
     if kind == "Interval":
         left, right, closed = value
         return pd.Interval(from_jsonable(left, classes), from_jsonable(right, classes), closed)
-    if classes and kind in classes:
+    if kind == "Timestamp" and isinstance(value, list):
+        return pd.Timestamp(value[0]).tz_convert(value[1])
+    if kind in classes:
         return classes[kind](**{k: from_jsonable(v, classes) for k, v in value.items()})
     return {
         "float": float,
         "Timestamp": pd.Timestamp,
         "Timedelta": pd.Timedelta,
+        "datetime": datetime.datetime.fromisoformat,
         "date": datetime.date.fromisoformat,
+        "time": datetime.time.fromisoformat,
+        "timedelta": lambda count: datetime.timedelta(microseconds=count),
+        "bytes": bytes.fromhex,
         "Decimal": decimal.Decimal,
     }[kind](value)

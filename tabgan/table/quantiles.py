@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 MAX_INTERVALS = 512
 """Upper bound on the intervals that stand for the values which are not atoms."""
 
+ATOM_RATE = 2e-4
+"""Repeated values at least as frequent as this are atoms."""
+
+ROWS_PER_ATOM = 10
+"""Where values repeat so often on average, all are atoms, the rare too: none lies between them."""
+
 
 @dataclass(frozen=True, eq=False)
 class QuantileTable:
@@ -47,7 +53,9 @@ class QuantileTable:
         """
         unique, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
         n = counts.sum()
-        is_atom = counts >= max(2, n * 2e-4) if len(unique) > 1 else np.array([True])
+        is_atom = counts >= max(2, n * ATOM_RATE)
+        if len(unique) == 1 or len(unique) <= min(MAX_INTERVALS, n / ROWS_PER_ATOM):
+            is_atom[:] = True
         # A run is a stretch of neighbouring values of which none is an atom.
         run = np.cumsum(is_atom | np.r_[True, is_atom[:-1]])
         position = np.cumsum(np.where(is_atom, 0, counts)) - counts
@@ -81,13 +89,20 @@ class QuantileTable:
             self.mass[kept] / self.mass[kept].sum(), self.low[kept], self.high[kept]
         )
 
+    @property
+    def _scale(self) -> float:
+        """Factor that makes differences of values finite; one but for the widest of ranges."""
+        with np.errstate(over="ignore"):
+            return 1.0 if np.isfinite(self.high[-1] - self.low[0]) else 0.5
+
     def values(self, ranks: NDArray[Any]) -> NDArray[np.float64]:
         """Map ranks in [0, 1] to values, shape (n,) to (n,)."""
         edges = np.r_[0.0, np.cumsum(self.mass)]
         ranks = np.clip(ranks, 0.0, 1.0)
         segment = np.clip(np.searchsorted(edges, ranks, side="right") - 1, 0, self.n_segments - 1)
         share = np.clip((ranks - edges[segment]) / self.mass[segment], 0.0, 1.0)
-        return self.low[segment] + (self.high[segment] - self.low[segment]) * share
+        low, high = self.low[segment] * self._scale, self.high[segment] * self._scale
+        return (low + (high - low) * share) / self._scale
 
     def ranks(
         self, values: NDArray[Any], rng: np.random.Generator | None = None
@@ -101,9 +116,10 @@ class QuantileTable:
         values = np.clip(values, self.low[0], self.high[-1])
         # Of two touching segments the later one owns the common end, unless it is passed.
         segment = np.searchsorted(self.low, values, side="right") - 1
-        width = (self.high - self.low)[segment]
+        low, high = self.low[segment] * self._scale, self.high[segment] * self._scale
         in_atom = uniform(len(values), rng)
-        inside = np.divide(values - self.low[segment], width, out=in_atom, where=width > 0)
+        width = high - low
+        inside = np.divide(values * self._scale - low, width, out=in_atom, where=width > 0)
         # Below one, so that a segment's upper end does not become the next segment's lower end.
         return edges[segment] + np.clip(inside, 0.0, 1.0 - 1e-9) * self.mass[segment]
 

@@ -1,0 +1,250 @@
+"""What one column of a table is: names, amounts, or identifiers."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgan.table.dtypes import (
+    as_objects,
+    dtype_named,
+    integers_to_times,
+    restore,
+    times_to_integers,
+)
+from tabgan.table.quantiles import QuantileTable
+
+CategoricalKind = Literal["categorical", "boolean"]
+NumericKind = Literal["float", "integer", "datetime", "timedelta"]
+
+MISSING, UNKNOWN = -1, -2
+"""Codes of values that are no category."""
+
+
+@dataclass(frozen=True)
+class CategoricalColumn:
+    """A column whose values are names: strings, categories, booleans, or numbers that are codes.
+
+    Values that are equal in Python, such as 1, 1.0 and True, are one category.
+
+    Parameters
+    ----------
+    name : hashable
+        The column's label.
+    kind : {"categorical", "boolean"}
+    dtype : str
+        Name of the pandas dtype to give back.
+    categories : tuple
+        Values seen in training, most frequent first. Empty when every value is missing.
+    frequencies : tuple of float
+        Share of each category among the rows that are not missing.
+    missing_rate : float in [0, 1]
+    marker : {"NaN", "None", "NA", "NaT"}
+        How a column of dtype object marks missing values.
+    declared : tuple or None
+        For a pandas categorical, all its categories in their order, used or not.
+    declared_dtype : str
+        For a pandas categorical, name of its categories' dtype.
+    ordered : bool
+        Whether a pandas categorical is ordered.
+    """
+
+    name: Hashable
+    kind: CategoricalKind
+    dtype: str
+    categories: tuple[Any, ...]
+    frequencies: tuple[float, ...]
+    missing_rate: float
+    marker: str = "NaN"
+    declared: tuple[Any, ...] | None = None
+    declared_dtype: str = "object"
+    ordered: bool = False
+
+    def codes(self, values: pd.Series) -> NDArray[np.int64]:
+        """Positions in `categories`, shape (n,); -1 for missing and -2 for unknown values."""
+        known = _index(self.categories)
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            codes = known.get_indexer(values.cat.categories.astype(object))
+            return np.r_[np.where(codes < 0, UNKNOWN, codes), MISSING][values.cat.codes]
+        codes = known.get_indexer(pd.Index(values.astype(object), dtype=object))
+        return np.where(values.isna().to_numpy(), MISSING, np.where(codes < 0, UNKNOWN, codes))
+
+    def series(self, codes: NDArray[np.int64]) -> pd.Series:
+        """Turn positions in `categories` (-1: missing) back into a column of the same dtype."""
+        if self.declared is not None:
+            declared = pd.Index(list(self.declared), dtype=dtype_named(self.declared_dtype))
+            dtype = pd.CategoricalDtype(declared, ordered=self.ordered)
+            positions = _index(self.declared).get_indexer(_index(self.categories))
+            values = pd.Categorical.from_codes(np.r_[positions, MISSING][codes], dtype=dtype)
+            return pd.Series(values, name=self.name)
+        taken = as_objects((*self.categories, None))[codes]
+        return restore(taken, codes < 0, self.dtype, self.marker).rename(self.name)
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """A column of amounts, held as float64 steps above `origin`.
+
+    Amounts are numbers, dates and durations. Those that are not floats are exact 64-bit integers,
+    counted from `origin` in units of `step`, so that large ones lose no precision.
+
+    Parameters
+    ----------
+    name : hashable
+        The column's label.
+    kind : {"float", "integer", "datetime", "timedelta"}
+    dtype : str
+        Name of the pandas dtype to give back.
+    table : QuantileTable
+        The distribution of ``(value - origin) / step``.
+    missing_rate : float in [0, 1)
+    origin, step, last : int
+        The least value, the greatest common divisor of all distances from it, and the number of
+        steps to the greatest value; 0, 1 and 0 for floats.
+    decimals : int or None
+        Decimals to round floats to; None leaves them as they are.
+    marker : {"NaN", "None", "NA", "NaT"}
+        How a column of dtype object marks missing values.
+    inner : str
+        What values are, as `dtype` may not say it: the time dtype in which dates or durations are
+        counted, "decimal" for ``decimal.Decimal``, and "" for plain numbers.
+    """
+
+    name: Hashable
+    kind: NumericKind
+    dtype: str
+    table: QuantileTable
+    missing_rate: float
+    origin: int = 0
+    step: int = 1
+    last: int = 0
+    decimals: int | None = None
+    marker: str = "NaN"
+    inner: str = ""
+
+    @property
+    def ends(self) -> tuple[Any, Any]:
+        """Lowest and highest value, as a column of this dtype holds them."""
+        low, high = self.series(np.array([self.table.low[0], self.table.high[-1]]))
+        return low, high
+
+    def numbers(self, values: pd.Series) -> NDArray[np.float64]:
+        """Values as float64 steps above `origin`, shape (n,); NaN where missing."""
+        missing = values.isna().to_numpy()
+        if not missing.any():
+            return self.steps(raw_amounts(values, self.kind, self.inner))
+        numbers = np.full(len(values), np.nan)
+        numbers[~missing] = self.steps(raw_amounts(values[~missing], self.kind, self.inner))
+        return numbers
+
+    def series(self, numbers: NDArray[np.float64]) -> pd.Series:
+        """Turn steps above `origin` (NaN: missing) back into a column of the same dtype."""
+        missing = np.isnan(numbers)
+        if self.kind == "float":
+            rounded = numbers if self.decimals is None else np.round(numbers, self.decimals)
+            # Rounding may step past the range seen.
+            return self.restore(np.clip(rounded, self.table.low[0], self.table.high[-1]), missing)
+        steps = np.rint(np.where(missing, 0.0, numbers))
+        # The last step may lie beyond what float64, or uint64 after rounding, can hold.
+        is_last = steps >= self.last
+        counts = np.where(is_last, 0.0, np.maximum(steps, 0.0)).astype(np.uint64)
+        counts[is_last] = self.last
+        return self.restore(counts * np.uint64(self.step) + _wrapped(self.origin), missing)
+
+    def steps(self, amounts: NDArray[Any]) -> NDArray[np.float64]:
+        """Turn what `raw_amounts` returned into steps above `origin`."""
+        if self.kind == "float":
+            return amounts
+        return signed_steps(amounts, self.origin, self.step)
+
+    def restore(self, amounts: NDArray[Any], missing: NDArray[np.bool_]) -> pd.Series:
+        """Put amounts, as `raw_amounts` returns them, into a column of the same dtype."""
+        if self.inner == "decimal":
+            texts = (f"{amount:.{self.decimals}f}" for amount in amounts.tolist())
+            amounts = as_objects(map(decimal.Decimal, texts))
+        elif self.kind != "float":
+            is_signed = self.origin + self.last * self.step < 2**63
+            amounts = amounts.astype(np.int64 if is_signed else np.uint64)
+        if self.kind in ("datetime", "timedelta"):
+            series = integers_to_times(amounts, missing, self.inner, self.dtype, self.marker)
+        else:
+            series = restore(amounts, missing, self.dtype, self.marker)
+        return series.rename(self.name)
+
+
+@dataclass(frozen=True)
+class IdentifierColumn:
+    """A text column in which values hardly repeat: they say nothing about the other columns.
+
+    Fresh identifiers are made, a counter behind a prefix, and no training value is kept. Whether
+    an identifier is missing is learnt like any other value.
+
+    Parameters
+    ----------
+    name : hashable
+        The column's label.
+    dtype : str
+        Name of the pandas dtype to give back.
+    prefix : str
+        What every identifier begins with.
+    start, digits : int
+        The first number of the counter, beyond those of training, and the width that numbers are
+        padded to with zeros.
+    missing_rate : float in [0, 1)
+    marker : {"NaN", "None", "NA", "NaT"}
+        How a column of dtype object marks missing values.
+    """
+
+    name: Hashable
+    dtype: str
+    prefix: str
+    start: int
+    digits: int
+    missing_rate: float = 0.0
+    marker: str = "NaN"
+    kind: Literal["identifier"] = "identifier"
+
+    def series(self, missing: NDArray[np.bool_]) -> pd.Series:
+        """Make identifiers that all differ, one for each row that does not lack it."""
+        numbers = range(self.start, self.start + len(missing))
+        values = as_objects(f"{self.prefix}{number:0{self.digits}d}" for number in numbers)
+        return restore(values, missing, self.dtype, self.marker).rename(self.name)
+
+
+Column = CategoricalColumn | NumericColumn | IdentifierColumn
+
+
+def raw_amounts(values: pd.Series, kind: NumericKind, inner: str) -> NDArray[Any]:
+    """Values, none of them missing, as float64 or as 64-bit integers of either sign."""
+    if kind == "float":
+        return values.to_numpy(dtype=np.float64)
+    if kind in ("datetime", "timedelta"):
+        return times_to_integers(values, inner)
+    is_unsigned = values.dtype.kind == "u" or (values.dtype == object and max(values) >= 2**63)
+    return values.to_numpy(dtype=np.uint64 if is_unsigned else np.int64)
+
+
+def signed_steps(amounts: NDArray[Any], origin: int, step: int) -> NDArray[np.float64]:
+    """Count the steps from `origin` to integers, shape (n,); negative below `origin`."""
+    # Distances between 64-bit integers need all 64 bits, and unsigned ones wrap around to them.
+    above = amounts >= origin
+    unsigned = amounts.astype(np.uint64)
+    start = _wrapped(origin)
+    distance = np.where(above, unsigned - start, start - unsigned)
+    whole, part = np.divmod(distance, np.uint64(step))
+    steps = whole.astype(np.float64) + part / step
+    return np.where(above, steps, -steps)
+
+
+def _index(values: tuple[Any, ...]) -> pd.Index:
+    return pd.Index(as_objects(values), dtype=object)
+
+
+def _wrapped(number: int) -> np.uint64:
+    return np.uint64(number % 2**64)

@@ -1,0 +1,257 @@
+"""Finding out what a column is from its values."""
+
+from __future__ import annotations
+
+import datetime
+import os.path
+import warnings
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types as ptypes
+
+from tabgan.table.columns import (
+    CategoricalColumn,
+    Column,
+    IdentifierColumn,
+    NumericColumn,
+    raw_amounts,
+    signed_steps,
+)
+from tabgan.table.dtypes import dtype_name, marker_of
+from tabgan.table.quantiles import QuantileTable
+
+MAX_DECIMALS = 8
+"""Floats that need more decimals than this are not rounded."""
+
+MIN_IDENTIFIER_ROWS = 50
+"""A column of fewer values is never taken for an identifier."""
+
+MIN_IDENTIFIER_SHARE = 0.95
+"""A text column with at least so many distinct values per value is an identifier."""
+
+
+class _Kind(NamedTuple):
+    """A column's kind, and its `inner` if it has amounts."""
+
+    kind: Any
+    inner: str = ""
+
+
+def infer_column(values: pd.Series, is_categorical: bool, arg_name: str) -> Column:
+    """Describe one column.
+
+    Parameters
+    ----------
+    values : Series of shape (n,), n >= 1
+    is_categorical : bool
+        Whether to take the values as categories whatever their dtype.
+    arg_name : str
+        How errors name the table.
+
+    Raises
+    ------
+    ValueError
+        Infinite or complex values.
+    TypeError
+        Values that cannot be hashed, or a dtype that cannot be given back.
+    """
+    name = values.name
+    try:
+        dtype = dtype_name(values.dtype)
+    except TypeError as error:
+        raise TypeError(
+            f"column {name!r} of {arg_name} cannot be given back as it is ({error}); "
+            f"convert it first, for example with {arg_name}[{name!r}].astype(object)."
+        ) from error
+    missing = values.isna().to_numpy()
+    rate = float(missing.mean())
+    marker = marker_of(values[missing]) if dtype == "object" else "NaN"
+    kind, inner = _kind_of(values, arg_name)
+    present = values[~missing] if missing.any() else values
+    if kind in ("categorical", "boolean") or is_categorical or not len(present):
+        kind = "boolean" if kind == "boolean" else "categorical"
+        return _infer_names(present, kind, is_categorical, dtype, rate, marker, arg_name)
+    amounts = raw_amounts(present, kind, inner)
+    if kind == "float":
+        if not np.isfinite(amounts).all():
+            raise ValueError(
+                f"{arg_name} contains infinity in column {name!r}; replace infinite values, "
+                "for example by missing ones: X.replace([np.inf, -np.inf], np.nan)."
+            )
+        table = QuantileTable.from_values(amounts)
+        decimals = _scale(present) if inner == "decimal" else _decimals(amounts, values.dtype)
+        return NumericColumn(
+            name, kind, dtype, table, rate, decimals=decimals, marker=marker, inner=inner
+        )
+    origin = int(amounts.min())
+    distances = amounts.astype(np.uint64) - np.uint64(origin % 2**64)
+    step = max(1, int(np.gcd.reduce(distances)))
+    last = int(distances.max()) // step
+    if kind == "integer" and step == 1 and len(values) == last + 1 == len(np.unique(distances)):
+        _warn_of_row_numbers(name, origin, origin + last, arg_name)
+    table = QuantileTable.from_values(signed_steps(amounts, origin, step))
+    return NumericColumn(
+        name, kind, dtype, table, rate, origin, step, last, marker=marker, inner=inner
+    )
+
+
+def _kind_of(values: pd.Series, arg_name: str) -> _Kind:
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _Kind("categorical")
+    if ptypes.is_object_dtype(dtype):
+        return _kind_of_objects(values.dropna(), arg_name)
+    if ptypes.is_complex_dtype(dtype):
+        raise _complex_error(values.name, arg_name)
+    if isinstance(dtype, pd.ArrowDtype):
+        arrow = str(dtype.pyarrow_dtype)
+        if arrow.startswith("date"):
+            return _Kind("datetime", "datetime64[D]")
+        if arrow.startswith("timestamp"):
+            return _Kind("datetime", arrow.replace("timestamp", "datetime64").replace("tz=", ""))
+        if arrow.startswith("duration"):
+            return _Kind("timedelta", arrow.replace("duration", "timedelta64"))
+        if arrow.startswith("decimal"):
+            return _Kind("float", "decimal")
+    if ptypes.is_datetime64_any_dtype(dtype):
+        return _Kind("datetime", str(dtype))
+    if ptypes.is_timedelta64_dtype(dtype):
+        return _Kind("timedelta", str(dtype))
+    if ptypes.is_bool_dtype(dtype):
+        return _Kind("boolean")
+    if ptypes.is_integer_dtype(dtype):
+        return _Kind("integer")
+    return _Kind("float" if ptypes.is_float_dtype(dtype) else "categorical")
+
+
+def _kind_of_objects(present: pd.Series, arg_name: str) -> _Kind:
+    inferred = ptypes.infer_dtype(present)
+    if inferred == "complex":
+        raise _complex_error(present.name, arg_name)
+    if inferred == "integer":
+        low, high = min(present), max(present)
+        fits = -(2**63) <= low and high < (2**63 if low < 0 else 2**64)
+        return _Kind("integer" if fits else "categorical")
+    if inferred in ("datetime", "datetime64", "timedelta", "timedelta64"):
+        dtype = present.infer_objects().dtype
+        if dtype.kind in "mM" and _has_name(dtype):
+            return _Kind("datetime" if dtype.kind == "M" else "timedelta", str(dtype))
+    if inferred == "date" and (present.map(type) == datetime.date).all():
+        return _Kind("datetime", "datetime64[D]")
+    return {
+        "boolean": _Kind("boolean"),
+        "floating": _Kind("float"),
+        "mixed-integer-float": _Kind("float"),
+        "decimal": _Kind("float", "decimal"),
+    }.get(inferred, _Kind("categorical"))
+
+
+def _has_name(dtype: Any) -> bool:
+    try:
+        return bool(dtype_name(dtype))
+    except TypeError:
+        return False
+
+
+def _complex_error(name: Hashable, arg_name: str) -> ValueError:
+    return ValueError(
+        f"Complex data not supported: column {name!r} of {arg_name} is complex; "
+        "pass its real and imaginary parts as two columns."
+    )
+
+
+def _infer_names(
+    present: pd.Series,
+    kind: Any,
+    is_categorical: bool,
+    dtype: str,
+    missing_rate: float,
+    marker: str,
+    arg_name: str,
+) -> CategoricalColumn | IdentifierColumn:
+    name = present.name
+    try:
+        codes, distinct = pd.factorize(present.astype(object).to_numpy())
+    except TypeError as error:
+        raise TypeError(
+            f"column {name!r} of {arg_name} holds values that cannot be hashed ({error}); "
+            "every argument must be a string, a number, a date or another hashable value."
+        ) from error
+    declared: tuple[Any, ...] | None = None
+    declared_dtype, ordered = "object", False
+    if isinstance(present.dtype, pd.CategoricalDtype):
+        declared = tuple(present.cat.categories.astype(object))
+        declared_dtype = dtype_name(present.cat.categories.dtype)
+        ordered = bool(present.cat.ordered)
+    elif (
+        not is_categorical
+        and len(present) >= MIN_IDENTIFIER_ROWS
+        and len(distinct) >= MIN_IDENTIFIER_SHARE * len(present)
+        and all(isinstance(value, str) for value in distinct)
+    ):
+        return _infer_identifier(list(distinct), name, dtype, missing_rate, marker, arg_name)
+    counts = np.bincount(codes, minlength=len(distinct))
+    # Ties keep the order of appearance, and only there does the schema depend on that of rows.
+    order = np.argsort(-counts, kind="stable")
+    return CategoricalColumn(
+        name,
+        kind,
+        dtype,
+        categories=tuple(distinct[order]),
+        frequencies=tuple((counts[order] / max(1, len(present))).tolist()),
+        missing_rate=missing_rate,
+        marker=marker,
+        declared=declared,
+        declared_dtype=declared_dtype,
+        ordered=ordered,
+    )
+
+
+def _infer_identifier(
+    texts: list[str], name: Hashable, dtype: str, missing_rate: float, marker: str, arg_name: str
+) -> IdentifierColumn:
+    warnings.warn(
+        f"column {name!r} of {arg_name} looks like an identifier (hardly a value repeats): "
+        "fresh identifiers are made for it and it is not learnt; drop it, or name it in "
+        "categorical_features to learn it.",
+        UserWarning,
+        stacklevel=2,
+    )
+    prefix = os.path.commonprefix(texts).rstrip("0123456789")
+    tails = [text[len(prefix) :] for text in texts]
+    if all(tail.isdecimal() for tail in tails):
+        start, digits = max(map(int, tails)) + 1, max(map(len, tails))
+    else:
+        prefix, start, digits = f"{name}_" if isinstance(name, str) else "id_", 1, 1
+    return IdentifierColumn(name, dtype, prefix, start, digits, missing_rate, marker)
+
+
+def _warn_of_row_numbers(name: Hashable, first: int, last: int, arg_name: str) -> None:
+    if last - first + 1 >= MIN_IDENTIFIER_ROWS:
+        warnings.warn(
+            f"column {name!r} of {arg_name} looks like a row number (each whole number from "
+            f"{first} to {last} occurs once): it is learnt as a number, and its values may repeat; "
+            "drop it if it says nothing about the other columns.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _decimals(numbers: NDArray[np.float64], dtype: Any) -> int | None:
+    """Fewest decimals that give every number of a dtype back; None beyond `MAX_DECIMALS`."""
+    held = str(getattr(dtype, "numpy_dtype", dtype))
+    precision = held if held in ("float16", "float32") else "float64"
+    with np.errstate(over="ignore"):
+        for decimals in range(MAX_DECIMALS + 1):
+            if np.array_equal(np.round(numbers, decimals).astype(precision), numbers):
+                return decimals
+    return None
+
+
+def _scale(values: pd.Series) -> int:
+    """Decimals that ``decimal.Decimal`` values are written with, trailing zeros included."""
+    return max(0, *(-value.as_tuple().exponent for value in values.astype(object)))

@@ -1,0 +1,169 @@
+"""What the tests of every synthesizer share: who they are, tiny instances, tables."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import functools
+import io
+import pickle
+import re
+import tempfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+
+import tabgan
+from tabgan.datasets import make_mixed_table
+from tabgan.models.base import TableSynthesizer
+
+SYNTHESIZERS = [getattr(tabgan.models, name) for name in tabgan.models.__all__]
+FEATURIZERS = [cls for cls in SYNTHESIZERS if hasattr(cls, "transform")]
+
+assert all(issubclass(cls, TableSynthesizer) for cls in SYNTHESIZERS)
+
+
+def small(cls, table=None, **parameters):
+    """Return an instance that trains in a blink and can be fitted to `table` without y.
+
+    A new model comes through here as it is. One that cannot be fitted without y or a parameter of
+    its own gets a line here.
+    """
+    settings = {"n_steps": 2, "batch_size": 32, "hidden_dim": 8, "latent_dim": 3, "random_state": 0}
+    if cls is tabgan.CGANSynthesizer and table is not None and len(labels_of(table)) > 1:
+        settings["condition_columns"] = [condition_of(table)]
+    return cls(**{**settings, **parameters})
+
+
+def fit_small(cls, table, **parameters):
+    """Fit a tiny instance to any table, of one column too."""
+    synthesizer = small(cls, table, **parameters)
+    needs_y = cls is tabgan.CGANSynthesizer and synthesizer.condition_columns is None
+    return synthesizer.fit(table, np.arange(len(table)) % 2 if needs_y else None)
+
+
+def labels_of(table):
+    """Column labels, or positions in an array."""
+    return list(table.columns) if isinstance(table, pd.DataFrame) else list(range(table.shape[1]))
+
+
+def condition_of(table):
+    """Return a column to be given: a categorical one if there is one, else the last."""
+    labels = labels_of(table)
+    if not isinstance(table, pd.DataFrame):
+        return labels[-1]
+    names = table.select_dtypes(exclude=["number", "datetime", "timedelta", "datetimetz"])
+    return [*labels[-1:], *reversed(list(names.columns))][-1]
+
+
+@functools.cache
+def narrow_table(n_rows=60):
+    """Make a table that is quick to learn: a number, names, a flag, some missing."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "length": rng.normal(size=n_rows),
+            "kind": rng.choice(["a", "b", "c"], n_rows, p=[0.5, 0.3, 0.2]),
+            "flag": rng.random(n_rows) < 0.4,
+        }
+    )
+    table.loc[::7, "length"] = np.nan
+    return table
+
+
+@functools.cache
+def every_kind_table(n_rows=120):
+    """Make a table with each dtype pandas has, with and without missing values, by hand."""
+    rng = np.random.default_rng(1)
+    words = rng.choice(["red", "grün", "青", " ", "NaN"], n_rows, p=[0.4, 0.3, 0.2, 0.05, 0.05])
+    days = pd.Timestamp("2020-02-28") + pd.to_timedelta(rng.integers(0, 12, n_rows), "D")
+    whole = rng.integers(-3, 9, n_rows)
+    eighths = rng.integers(0, 9, n_rows) / 8
+    table = pd.DataFrame(
+        {
+            "float64": rng.standard_cauchy(n_rows),
+            "float64 missing": rng.normal(size=n_rows),
+            "float32": eighths.astype("float32"),
+            "Float64": pd.array(eighths, dtype="Float64"),
+            "price": rng.lognormal(3, 1, n_rows).round(1),
+            "mostly zero": np.where(rng.random(n_rows) < 0.7, 0.0, rng.exponential(size=n_rows)),
+            "int64": whole,
+            "int8": whole.astype("int8"),
+            "large": 10**15 + 1000 * rng.integers(0, 9, n_rows),
+            "Int64": pd.array(whole, dtype="Int64"),
+            "bool": rng.random(n_rows) < 0.3,
+            "boolean": pd.array(rng.random(n_rows) < 0.3, dtype="boolean"),
+            "text": words,
+            "string": pd.array(words, dtype="string"),
+            "object, None": pd.Series(words, dtype=object),
+            "object, NaN": pd.Series(words, dtype=object),
+            "category": pd.Categorical(words, [*np.unique(words), "never"]),
+            "ordered": pd.Categorical(rng.choice(["lo", "mid", "hi"], n_rows), ["lo", "mid", "hi"]),
+            "codes": pd.Categorical(rng.integers(1, 4, n_rows)),
+            "datetime": days,
+            "seconds": days.astype("datetime64[s]"),
+            "time zone": days.tz_localize("Europe/Berlin"),
+            "timedelta": pd.to_timedelta(rng.integers(0, 9, n_rows), "h"),
+            "date": [datetime.date(2020, 1, int(day)) for day in rng.integers(1, 9, n_rows)],
+            "constant": 7,
+            "constant text": "x",
+            "all missing": np.nan,
+            "ünïcode 列": rng.choice(["p", "q"], n_rows),
+        }
+    )
+    table["ordered"] = table["ordered"].cat.as_ordered()
+    for start, name in enumerate(
+        ["float64 missing", "Float64", "Int64", "boolean", "text", "string", "category", "ordered"]
+        + ["datetime", "time zone", "timedelta"]
+    ):
+        table.loc[start % 5 :: 5, name] = None
+    # One at a time: pandas turns a list of None into NaN.
+    for i in range(0, n_rows, 5):
+        table.at[i, "object, None"] = None
+        table.at[i + 1, "object, NaN"] = np.nan
+    return table
+
+
+TABLES = {
+    "mixed": lambda: make_mixed_table(200, missing=0.1, random_state=0),
+    "every kind": every_kind_table,
+}
+
+
+@functools.cache
+def fitted(cls, table_name="narrow"):
+    """Return an instance fitted once for all tests, which must not change it."""
+    return fit_small(cls, {**TABLES, "narrow": narrow_table}[table_name]())
+
+
+def carry_by_pickle(synthesizer):
+    return pickle.loads(pickle.dumps(synthesizer))
+
+
+def carry_by_joblib(synthesizer):
+    buffer = io.BytesIO()
+    joblib.dump(synthesizer, buffer)
+    buffer.seek(0)
+    return joblib.load(buffer)
+
+
+def carry_by_file(synthesizer):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tabgan"
+        synthesizer.save(path)
+        return tabgan.load(path)
+
+
+CARRIERS = {
+    "pickle": carry_by_pickle,
+    "joblib": carry_by_joblib,
+    "deepcopy": copy.deepcopy,
+    "file": carry_by_file,
+}
+
+
+def says(message):
+    """Match an error's whole text; three dots stand for what others say in it."""
+    return "^" + re.escape(message).replace(re.escape("..."), "(.|\n)*") + "$"

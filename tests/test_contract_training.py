@@ -1,0 +1,414 @@
+"""What every synthesizer promises of its training and its state; a new model is found by itself."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import types
+
+import contract
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from contract import FEATURIZERS, SYNTHESIZERS, fit_small, narrow_table, says, small
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
+every_carrier = pytest.mark.parametrize("carrier", contract.CARRIERS)
+
+
+def assert_same_rows(one, other):
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def weights(synthesizer):
+    return torch.cat([p.detach().flatten() for p in synthesizer._game.parameters()])
+
+
+def without_seconds(history):
+    return history.drop(columns="seconds")
+
+
+# ---------------------------------------------------------------------- random numbers
+
+
+@every_synthesizer
+def test_same_seed_same_rows_bit_for_bit(cls):
+    one, other = (fit_small(cls, narrow_table(), random_state=7) for _ in range(2))
+    assert torch.equal(weights(one), weights(other))
+    for _ in range(2):
+        assert_same_rows(one.sample(50), other.sample(50))
+    asked = {"kind": "b", "flag": True}
+    assert_same_rows(one.sample(9, conditions=asked), other.sample(9, conditions=asked))
+    assert_same_rows(one.sample(50, random_state=3), one.sample(50, random_state=3))
+    streams = [np.random.RandomState(3) for _ in range(2)]
+    assert_same_rows(*(one.sample(50, random_state=stream) for stream in streams))
+
+
+@every_synthesizer
+def test_other_seeds_and_calls_give_other_rows(cls):
+    one, other = (fit_small(cls, narrow_table(), random_state=seed) for seed in (7, 8))
+    assert not torch.equal(weights(one), weights(other))
+    calls = [one.sample(50), one.sample(50), one.sample(50, random_state=1)]
+    calls += [one.sample(50, random_state=2), other.sample(50)]
+    for i, made in enumerate(calls):
+        assert not any(made.equals(earlier) for earlier in calls[:i])
+
+
+@every_synthesizer
+def test_without_seed_every_fit_differs(cls):
+    one, other = (fit_small(cls, narrow_table(), random_state=None) for _ in range(2))
+    assert not torch.equal(weights(one), weights(other))
+
+
+@every_synthesizer
+def test_random_state_instance_is_drawn_from(cls):
+    first, again = (
+        fit_small(cls, narrow_table(), random_state=np.random.RandomState(5)) for _ in range(2)
+    )
+    assert torch.equal(weights(first), weights(again))
+    stream = np.random.RandomState(5)
+    one, other = (fit_small(cls, narrow_table(), random_state=stream) for _ in range(2))
+    assert torch.equal(weights(one), weights(first))
+    assert not torch.equal(weights(one), weights(other))
+
+
+@every_synthesizer
+def test_global_generators_are_left_alone(cls, tmp_path):
+    def states():
+        gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        numpy_state = np.random.get_state()  # noqa: NPY002
+        return (
+            random.getstate(),
+            (numpy_state[1].tolist(), *numpy_state[2:]),
+            torch.get_rng_state().tolist(),
+            [state.tolist() for state in gpus],
+        )
+
+    before = states()
+    synthesizer = fit_small(cls, narrow_table(), random_state=None)
+    synthesizer.partial_fit(narrow_table())
+    synthesizer.sample(5)
+    synthesizer.sample(5, conditions={"flag": True})
+    if cls in FEATURIZERS:
+        synthesizer.transform(narrow_table())
+    contract.carry_by_file(synthesizer)
+    contract.carry_by_pickle(synthesizer)
+    assert states() == before
+
+
+# ---------------------------------------------------------------------- copies
+
+
+@every_synthesizer
+def test_clone_and_parameters_round_trip(cls):
+    synthesizer = small(cls, narrow_table(), n_steps=3, verbose=0, categorical_features=["kind"])
+    copied = clone(synthesizer)
+    assert copied.get_params() == synthesizer.get_params()
+    assert cls(**synthesizer.get_params()).get_params() == synthesizer.get_params()
+    assert cls().set_params(**synthesizer.get_params()).get_params() == synthesizer.get_params()
+    with pytest.raises(NotFittedError):
+        clone(contract.fitted(cls)).sample()
+    with pytest.raises(TypeError):
+        cls(10)  # keyword only
+    with pytest.raises(TypeError):
+        cls(no_such_parameter=1)
+
+
+@every_carrier
+@every_synthesizer
+def test_copies_make_the_same_rows_and_go_on_training_alike(cls, carrier):
+    original = contract.carry_by_pickle(contract.fitted(cls))
+    original.sample(2)
+    copied = contract.CARRIERS[carrier](original)
+    assert_same_rows(copied.sample(20), original.sample(20))
+    assert_same_rows(copied.sample(20, random_state=1), original.sample(20, random_state=1))
+    asked = {"kind": "b", "length": None}
+    assert_same_rows(copied.sample(5, conditions=asked), original.sample(5, conditions=asked))
+    if cls in FEATURIZERS:
+        features = (each.transform(narrow_table()) for each in (copied, original))
+        np.testing.assert_array_equal(*features)
+    assert copied.get_params() == original.get_params()
+    assert copied.schema_.to_dict() == original.schema_.to_dict()
+    pd.testing.assert_frame_equal(copied.history_, original.history_)
+    assert list(copied.feature_names_in_) == list(narrow_table())
+    for each in (copied, original):
+        each.partial_fit(narrow_table())
+    assert copied.n_steps_ == 4
+    assert torch.equal(weights(copied), weights(original))
+    assert_same_rows(copied.sample(20), original.sample(20))
+    pd.testing.assert_frame_equal(
+        without_seconds(copied.history_), without_seconds(original.history_)
+    )
+
+
+@every_synthesizer
+def test_copies_share_nothing(cls):
+    original = contract.carry_by_pickle(contract.fitted(cls))
+    before = weights(original).clone()
+    contract.CARRIERS["deepcopy"](original).partial_fit(narrow_table())
+    assert torch.equal(weights(original), before)
+
+
+# ---------------------------------------------------------------------- training goes on
+
+
+@every_synthesizer
+def test_history_and_steps(cls):
+    synthesizer = contract.fitted(cls)
+    history = synthesizer.history_
+    players = [player.name for player in synthesizer._training.game.players()]
+    assert list(history)[: 2 + len(players)] == ["step", "seconds", *players]
+    assert history["step"].tolist() == [1, 2]
+    assert (history["seconds"].diff().dropna() >= 0).all() and (history["seconds"] > 0).all()
+    assert np.isfinite(history).all(axis=None)
+    assert synthesizer.n_steps_ == 2
+
+
+@every_synthesizer
+def test_partial_fit_and_warm_start_go_on(cls):
+    table = narrow_table()
+    one = fit_small(cls, table, warm_start=True)
+    other = contract.carry_by_pickle(one)
+    one.fit(table)
+    other.partial_fit(table)
+    assert torch.equal(weights(one), weights(other))
+    for each in (one, other):
+        assert each.n_steps_ == 4
+        assert each.history_["step"].tolist() == [1, 2, 3, 4]
+        assert (each.history_["seconds"].diff().dropna() >= 0).all()
+        for player in each._training.game.players():
+            state = each._training.update.optimizers[player.name].state
+            made = {int(entry["step"]) for entry in state.values()}
+            assert made == {4 * player.n_updates}
+            assert each._training.update.n_made[player.name] == 4 * player.n_updates
+
+
+@every_synthesizer
+def test_first_partial_fit_is_a_fit(cls):
+    one = fit_small(cls, narrow_table())
+    other = small(cls, narrow_table()).partial_fit(narrow_table())
+    assert_same_rows(one.sample(20), other.sample(20))
+
+
+@every_synthesizer
+def test_partial_fit_keeps_the_schema(cls):
+    synthesizer = contract.carry_by_pickle(contract.fitted(cls))
+    other = pd.DataFrame({"length": [99.0, -99.0], "kind": ["z", None], "flag": [True, False]})
+    synthesizer.partial_fit(other)
+    made = synthesizer.sample(100, random_state=0)
+    assert set(made["kind"]) <= {"a", "b", "c"}
+    assert made["length"].max() <= narrow_table()["length"].max()
+
+
+@every_synthesizer
+def test_fit_starts_anew(cls):
+    """Another fit forgets the first: its columns, steps and random stream."""
+    used = fit_small(cls, narrow_table().rename(columns={"length": "width"}))
+    used.sample(3)
+    used.fit(narrow_table())
+    fresh = fit_small(cls, narrow_table())
+    assert used.n_steps_ == 2 and len(used.history_) == 2
+    assert_same_rows(used.sample(20), fresh.sample(20))
+    used = fit_small(cls, np.eye(4), n_steps=0)
+    assert used.set_params(n_steps=2, **_conditions(cls)).fit(narrow_table()).n_steps_ == 2
+    assert_same_rows(
+        used.sample(20), contract.carry_by_pickle(fresh.fit(narrow_table())).sample(20)
+    )
+
+
+def _conditions(cls):
+    given = small(cls, narrow_table()).get_params()
+    return {name: value for name, value in given.items() if name == "condition_columns"}
+
+
+@every_synthesizer
+def test_zero_steps(cls):
+    synthesizer = fit_small(cls, narrow_table(), n_steps=0)
+    assert synthesizer.n_steps_ == 0 and len(synthesizer.history_) == 0
+    assert len(synthesizer.sample(5)) == 5
+
+
+# ---------------------------------------------------------------------- stopping, and saying so
+
+
+@every_synthesizer
+def test_a_callback_stops_training(cls):
+    seen = []
+
+    def stop_at_two(training):
+        seen.append(training.history[-1]["step"])
+        return training.step == 2
+
+    watch = seen.append
+    synthesizer = fit_small(cls, narrow_table(), n_steps=5, callbacks=[stop_at_two, watch])
+    assert synthesizer.n_steps_ == 2 and len(synthesizer.history_) == 2
+    assert seen[::2] == [1, 2]
+    assert seen[1] is seen[3] is synthesizer._training
+    assert len(synthesizer.sample(3)) == 3
+
+
+@every_synthesizer
+def test_an_interrupt_leaves_a_usable_model(cls):
+    def interrupt(training):
+        if training.step == 2:
+            raise KeyboardInterrupt
+
+    told = says(
+        "training was interrupted after 2 steps; the model is usable, and partial_fit goes on "
+        "from here."
+    )
+    with pytest.warns(UserWarning, match=told):
+        synthesizer = fit_small(cls, narrow_table(), n_steps=5, callbacks=[interrupt])
+    whole = fit_small(cls, narrow_table(), n_steps=5, callbacks=[lambda t: t.step == 2])
+    assert_same_rows(synthesizer.sample(20), whole.sample(20))
+    synthesizer.set_params(callbacks=None).partial_fit(narrow_table())
+    assert synthesizer.n_steps_ == 7
+
+
+@every_synthesizer
+def test_silent_unless_asked(cls, capfd):
+    fit_small(cls, narrow_table(), verbose=0).sample(3)
+    assert capfd.readouterr() == ("", "")
+
+
+@every_synthesizer
+def test_progress_bar(cls, capfd):
+    fit_small(cls, narrow_table(), verbose=1, n_steps=3)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "3/3" in err and "100%" in err
+
+
+@every_synthesizer
+def test_divergence_is_an_error_and_leaves_no_model(cls):
+    synthesizer = small(cls, narrow_table(), learning_rate=1e30)
+    told = says(
+        "training diverged at step 1 ({...nan...}); lower learning_rate, or raise batch_size."
+    )
+    for _ in range(2):
+        with pytest.raises(FloatingPointError, match=told):
+            synthesizer.fit(narrow_table())
+        with pytest.raises(NotFittedError):
+            synthesizer.sample()
+    assert len(synthesizer.set_params(learning_rate=1e-3).partial_fit(narrow_table()).sample()) == 1
+
+
+@every_synthesizer
+def test_a_device_that_is_not_there(cls):
+    synthesizer = fit_small(cls, narrow_table())
+    told = 'device is \'warp\', which is not available here (...); use "auto" or "cpu".'
+    with pytest.raises(ValueError, match=says(told)):
+        synthesizer.set_params(device="warp").fit(narrow_table())
+    with pytest.raises(NotFittedError):
+        synthesizer.sample()
+
+
+BAD_PARAMETERS = {
+    "n_steps": (-1, "n_steps must be an integer of at least 0, got -1."),
+    "batch_size": (0, "batch_size must be a positive integer, got 0."),
+    "latent_dim": (1.5, "latent_dim must be a positive integer, got 1.5."),
+    "hidden_dim": (True, "hidden_dim must be a positive integer, got True."),
+    "max_categories": (1, "max_categories must be an integer of at least 2, got 1."),
+    "learning_rate": (0.0, "learning_rate must be positive, got 0.0."),
+    "n_critic": (0, "n_critic must be a positive integer, got 0."),
+    "categorical_features": (
+        ["kin"],
+        "categorical_features names 'kin', which is not a column; "
+        "columns: ['length', 'kind', 'flag'].",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PARAMETERS)
+@every_synthesizer
+def test_parameters_out_of_range(cls, name):
+    value, told = BAD_PARAMETERS[name]
+    if name not in cls().get_params():
+        pytest.skip(f"{cls.__name__} has no {name}")
+    with pytest.raises(ValueError, match=says(told)):
+        fit_small(cls, narrow_table(), **{name: value})
+
+
+@every_synthesizer
+def test_html(cls):
+    for synthesizer in (small(cls), contract.fitted(cls)):
+        assert cls.__name__ in synthesizer._repr_html_()
+        assert cls.__name__ in repr(synthesizer)
+
+
+# ---------------------------------------------------------------------- what a model keeps
+
+
+@every_synthesizer
+def test_sampling_is_in_evaluation_mode_and_without_gradients(cls):
+    synthesizer = contract.carry_by_pickle(contract.fitted(cls))
+    synthesizer.partial_fit(narrow_table())
+    assert not any(module.training for module in synthesizer._training.game.modules())
+    used = []
+
+    def watch(module, inputs, output):
+        used.append((module.training, output.requires_grad))
+
+    for module in synthesizer._game.modules():
+        module.register_forward_hook(watch)
+    synthesizer.sample(3)
+    synthesizer.sample(3, conditions={"flag": True})
+    if cls in FEATURIZERS:
+        synthesizer.transform(narrow_table())
+    assert used and set(used) == {(False, False)}
+
+
+def reachable(root):
+    """Everything that an object refers to, code and modules aside."""
+    seen, waiting = {}, [root]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen or isinstance(item, type | types.ModuleType | str | bytes):
+            continue
+        seen[id(item)] = item
+        if isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list | tuple | set | frozenset):
+            waiting += list(item)
+        elif isinstance(item, types.MethodType):
+            waiting.append(item.__self__)
+        elif isinstance(item, types.FunctionType):
+            waiting += [cell.cell_contents for cell in item.__closure__ or ()]
+        else:
+            waiting += list(getattr(item, "__dict__", {}).values())
+    return list(seen.values())
+
+
+@every_synthesizer
+def test_no_training_row_is_kept(cls):
+    """No array has an entry per training row, nor a row of it the values of one, encoded or not."""
+    n_rows = 1009  # prime, so that no other array has this length by chance
+    numbers = np.random.default_rng(0).normal(size=(n_rows, 4))
+    synthesizer = fit_small(cls, numbers)
+    frame = pd.DataFrame(numbers)[synthesizer._encoder.schema.names]
+    encoded = synthesizer._encoder.encode(frame).scalars.numpy()
+    arrays = [
+        np.asarray(item.detach() if isinstance(item, torch.Tensor) else item)
+        for item in reachable(synthesizer)
+        if isinstance(item, np.ndarray | torch.Tensor | pd.Series | pd.DataFrame)
+    ]
+    assert sum(array.size for array in arrays) >= weights(synthesizer).numel()
+    for array in arrays:
+        assert n_rows not in array.shape
+        for secret in (numbers.astype(np.float32), encoded):
+            if array.ndim == 2 and array.dtype.kind == "f" and secret.shape[1] > 1:
+                rows = array.astype(np.float32)
+                for row in rows[np.isin(rows, secret).sum(axis=1) >= secret.shape[1]]:
+                    assert not np.isin(secret, row).all(axis=1).any()
+
+
+@every_synthesizer
+def test_size_does_not_grow_with_the_rows(cls):
+    sizes = []
+    for n_rows in (500, 5000):
+        numbers = np.random.default_rng(0).normal(size=(n_rows, 3))
+        sizes.append(len(pickle.dumps(fit_small(cls, numbers, n_steps=1))))
+    assert sizes[1] < 1.05 * sizes[0]
