@@ -118,9 +118,9 @@ class InfoGANFeaturizer(CriticFeaturizer):
     The generator makes rows of codes c and noise z, and Q, an output layer on the critic, infers c:
     what is maximised is a lower bound of the mutual information ``I(c; G(z, c))``.
 
-    `transform` gives Q's posterior of each code: class probabilities of categorical codes, the
-    mean of continuous ones. `predict` gives the most probable class. `sample` makes rows, of given
-    codes if asked.
+    `transform` gives Q's posterior: the means of continuous codes, then the class probabilities of
+    categorical ones, both in the order of `codes`. `predict` gives the most probable class.
+    `sample` makes rows, of given codes if asked.
 
     Parameters
     ----------

@@ -288,6 +288,8 @@ def _read_amounts(column: NumericColumn, asked: pd.Series) -> NDArray[Any]:
             amounts = raw_amounts(asked.astype(clock), column.kind, column.inner)
         else:
             amounts = pd.to_numeric(asked).to_numpy()
+            if amounts.dtype.kind not in "biuf":
+                raise TypeError("not a real number")
             if column.kind == "float":
                 return amounts.astype(np.float64)
             if amounts.dtype.kind == "f" and (amounts % 1 != 0).any():
@@ -306,7 +308,8 @@ def _read_amounts(column: NumericColumn, asked: pd.Series) -> NDArray[Any]:
 
 def _refuse_numbers(asked: pd.Series) -> None:
     for value in asked:
-        if isinstance(value, numbers.Number) or isinstance(value, np.bool_):
+        # NumPy counts its durations among the numbers.
+        if isinstance(value, numbers.Number | np.bool_) and not isinstance(value, np.timedelta64):
             raise TypeError(f"{value} has no unit")
 
 
