@@ -109,7 +109,7 @@ def _plain_column(column: pd.Series) -> pd.Series:
     if not types.is_string_dtype(column):
         return column if column.hasnans else column.astype(column.dtype.numpy_dtype)
     text = column.astype(object).where(column.notna(), np.nan)
-    if not column.str.match(r"\d{4}-\d{2}-\d{2}([ T]|$)").all():
+    if not column.str.match(r"\d{4}-\d{2}-\d{2}").all():
         return text
     try:
         return pd.to_datetime(text, format="ISO8601")

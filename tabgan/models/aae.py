@@ -152,11 +152,13 @@ class AAESynthesizer(Featurizer):
 
     Parameters
     ----------
-    latent_dim : int, default=12
+    n_steps : int, default=2000
+        Training steps.
+    latent_dim : int, default=16
         Width of the code.
     prior : {"normal", "uniform"}, default="normal"
         What codes are matched to: standard normal, or even over [-1, 1].
-    adversarial_weight : float, default=1
+    adversarial_weight : float, default=3
         Weight of fooling the discriminator beside the reconstruction (in nats per row).
     learning_rate : float, default=1e-3
         Adam's.
@@ -174,13 +176,16 @@ class AAESynthesizer(Featurizer):
     def __init__(
         self,
         *,
-        latent_dim: int = 12,
+        n_steps: int = 2000,
+        latent_dim: int = 16,
         prior: Literal["normal", "uniform"] = "normal",
-        adversarial_weight: float = 1.0,
+        adversarial_weight: float = 3.0,
         learning_rate: float = 1e-3,
         **shared: Any,
     ) -> None:
-        super().__init__(latent_dim=latent_dim, learning_rate=learning_rate, **shared)
+        super().__init__(
+            n_steps=n_steps, latent_dim=latent_dim, learning_rate=learning_rate, **shared
+        )
         self.prior = prior
         self.adversarial_weight = adversarial_weight
 

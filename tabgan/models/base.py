@@ -44,11 +44,11 @@ class TableSynthesizer(BaseEstimator):
 
     Parameters
     ----------
-    n_steps : int, default=2000
+    n_steps : int, default=1000
         Training steps; in each, every player moves.
     batch_size : int, default=500
         Rows per update; tables with fewer rows are taken whole.
-    learning_rate : float, default=2e-4
+    learning_rate : float, default=5e-4
         Adam's; constant for the first half of the steps, then falling linearly to zero.
     latent_dim : int, default=64
         Width of the latent draw z.
@@ -94,9 +94,9 @@ class TableSynthesizer(BaseEstimator):
     def __init__(
         self,
         *,
-        n_steps: int = 2000,
+        n_steps: int = 1000,
         batch_size: int = 500,
-        learning_rate: float = 2e-4,
+        learning_rate: float = 5e-4,
         latent_dim: int = 64,
         hidden_dim: int = 256,
         categorical_features: Sequence[Any] | None = None,

@@ -28,7 +28,7 @@ class CGANSynthesizer(TableSynthesizer):
         Columns to be given rather than made. None takes ``y`` alone.
     loss : {"wgan-gp", "gan"}, default="wgan-gp"
         WGAN-GP's critic [2]_ or the discriminator of [1]_, either given the condition.
-    n_critic : int, default=1
+    n_critic : int, default=5
         Critic updates per generator update, for ``loss="wgan-gp"``.
     penalty_weight : float, default=1
         The gradient penalty's lambda.
@@ -50,7 +50,7 @@ class CGANSynthesizer(TableSynthesizer):
         *,
         condition_columns: Sequence[Hashable] | None = None,
         loss: Literal["wgan-gp", "gan"] = "wgan-gp",
-        n_critic: int = 1,
+        n_critic: int = 5,
         penalty_weight: float = 1.0,
         **shared: Any,
     ) -> None:

@@ -128,7 +128,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
         An int K >= 2 for a categorical code of K classes, "continuous" for a code in [-1, 1].
     info_weight : float, default=1
         The paper's lambda.
-    n_critic : int, default=1
+    n_critic : int, default=5
         Critic updates per generator update.
     penalty_weight : float, default=1
         The gradient penalty's lambda.
@@ -149,7 +149,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
         *,
         codes: Sequence[Code] = (10, "continuous", "continuous"),
         info_weight: float = 1.0,
-        n_critic: int = 1,
+        n_critic: int = 5,
         penalty_weight: float = 1.0,
         **shared: Any,
     ) -> None:

@@ -31,8 +31,7 @@ def check_table(estimator: BaseEstimator, X: Any, reset: bool) -> pd.DataFrame:
                     f"required by {type(estimator).__name__}."
                 )
         labels = list(X.columns)
-        # Labels as a user writes them: 3, where an index of integers would give np.int64(3).
-        frame = X.reset_index(drop=True).set_axis(pd.Index(labels, dtype=object), axis=1)
+        frame = X.reset_index(drop=True)
         if all(isinstance(label, str) for label in labels):
             _check_feature_names(estimator, X, reset=reset)
         elif reset:

@@ -96,7 +96,7 @@ class WGANSynthesizer(CriticFeaturizer):
     ----------
     lipschitz : {"gp", "clip"}, default="gp"
         How the critic is held 1-Lipschitz: gradient penalty or clipped weights.
-    n_critic : int, default=1
+    n_critic : int, default=5
         Critic updates per generator update.
     penalty_weight : float, default=1
         The gradient penalty's lambda; 10 in [2]_, 1 measured better on tables.
@@ -121,7 +121,7 @@ class WGANSynthesizer(CriticFeaturizer):
         self,
         *,
         lipschitz: Literal["gp", "clip"] = "gp",
-        n_critic: int = 1,
+        n_critic: int = 5,
         penalty_weight: float = 1.0,
         temperature: float | None = GUMBEL_TEMPERATURE,
         clip: float = 0.01,
