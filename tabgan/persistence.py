@@ -18,6 +18,7 @@ from torch import Tensor
 import tabgan.models
 from tabgan.models.base import TableSynthesizer
 from tabgan.models.inputs import resolve_device
+from tabgan.models.state import get_state, set_state
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
 
@@ -52,7 +53,7 @@ def save(estimator: TableSynthesizer, path: str | Path) -> None:
         raise TypeError(
             f"{name} is not a class of tabgan.models, and has no file format; pickle it."
         )
-    tensors, state = estimator._get_fitted()
+    tensors, state = get_state(estimator)
     parameters = estimator.get_params(deep=False)
     for key, value in parameters.items():
         if isinstance(value, pd.Index | pd.Series):
@@ -145,7 +146,7 @@ def _loads(document: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
         rebuilt = _rebuild(document, tensors, "cpu")
     except RuntimeError:
         return False
-    return rebuilt._get_fitted()[0].keys() == tensors.keys()
+    return get_state(rebuilt)[0].keys() == tensors.keys()
 
 
 def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) -> Any:
@@ -153,7 +154,7 @@ def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) 
     estimator = getattr(tabgan.models, document["class"])(**from_jsonable(document["parameters"]))
     estimator.set_params(device=device)
     estimator.schema_ = Schema.from_dict(document["schema"])
-    estimator._set_fitted(tensors, from_jsonable(document["state"]))
+    set_state(estimator, tensors, from_jsonable(document["state"]))
     return estimator
 
 

@@ -187,20 +187,20 @@ def test_one_class_and_missing_labels():
 
 
 def test_rows_without_a_label_do_not_count_as_labelled():
-    """In regression no softmax level stands for a missing label: 40 of 60 are missing here."""
-    y = np.where(np.arange(60) % 3 == 0, np.linspace(0.0, 1.0, 60), np.nan)
-    synthesizer = fit(narrow_table(), y, n_steps=0, adversarial_weight=0.0)
-    game, table = synthesizer._training.game, narrow_table().assign(target=y)
+    """In regression no softmax level stands for a missing label: 120 of 180 are missing here."""
+    y = np.where(np.arange(180) % 3 == 0, np.linspace(0.0, 1.0, 180), np.nan)
+    synthesizer = fit(narrow_table(180), y, n_steps=0, adversarial_weight=0.0)
+    game, table = synthesizer._training.game, narrow_table(180).assign(target=y)
     assert game.condition_layout.n_blocks == 0 and game.unlabelled
     batch = whole_batch(synthesizer, table)
     known = game._is_labelled(batch).squeeze(1)
-    assert known.sum() == 20
+    assert known.sum() == 60
     batch.rng.manual_seed(1)
     loss = game.autoencoder_loss(batch)
     batch.rng.manual_seed(1)
     error_of_labels = (loss - game.monitor(batch)["reconstruction"]).item()
     wrong = (game.encode(batch.row)[2] - batch.condition_table.scalars)[known]
-    assert error_of_labels == pytest.approx(wrong.square().sum().item() / 60, rel=1e-3)
+    assert error_of_labels == pytest.approx(wrong.square().sum().item() / 180, rel=1e-3)
     (slope,) = torch.autograd.grad(loss, game.encoder.out[1].bias)
     assert slope.isfinite().all()
     # The labels that `sample` draws are those that were known: evenly spread, not all the median.

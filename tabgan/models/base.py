@@ -421,53 +421,6 @@ class TableSynthesizer(BaseEstimator):
 
         save(self, path)
 
-    def _get_fitted(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return what was fitted, schema aside: tensors, and values that have a JSON form."""
-        check_is_fitted(self)
-        training = self._training
-        tensors = {f"calibration.{k}": v for k, v in self._calibration.state_dict().items()}
-        for part in ("game", "averaged"):
-            state = getattr(training, part).state_dict()
-            tensors |= {f"{part}.{k}": v for k, v in state.items()}
-        for player, optimizer in training.update.optimizers.items():
-            for i, entries in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer.{player}.{i}.{k}": v for k, v in entries.items()}
-        names = ("_seed", "_n_draws", "_input_dtype", "_input_labels", "n_features_in_")
-        values = {name: getattr(self, name) for name in (*names, *self._extra_state)}
-        if hasattr(self, "feature_names_in_"):
-            values["feature_names_in_"] = self.feature_names_in_.tolist()
-        values["conditions"] = self._conditions.names
-        values["combinations"] = vars(self._conditions.combinations)
-        values["training"] = {k: getattr(training, k) for k in ("step", "seconds", "history")}
-        values["n_made"] = training.update.n_made
-        return tensors, values
-
-    def _set_fitted(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        """Restore what `_get_fitted` returned; parameters and schema must be set."""
-        conditions, combinations = values.pop("conditions"), values.pop("combinations")
-        training, n_made = values.pop("training"), values.pop("n_made")
-        self.__dict__.update(values)
-        if "feature_names_in_" in values:
-            self.feature_names_in_ = np.array(values["feature_names_in_"], dtype=object)
-        self._build(conditions)
-        vars(self._conditions.combinations).update(combinations)
-        vars(self._training).update(training)
-        self._training.update.n_made = n_made
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-
-        self._calibration.load_state_dict(part("calibration."))
-        for name in ("game", "averaged"):
-            getattr(self._training, name).load_state_dict(part(f"{name}."))
-        for player, optimizer in self._training.update.optimizers.items():
-            entries: dict[int, dict[str, Tensor]] = {}
-            for key, tensor in part(f"optimizer.{player}.").items():
-                i, _, name = key.partition(".")
-                entries.setdefault(int(i), {})[name] = tensor
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": entries, "param_groups": groups})
-
     def __getstate__(self) -> dict[str, Any]:
         """Pack tensors so that a pickle opens on a machine without this one's GPU."""
         state = super().__getstate__().copy()
