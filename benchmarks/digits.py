@@ -42,7 +42,9 @@ def main() -> None:
     results: list[dict[str, Any]] = []
     for seed in args.seeds:
         started = time.perf_counter()
-        infogan = InfoGANFeaturizer(n_steps=N_STEPS, batch_size=128, random_state=seed).fit(X)
+        infogan = InfoGANFeaturizer(
+            n_steps=N_STEPS, n_critic=2, batch_size=128, random_state=seed
+        ).fit(X)
         infogan_s = time.perf_counter() - started
         aae = AAESynthesizer(latent_dim=2, n_steps=N_STEPS // 2, batch_size=256, random_state=seed)
         plane = aae.fit_transform(X)

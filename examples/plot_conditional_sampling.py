@@ -22,9 +22,9 @@ train = train.sample(6000, random_state=0)
 
 # %%
 # Learn everything else given education and sex.
-cgan = CGANSynthesizer(
-    condition_columns=["education", "sex"], n_steps=N_STEPS, random_state=0
-).fit(train)
+cgan = CGANSynthesizer(condition_columns=["education", "sex"], n_steps=N_STEPS, random_state=0).fit(
+    train
+)
 
 asked = pd.DataFrame(
     {

@@ -34,9 +34,9 @@ def show(images: np.ndarray, title: str) -> None:
 
 # %%
 # InfoGAN: rows are the categorical code, columns are draws of the rest. No label was seen.
-infogan = InfoGANFeaturizer(codes=(10,), n_steps=2 * N_STEPS, batch_size=128, random_state=0).fit(X)
+infogan = InfoGANFeaturizer(n_steps=2 * N_STEPS, n_critic=2, batch_size=128, random_state=0).fit(X)
 classes = np.repeat(np.arange(10), 10)
-show(infogan.sample(codes=classes[:, None], random_state=0).reshape(10, 10, 64), "One code per row")
+show(infogan.sample(codes={0: classes}, random_state=0).reshape(10, 10, 64), "One code per row")
 
 counts = np.zeros((10, 10))
 np.add.at(counts, (infogan.predict(X), y), 1)
@@ -54,5 +54,8 @@ show(aae.inverse_transform(plane).reshape(12, 12, 64), "Decoded neighbours in th
 # %%
 # Conditional GAN: one of each digit, asked for by label.
 cgan = CGANSynthesizer(n_steps=N_STEPS, batch_size=256, random_state=0).fit(X, y)
-show(cgan.sample(conditions=np.tile(np.arange(10), 5), random_state=0).reshape(5, 10, 64), "On demand")
+show(
+    cgan.sample(conditions=np.tile(np.arange(10), 5), random_state=0).reshape(5, 10, 64),
+    "On demand",
+)
 plt.show()

@@ -108,9 +108,7 @@ def columns():
         "category of floats": _category([0.5, None], [0.5, 0.25]),
         "category of bools": _category([True, False, None], [True, False]),
         "category of 1 and '1'": _category([1, "1", None], pd.Index([1, "1"], dtype=object)),
-        "category of days": _category(
-            list(pd.to_datetime(_DAYS)), pd.to_datetime(_DAYS)
-        ),
+        "category of days": _category(list(pd.to_datetime(_DAYS)), pd.to_datetime(_DAYS)),
         "category of zoned days": _category(
             list(pd.to_datetime(_DAYS).tz_localize("Asia/Tokyo")),
             pd.to_datetime(_DAYS).tz_localize("Asia/Tokyo"),

@@ -8,15 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import tabgan
 from tabgan.cli import main
 from tabgan.cli.commands import MODELS
-from tabgan.cli.conditions import parse_conditions
-from tabgan.cli.errors import InputError
 from tabgan.cli.files import read_table
 from tabgan.datasets import load_adult, make_mixed_table
 from tabgan.table.schema import Schema
@@ -74,177 +71,6 @@ def fails(capsys, argv, message, status=2):
     captured = capsys.readouterr()
     assert captured.err == f"tabgan: error: {message}\n"
     assert captured.out == ""
-
-
-class TestTables:
-    def test_csv_columns_get_plain_dtypes(self, folder):
-        table = pd.DataFrame(
-            {
-                "whole": [1, 2, 3],
-                "holes": pd.array([1, None, 3], dtype="Int64"),
-                "cents": [1.25, np.nan, 3.5],
-                "yes": [True, False, True],
-                "perhaps": pd.array([True, None, False], dtype="boolean"),
-                "day": pd.to_datetime(["2020-02-29", None, "2021-01-01"]),
-                "second": pd.to_datetime(["2020-02-29 10:00:01"] * 3),
-                "text": ["a", "2020-01-01", None],
-                "no date": ["2020-02-30", "2020-02-29", "2020-02-28"],
-                "zip": ["01234X", "99", "é"],
-                "nothing": [None, None, None],
-            }
-        )
-        for name in ("table.csv", "table.csv.gz"):
-            table.to_csv(name, index=False)
-            again = read_table(Path(name))
-            kinds = {name: re.sub(r"\[.*", "", str(dtype)) for name, dtype in again.dtypes.items()}
-            assert kinds == {
-                "whole": "int64",
-                "holes": "Int64",
-                "cents": "float64",
-                "yes": "bool",
-                "perhaps": "boolean",
-                "day": "datetime64",
-                "second": "datetime64",
-                "text": "object",
-                "no date": "object",
-                "zip": "object",
-                "nothing": "Int64",
-            }
-            for name in table:
-                assert list(again[name].dropna()) == list(table[name].dropna())
-                assert list(again[name].isna()) == list(table[name].isna())
-
-    def test_parquet_keeps_dtypes(self, folder):
-        table = make_mixed_table(50, missing=0.3, random_state=0)
-        table.to_parquet("table.parquet")
-        pd.testing.assert_frame_equal(read_table(Path("table.parquet")), table)
-
-    def test_parquet_needs_pyarrow(self, people, capsys, monkeypatch):
-        monkeypatch.setitem(sys.modules, "pyarrow", None)
-        message = (
-            "Parquet files need pyarrow; install it with: pip install 'sklearn-tabgan[parquet]'."
-        )
-        argv = ["synthesize", "people.csv", "--out", "made.parquet"]
-        fails(capsys, argv, message, status=1)
-
-
-class TestConditions:
-    schema = Schema.infer(
-        pd.concat(
-            [
-                make_mixed_table(500, random_state=0),
-                pd.DataFrame(
-                    {
-                        "a=b": ["x", "y=z"] * 250,
-                        "wait": pd.to_timedelta(range(500), unit="min"),
-                        "zoned": pd.date_range("2020-01-01", periods=500, tz="UTC"),
-                        7: [7, 8] * 250,
-                    }
-                ),
-            ],
-            axis=1,
-        )
-    )
-
-    @pytest.mark.parametrize(
-        ("text", "name", "value"),
-        [
-            ("colour=red", "colour", "red"),
-            ("size=small", "size", "small"),
-            ("member=true", "member", True),
-            ("member=False", "member", False),
-            ("count=3", "count", 3),
-            ("count=3..5", "count", pd.Interval(3, 5, closed="both")),
-            ("count=-3..5", "count", pd.Interval(-3, 5, closed="both")),
-            ("length=-1.5", "length", -1.5),
-            ("length=-1.5..1e1", "length", pd.Interval(-1.5, 10.0, closed="both")),
-            ("visits=4", "visits", 4),
-            ("joined=2020-03-01", "joined", pd.Timestamp("2020-03-01")),
-            (
-                "joined=2020-03-01..2020-04-01 12:00",
-                "joined",
-                pd.Interval(
-                    pd.Timestamp("2020-03-01"), pd.Timestamp("2020-04-01 12:00"), closed="both"
-                ),
-            ),
-            ("wait=1h..90min", "wait", pd.Interval(*pd.to_timedelta(["1h", "90min"]), "both")),
-            ("zoned=2020-03-01", "zoned", pd.Timestamp("2020-03-01", tz="UTC")),
-            ("a=b=y=z", "a=b", "y=z"),
-            ("7=7", 7, 7),
-        ],
-    )
-    def test_values_are_of_the_columns_kind(self, text, name, value):
-        [(found_name, found)] = parse_conditions([text], self.schema).items()
-        assert found_name == name
-        assert found == value
-        assert type(found) is type(value)
-
-    def test_many_or_none(self):
-        both = parse_conditions(["colour=red", "count=3"], self.schema)
-        assert both == {"colour": "red", "count": 3}
-        assert parse_conditions([], self.schema) is None
-
-    def test_identifier(self):
-        texts = pd.DataFrame({"id": [f"person {i}" for i in range(60)]})
-        with pytest.warns(UserWarning, match="identifier"):
-            schema = Schema.infer(texts)
-        message = (
-            "--condition id=person 1: the column is an identifier, of which nothing is learnt."
-        )
-        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-            parse_conditions(["id=person 1"], schema)
-
-    @pytest.mark.parametrize(
-        ("texts", "message"),
-        [
-            (["colour"], "--condition colour: write it as COLUMN=VALUE."),
-            (
-                ["color=red"],
-                "--condition color: there is no such column; did you mean 'colour'?",
-            ),
-            (["colour=rad"], "--condition colour=rad: there is no such value; did you mean 'red'?"),
-            (
-                ["colour="],
-                "--condition colour=: there is no such value; "
-                "known are 'red', 'green', 'blue', 'violet'.",
-            ),
-            (
-                ["member=maybe"],
-                "--condition member=maybe: there is no such value; known are 'False', 'True'.",
-            ),
-            (
-                ["count=many"],
-                "--condition count=many: 'many' is not of the column's kind, integer.",
-            ),
-            (["count=1.5"], "--condition count=1.5: '1.5' is not of the column's kind, integer."),
-            (["count=3.."], "--condition count=3..: '' is not of the column's kind, integer."),
-            (["length=nan"], "--condition length=nan: 'nan' is not of the column's kind, float."),
-            (
-                ["joined=soon"],
-                "--condition joined=soon: 'soon' is not of the column's kind, datetime.",
-            ),
-            (["count=5..3"], "--condition count=5..3: write an interval as LOW..HIGH."),
-            (["count=3..4..5"], "--condition count=3..4..5: write an interval as LOW..HIGH."),
-            (
-                ["count=3", "count=4"],
-                "--condition count=4: the column 'count' has a condition already.",
-            ),
-        ],
-    )
-    def test_errors(self, texts, message):
-        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-            parse_conditions(texts, self.schema)
-
-    @pytest.mark.parametrize("text", ["count=90..99", "count=90", "joined=1999-01-01"])
-    def test_what_sampling_would_refuse(self, text):
-        name = text.partition("=")[0]
-        with pytest.raises(InputError, match=f"^--condition {text}: '{name}' .*training"):
-            parse_conditions([text], self.schema)
-
-    def test_long_lists_are_cut(self):
-        schema = Schema.infer(pd.DataFrame({"letter": list("abcdefghij") * 2}))
-        with pytest.raises(InputError, match=r"known are 'a', .* 'h', \.\.\.$"):
-            parse_conditions(["letter=?"], schema)
 
 
 class TestArguments:
@@ -397,6 +223,14 @@ class TestErrors:
         monkeypatch.setattr("os.access", lambda *_: False)
         message = "made.csv: must not be written, by its permissions; name another file."
         fails(capsys, ["synthesize", "people.csv", "--out", "made.csv"], message)
+
+    def test_parquet_needs_pyarrow(self, capsys, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        message = (
+            "Parquet files need pyarrow; install it with: pip install 'sklearn-tabgan[parquet]'."
+        )
+        argv = ["synthesize", "people.csv", "--out", "made.parquet"]
+        fails(capsys, argv, message, status=1)
 
     def test_model_and_rows_in_one_file(self, capsys):
         message = "made.csv: is named twice; each file needs a name of its own."

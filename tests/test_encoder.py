@@ -71,13 +71,23 @@ class TestRoundTrips:
             assert_same_column(made[label], table[label].reset_index(drop=True))
 
     def test_forced_categories(self):
-        names = ["float32", "int64", "uint64 top", "Int64", "datetime64[us]", "zoned", "timedelta64[s]"]
+        names = [
+            "float32",
+            "int64",
+            "uint64 top",
+            "Int64",
+            "datetime64[us]",
+            "zoned",
+            "timedelta64[s]",
+        ]
         table = pd.DataFrame({name: columns()[name][0] for name in names})
         made = there_and_back(table, categorical_features=names)
         for name in names:
             assert_same_column(made[name], table[name])
 
-    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "Float64", "double[pyarrow]"])
+    @pytest.mark.parametrize(
+        "dtype", ["float64", "float32", "float16", "Float64", "double[pyarrow]"]
+    )
     def test_floats_that_do_not_repeat_come_back_within_a_rank_of_float32(self, dtype):
         pytest.importorskip("pyarrow")
         values = pd.Series(np.random.default_rng(0).normal(size=2000).astype("float16"))
@@ -90,7 +100,9 @@ class TestRoundTrips:
     def test_wide_integers_keep_their_ends_and_stay_between_them(self):
         rng = np.random.default_rng(0)
         for dtype, low, high in (("int64", -(2**63), 2**63), ("uint64", 0, 2**64)):
-            values = np.r_[rng.integers(low, high, 500, dtype=dtype), np.array([low, high - 1], dtype)]
+            values = np.r_[
+                rng.integers(low, high, 500, dtype=dtype), np.array([low, high - 1], dtype)
+            ]
             made = there_and_back(pd.DataFrame({"c": values}))["c"]
             assert made.dtype == dtype
             assert made.iloc[-2:].to_list() == [low, high - 1]
@@ -119,7 +131,9 @@ class TestRoundTrips:
         assert not (made["tens"] % 10).any()
         assert (made["day"].dt.normalize() == made["day"]).all()
         # Values between training values come out, not the training values alone.
-        assert made["normal"].nunique() > 4000 if numeric != "bins" else made["normal"].nunique() > 50
+        assert (
+            made["normal"].nunique() > 4000 if numeric != "bins" else made["normal"].nunique() > 50
+        )
 
     def test_values_that_were_not_seen(self):
         table = pd.DataFrame({"x": [1.0, 2.0, 3.0] * 8, "k": ["a", "b", "c"] * 8, "n": 5})

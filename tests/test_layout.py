@@ -227,7 +227,9 @@ class TestCrossEntropy:
         raw = raw_rows(layout, n=2)
         codes = torch.tensor([[-1, 1], [-1, -1]])
         alone = functional.cross_entropy(block(layout, raw, 1)[:1], torch.tensor([1]))
-        torch.testing.assert_close(layout.cross_entropy(raw, codes), torch.stack([alone, alone * 0]))
+        torch.testing.assert_close(
+            layout.cross_entropy(raw, codes), torch.stack([alone, alone * 0])
+        )
 
     def test_gradients_are_softmax_less_one_hot(self, layout):
         raw = raw_rows(layout).requires_grad_()

@@ -82,8 +82,12 @@ class TestWithout:
 class TestRanksAndValues:
     def test_closed_form(self):
         table = QuantileTable(np.array([0.5, 0.5]), np.array([0.0, 1.0]), np.array([0.0, 3.0]))
-        np.testing.assert_allclose(table.values(np.array([0.0, 0.4, 0.5, 0.75, 1.0])), [0, 0, 1, 2, 3])
-        np.testing.assert_allclose(table.ranks(np.array([0.0, 1.0, 2.0, 3.0])), [0.25, 0.5, 0.75, 1])
+        np.testing.assert_allclose(
+            table.values(np.array([0.0, 0.4, 0.5, 0.75, 1.0])), [0, 0, 1, 2, 3]
+        )
+        np.testing.assert_allclose(
+            table.ranks(np.array([0.0, 1.0, 2.0, 3.0])), [0.25, 0.5, 0.75, 1]
+        )
 
     def test_beyond_the_ends(self):
         table = QuantileTable.from_values(np.arange(10.0))

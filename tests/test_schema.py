@@ -100,7 +100,10 @@ class TestNumbers:
         days = pd.Series(pd.to_datetime(["2020-01-01", "2020-01-03", "2020-01-08"]))
         described = infer(days.astype("datetime64[ns]"))
         assert (described.step, described.last) == (24 * 3600 * 10**9, 7)
-        assert [str(end) for end in described.ends] == ["2020-01-01 00:00:00", "2020-01-08 00:00:00"]
+        assert [str(end) for end in described.ends] == [
+            "2020-01-01 00:00:00",
+            "2020-01-08 00:00:00",
+        ]
 
     def test_infinity(self):
         message = (
