@@ -39,7 +39,7 @@ rich = adult[adult["income"] == ">50K"].sample(1000, random_state=0)
 others = adult[adult["income"] == "<=50K"].sample(9000, random_state=0)
 people = pd.concat([rich, others], ignore_index=True).drop(columns="fnlwgt")
 X, y = people.drop(columns="income"), people["income"]
-splits = StratifiedShuffleSplit(n_splits=3, train_size=300, test_size=5000, random_state=0)
+splits = StratifiedShuffleSplit(n_splits=3, train_size=300, test_size=3000, random_state=0)
 X.head()
 
 # %%
@@ -50,12 +50,14 @@ X.head()
 # nine times in ten.
 
 plain = HistGradientBoostingClassifier(
-    max_iter=50, categorical_features="from_dtype", random_state=0
+    max_iter=30, categorical_features="from_dtype", random_state=0
 )
 duplicated = make_pipeline(RandomOverSampler(random_state=0), plain)
 augmented = AugmentedClassifier(
     plain,
     AAESynthesizer(n_steps=n_steps, batch_size=200, hidden_dim=64),
+    ratios=(0, 0.5, 1),
+    cv=4,
     scoring="balanced_accuracy",
     random_state=0,
 )

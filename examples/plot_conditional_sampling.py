@@ -2,8 +2,9 @@
 Rows on demand
 ==============
 
-A table of conditions goes in, exactly those rows come out, in order. `CGANSynthesizer` is trained to
-be given some columns; any other synthesizer meets conditions by making rows until enough are right.
+A table of conditions goes in, exactly those rows come out, in order. `CGANSynthesizer` is trained
+to be given some columns; any other synthesizer meets conditions by making rows until enough are
+right.
 """
 
 # %%

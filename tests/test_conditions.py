@@ -93,7 +93,7 @@ class TestAsFrame:
     def test_one_value_for_all_rows(self, schema):
         frame = as_frame({"integer": 3, "text": None}, 2, schema)
         expected = pd.DataFrame({"integer": [3, 3], "text": [None, None]}, dtype=object)
-        pd.testing.assert_frame_equal(frame, expected)
+        pd.testing.assert_frame_equal(frame, expected, check_column_type=False)
 
     @pytest.mark.parametrize(
         "values",
@@ -138,7 +138,7 @@ class TestAsFrame:
         frame = as_frame(table[["text", "category", "nullable"]].iloc[[3, 1, 1]], 1, schema)
         assert frame.columns.to_list() == ["text", "category", "nullable"]
         assert frame.index.to_list() == [0, 1, 2]
-        assert (frame.dtypes == object).all()
+        assert (frame.dtypes == "object").all()
         assert frame["category"].to_list() == ["y", "y", "y"]
 
     def test_labels_that_are_not_strings(self):
@@ -326,7 +326,7 @@ class TestValues:
             low, high = interval.left, interval.right
         expected = ((table[name] >= low) & (table[name] <= high)).fillna(False).to_numpy(dtype=bool)
         if name == "float":
-            expected &= (table[name] > low).to_numpy()
+            expected = expected & (table[name] > low).to_numpy()
         np.testing.assert_array_equal(inside, expected)
         assert inside.any()
         made = table[name].iloc[[0, 1]]
@@ -363,7 +363,11 @@ class TestRefusals:
         ("name", "asked", "message"),
         [
             ("integer", 3.5, "'integer' holds integer values, got 3.5 (3.5 is not whole)."),
-            ("integer", np.inf, "'integer' holds integer values, got inf (inf is not whole)."),
+            (
+                "integer",
+                np.inf,
+                "'integer' must lie in [0, 133], the range seen in training, got inf.",
+            ),
             ("integer", 1j, "'integer' holds integer values, got 1j (not a real number)."),
             ("integer", "many", "'integer' holds integer values, got 'many' (...)."),
             (
@@ -381,7 +385,8 @@ class TestRefusals:
             (
                 "huge",
                 2**63 - 1,
-                f"'huge' must lie in [{2**63}, {2**64 - 1}], the range seen in training, got {2**63 - 1}.",
+                f"'huge' must lie in [{2**63}, {2**64 - 1}], the range seen in training, "
+                f"got {2**63 - 1}.",
             ),
             ("float", "x", "'float' holds float values, got 'x' (...)."),
             (
@@ -392,12 +397,14 @@ class TestRefusals:
             (
                 "float",
                 None,
-                "'float' is missing, but it never was in training; leave the column out to accept any value.",
+                "'float' is missing, but it never was in training; "
+                "leave the column out to accept any value.",
             ),
             (
                 "flag",
                 pd.NA,
-                "'flag' is missing, but it never was in training; leave the column out to accept any value.",
+                "'flag' is missing, but it never was in training; "
+                "leave the column out to accept any value.",
             ),
             ("text", "z", "'text' was never 'z' in training; it took 'b', 'c', 'a'."),
             ("category", "never", "'category' was never 'never' in training; it took 'x', 'y'."),
@@ -413,7 +420,7 @@ class TestRefusals:
             (
                 "day",
                 "2019-01-01",
-                "'day' must lie in [2020-01-01 00:00:00, 2020-10-26 00:00:00], "
+                "'day' must lie in [2020-01-02 00:00:00, 2020-10-26 00:00:00], "
                 "the range seen in training, got '2019-01-01'.",
             ),
             ("span", 5, "'span' holds timedelta values, got 5 (5 has no unit)."),
@@ -513,6 +520,7 @@ class TestFulfil:
     def test_each_row_honours_each_column_in_order(self, table, numeric, shared):
         names = ["text", "category", "zeros", "maybe", "short", "float"]
         asked = table[names].sample(60, replace=True, random_state=0).reset_index(drop=True)
+        table = table[["day", *names]]
         made = Resampler(table, numeric=numeric).fulfil(asked.astype(object), shared)
         pd.testing.assert_frame_equal(made[names], asked)
         assert isinstance(made.index, pd.RangeIndex)
@@ -566,7 +574,7 @@ class TestFulfil:
         asked = pd.DataFrame(
             {"float": np.random.default_rng(1).uniform(-1, 1, 1000), "flag": [True, False] * 500}
         )
-        sampler = Resampler(table)
+        sampler = Resampler(table[["float", "flag"]])
         made = sampler.fulfil(asked.astype(object))
         pd.testing.assert_frame_equal(made[["float", "flag"]], asked)
         # About 2 % of rows would do for each; made one after the other that took 50,000.
@@ -630,9 +638,9 @@ class TestConditionModel:
         made = self.decode(model, model.draw(n, np.random.default_rng(0)))
         for name in ("text", "category"):
             share = table[name].value_counts(normalize=True, dropna=False)
-            error = made[name].value_counts(normalize=True, dropna=False) - share
+            error = (made[name].value_counts(normalize=True, dropna=False) - share).abs()
             # Six rates at five standard errors: a false alarm in 290,000 runs.
-            assert (error.abs() < 5 * np.sqrt(share / n)).all()
+            assert (error <= 5 * np.sqrt(share / n).reindex(error.index)).all()
         assert abs((made["zeros"] == 0).mean() - (table["zeros"] == 0).mean()) < 0.02
         np.testing.assert_allclose(
             made["float"].quantile([0.1, 0.5, 0.9]),
@@ -699,23 +707,24 @@ class TestConditionModel:
         assert (drawn.scalars.abs() <= 1).all()
 
 
+SMALL = {"n_steps": 1, "hidden_dim": 8, "latent_dim": 4, "random_state": 0, "batch_size": 50}
+
+
+@pytest.fixture(scope="module")
+def small():
+    table = make_table(120)
+    return table[["text", "category", "zeros", "nullable", "day", "flag", "constant", "absent"]]
+
+
+@pytest.fixture(scope="module", params=["wgan", "aae", "cgan"])
+def fitted(request, small):
+    if request.param == "cgan":
+        return CGANSynthesizer(condition_columns=["category", "zeros"], **SMALL).fit(small)
+    return {"wgan": WGANSynthesizer, "aae": AAESynthesizer}[request.param](**SMALL).fit(small)
+
+
 class TestSynthesizers:
-    """Small models that learn nothing: whatever they make, conditions must hold."""
-
-    SMALL = {"n_steps": 1, "hidden_dim": 8, "latent_dim": 4, "random_state": 0, "batch_size": 50}
-
-    @pytest.fixture(scope="class")
-    def small(self):
-        table = make_table(120)
-        return table[["text", "category", "zeros", "nullable", "day", "flag", "constant", "absent"]]
-
-    @pytest.fixture(scope="class", params=["wgan", "aae", "cgan"])
-    def fitted(self, request, small):
-        if request.param == "cgan":
-            model = CGANSynthesizer(condition_columns=["category", "zeros"], **self.SMALL)
-        else:
-            model = {"wgan": WGANSynthesizer, "aae": AAESynthesizer}[request.param](**self.SMALL)
-        return model.fit(small)
+    """Small models that learnt nothing: whatever they make, conditions must hold."""
 
     def test_every_column_alone(self, fitted, small):
         for name in small:
@@ -755,7 +764,7 @@ class TestSynthesizers:
         pd.testing.assert_frame_equal(one, other)
 
     def test_thousand_distinct_rows(self, small):
-        model = WGANSynthesizer(**self.SMALL).fit(make_table()[["float", "flag", "text"]])
+        model = WGANSynthesizer(**SMALL).fit(make_table()[["float", "flag", "text"]])
         asked = pd.DataFrame({"float": np.linspace(-1.5, 1.5, 1000), "flag": [True, False] * 500})
         made = model.sample(conditions=asked, random_state=0)
         pd.testing.assert_frame_equal(made[["float", "flag"]], asked)
@@ -771,7 +780,7 @@ class TestSynthesizers:
     )
     def test_labels_that_are_not_strings(self, labels):
         table = make_table(60)[["text", "float", "flag"]].set_axis(labels, axis=1)
-        model = AAESynthesizer(**self.SMALL).fit(table)
+        model = AAESynthesizer(**SMALL).fit(table)
         asked = {labels[0]: "b", labels[1]: pd.Interval(-1, 1)}
         made = model.sample(9, conditions=asked, random_state=0)
         pd.testing.assert_index_equal(made.columns, labels)
@@ -783,7 +792,7 @@ class TestSynthesizers:
 
     def test_columns_of_an_array_by_position(self):
         numbers = np.random.default_rng(0).integers(0, 4, (80, 3)).astype(np.float32)
-        model = WGANSynthesizer(**self.SMALL).fit(numbers)
+        model = WGANSynthesizer(**SMALL).fit(numbers)
         made = model.sample(11, conditions={1: 2}, random_state=0)
         assert (type(made), made.dtype, made.shape) == (np.ndarray, np.float32, (11, 3))
         assert (made[:, 1] == 2).all()
@@ -791,7 +800,7 @@ class TestSynthesizers:
     @pytest.mark.filterwarnings("ignore:column 'id'")
     def test_identifiers_never_repeat(self, small):
         table = small.assign(id=[f"row-{i}" for i in range(len(small))])
-        model = WGANSynthesizer(**self.SMALL).fit(table)
+        model = WGANSynthesizer(**SMALL).fit(table)
         made = model.sample(1500, conditions={"flag": True}, random_state=0)
         assert made["id"].is_unique
         assert not set(made["id"]) & set(table["id"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tabgan.models
@@ -15,8 +14,6 @@ SYNTHESIZERS = [
 ]
 
 
-@parametrize_with_checks(
-    [cls(n_steps=2, hidden_dim=8, random_state=0) for cls in SYNTHESIZERS]
-)
+@parametrize_with_checks([cls(n_steps=2, hidden_dim=8, random_state=0) for cls in SYNTHESIZERS])
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -288,12 +288,15 @@ def _read_amounts(column: NumericColumn, asked: pd.Series) -> NDArray[Any]:
             amounts = raw_amounts(asked.astype(clock), column.kind, column.inner)
         else:
             amounts = pd.to_numeric(asked).to_numpy()
+            if amounts.dtype == object:  # integers beyond 64 bits
+                amounts = amounts.astype(np.float64)
             if amounts.dtype.kind not in "biuf":
                 raise TypeError("not a real number")
             if column.kind == "float":
                 return amounts.astype(np.float64)
-            if amounts.dtype.kind == "f" and (amounts % 1 != 0).any():
-                raise ValueError(f"{amounts[amounts % 1 != 0][0]} is not whole")
+            is_part = np.floor(amounts) != amounts
+            if is_part.any():
+                raise ValueError(f"{amounts[is_part][0]} is not whole")
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(
             f"conditions: {column.name!r} holds {column.kind} values, got {asked.iloc[0]!r} "

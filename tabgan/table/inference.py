@@ -41,12 +41,14 @@ class _Kind(NamedTuple):
     inner: str = ""
 
 
-def infer_column(values: pd.Series, is_categorical: bool, arg_name: str) -> Column:
+def infer_column(values: pd.Series, name: Hashable, is_categorical: bool, arg_name: str) -> Column:
     """Describe one column.
 
     Parameters
     ----------
     values : Series of shape (n,), n >= 1
+    name : hashable
+        The column's label.
     is_categorical : bool
         Whether to take the values as categories whatever their dtype.
     arg_name : str
@@ -59,7 +61,6 @@ def infer_column(values: pd.Series, is_categorical: bool, arg_name: str) -> Colu
     TypeError
         Values that cannot be hashed, or a dtype that cannot be given back.
     """
-    name = values.name
     try:
         dtype = dtype_name(values.dtype)
     except TypeError as error:
@@ -70,11 +71,11 @@ def infer_column(values: pd.Series, is_categorical: bool, arg_name: str) -> Colu
     missing = values.isna().to_numpy()
     rate = float(missing.mean())
     marker = marker_of(values[missing]) if dtype == "object" else "NaN"
-    kind, inner = _kind_of(values, arg_name)
+    kind, inner = _kind_of(values, name, arg_name)
     present = values[~missing] if missing.any() else values
     if kind in ("categorical", "boolean") or is_categorical or not len(present):
         kind = "boolean" if kind == "boolean" else "categorical"
-        return _infer_names(present, kind, is_categorical, dtype, rate, marker, arg_name)
+        return _infer_names(present, name, kind, is_categorical, dtype, rate, marker, arg_name)
     amounts = raw_amounts(present, kind, inner)
     if kind == "float":
         if not np.isfinite(amounts).all():
@@ -99,14 +100,14 @@ def infer_column(values: pd.Series, is_categorical: bool, arg_name: str) -> Colu
     )
 
 
-def _kind_of(values: pd.Series, arg_name: str) -> _Kind:
+def _kind_of(values: pd.Series, name: Hashable, arg_name: str) -> _Kind:
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _Kind("categorical")
     if ptypes.is_object_dtype(dtype):
-        return _kind_of_objects(values.dropna(), arg_name)
+        return _kind_of_objects(values.dropna(), name, arg_name)
     if ptypes.is_complex_dtype(dtype):
-        raise _complex_error(values.name, arg_name)
+        raise _complex_error(name, arg_name)
     if isinstance(dtype, pd.ArrowDtype):
         arrow = str(dtype.pyarrow_dtype)
         if arrow.startswith("date"):
@@ -128,10 +129,10 @@ def _kind_of(values: pd.Series, arg_name: str) -> _Kind:
     return _Kind("float" if ptypes.is_float_dtype(dtype) else "categorical")
 
 
-def _kind_of_objects(present: pd.Series, arg_name: str) -> _Kind:
+def _kind_of_objects(present: pd.Series, name: Hashable, arg_name: str) -> _Kind:
     inferred = ptypes.infer_dtype(present)
     if inferred == "complex":
-        raise _complex_error(present.name, arg_name)
+        raise _complex_error(name, arg_name)
     if inferred == "integer":
         low, high = min(present), max(present)
         fits = -(2**63) <= low and high < (2**63 if low < 0 else 2**64)
@@ -166,6 +167,7 @@ def _complex_error(name: Hashable, arg_name: str) -> ValueError:
 
 def _infer_names(
     present: pd.Series,
+    name: Hashable,
     kind: Any,
     is_categorical: bool,
     dtype: str,
@@ -173,7 +175,6 @@ def _infer_names(
     marker: str,
     arg_name: str,
 ) -> CategoricalColumn | IdentifierColumn:
-    name = present.name
     try:
         codes, distinct = pd.factorize(present.astype(object).to_numpy())
     except TypeError as error:

@@ -127,7 +127,7 @@ class Schema:
             )
         forced = set(categorical_features)
         columns = tuple(
-            infer_column(frame.iloc[:, i], name in forced, arg_name)
+            infer_column(frame.iloc[:, i], name, name in forced, arg_name)
             for i, name in enumerate(frame.columns)
         )
         return cls(columns, Header.of(frame.columns))
