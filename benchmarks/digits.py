@@ -21,8 +21,6 @@ from sklearn.svm import SVC
 
 from tabgan import AAESynthesizer, CGANSynthesizer, InfoGANFeaturizer
 
-N_STEPS = 3000
-
 
 def matched_accuracy(codes: np.ndarray, truth: np.ndarray) -> float:
     """Accuracy after the best one-to-one matching of codes and digits."""
@@ -43,12 +41,13 @@ def main() -> None:
     for seed in args.seeds:
         started = time.perf_counter()
         infogan = InfoGANFeaturizer(
-            n_steps=N_STEPS, n_critic=2, batch_size=128, random_state=seed
+            n_steps=3000, n_critic=2, batch_size=128, random_state=seed
         ).fit(X)
         infogan_s = time.perf_counter() - started
-        aae = AAESynthesizer(latent_dim=2, n_steps=N_STEPS // 2, batch_size=256, random_state=seed)
+        aae = AAESynthesizer(latent_dim=2, n_steps=1000, batch_size=256, random_state=seed)
         plane = aae.fit_transform(X)
-        cgan = CGANSynthesizer(n_steps=N_STEPS // 2, batch_size=256, random_state=seed).fit(X, y)
+        cgan = CGANSynthesizer(n_steps=1000, n_critic=2, batch_size=256, random_state=seed)
+        cgan.fit(X, y)
         asked = np.arange(2000) % 10
         made = cgan.sample(conditions=asked, random_state=seed)
         results.append(

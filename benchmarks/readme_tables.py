@@ -8,7 +8,8 @@ from common import RESULTS
 
 COLUMNS = {
     "shape": "Shape",
-    "trend": "Trend",
+    "trend": "Trend, all pairs",
+    "trend_strong": "Trend",
     "c2st": "C2ST",
     "mle": "MLE",
     "nearer_to_train": "nearer to train",

@@ -78,6 +78,15 @@ class TestC2ST:
         assert len(scores) == 2
         np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
+    @pytest.mark.parametrize("learner", ["hist", "xgboost"])
+    def test_learners_by_name_are_seeded(self, learner):
+        if learner == "xgboost":
+            pytest.importorskip("xgboost")
+        columns = align_columns({"real": mixed_table(9, 0)})
+        for task in ("classification", "regression"):
+            model, _ = build_learner(learner, columns, task=task, random_state=7)
+            assert model.random_state == 7
+
     def test_tiny_tables(self):
         real = mixed_table(3, 0)
         assert np.isnan(c2st(real, real.iloc[:1]))
