@@ -86,6 +86,11 @@ scores = pd.DataFrame(
 print(scores.agg(["mean", "std"]).T.round(3).to_string())
 
 # %%
+# Read the two together. Balancing, by copies or by new rows, makes the classifier call more people
+# rich, which balanced accuracy rewards. ROC AUC does not depend on where that line is drawn: it
+# says whether people are ranked better, and there the differences are within the spread.
+
+# %%
 # What was chosen
 # ---------------
 # Every fit records the amount it took and how it came to it.

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from tabgan import AAESynthesizer, CGANSynthesizer, InfoGANFeaturizer
 from tabgan.displays import LatentSpaceDisplay
 
-N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 1500))
+N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 1000))
 digits = load_digits()
 X, y = digits.data, digits.target
 
@@ -53,7 +53,7 @@ show(aae.inverse_transform(plane).reshape(12, 12, 64), "Decoded neighbours in th
 
 # %%
 # Conditional GAN: one of each digit, asked for by label.
-cgan = CGANSynthesizer(n_steps=N_STEPS, batch_size=256, random_state=0).fit(X, y)
+cgan = CGANSynthesizer(n_steps=N_STEPS, n_critic=2, batch_size=256, random_state=0).fit(X, y)
 show(
     cgan.sample(conditions=np.tile(np.arange(10), 5), random_state=0).reshape(5, 10, 64),
     "On demand",

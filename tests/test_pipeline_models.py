@@ -50,9 +50,9 @@ def test_augment_balances_with_any_synthesizer(table, synthesizer_class):
 
 def test_augment_uses_a_fitted_synthesizer(table):
     model = quick(random_state=0).fit(table)
+    model.set_params(batch_size=0)  # another fit would raise
     first = augment(table, n=10, model=model, random_state=1)
     pd.testing.assert_frame_equal(first, augment(table, n=10, model=model, random_state=1))
-    assert model.n_steps_ == 3
 
 
 def test_classifier_on_a_mixed_table(table):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from tabgan import AAESynthesizer, WGANSynthesizer
@@ -24,9 +24,10 @@ MISSING = (None, np.nan, pd.NA, pd.NaT)
 moments = st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1))
 spans = st.timedeltas(datetime.timedelta(-30_000), datetime.timedelta(30_000))
 texts = st.text(max_size=6)
+finite = st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.one_of(
-    st.integers(), st.floats(allow_nan=False), texts, st.booleans(), st.binary(max_size=3),
-    st.dates(), st.times(), st.tuples(st.integers(0, 3), texts), st.decimals(allow_nan=False),
+    st.integers(), finite, texts, st.booleans(), st.binary(max_size=3),
+    st.dates(), st.times(), st.tuples(st.integers(0, 3), texts), st.decimals(-1e6, 1e6, places=3),
 )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ KINDS = {
 
 labels = st.one_of(
     st.text(max_size=5), st.integers(-3, 9), st.none(), st.tuples(st.integers(0, 2), st.text("ab")),
-    st.floats(allow_nan=False, allow_infinity=False), st.dates().map(pd.Timestamp),
+    finite, st.dates().map(pd.Timestamp),
 )  # fmt: skip
 
 
@@ -143,14 +144,21 @@ def assert_range(made, seen):
     elif column is not None and len(made):
         assert made.min() >= seen.min()
         assert made.max() <= seen.max()
-        assert {type(value) for value in made} <= {type(value) for value in seen} | {float}
+        if seen.dtype == object:
+            assert {type(value) for value in made} <= {type(value) for value in seen} | {float}
 
 
 def assert_levels(codes, encoder, lowest):
     assert ((codes >= lowest) & (codes < torch.tensor(encoder.layout.n_levels))).all()
 
 
-quietly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Shrinking a table takes minutes; one that fails is shown as it was drawn.
+quietly = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+)
 
 
 @settings(quietly, max_examples=150)

@@ -23,7 +23,8 @@ class AugmentedClassifier(Augmented, ClassifierMixin, BaseEstimator):
     With ``ratio="auto"`` several amounts are tried on inner folds, none among them: the synthesizer
     is fitted once per fold on its training rows, the estimator once per amount, and scores are
     taken on real validation rows. The smallest amount within one standard error of the best is
-    used, so that rows are added where they help by more than the noise of the trial.
+    used (of two equally small ones the better), so that rows are added where they help by more
+    than the noise of the trial.
 
     Parameters
     ----------
