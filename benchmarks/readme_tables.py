@@ -9,7 +9,7 @@ from common import RESULTS
 COLUMNS = {
     "shape": "Shape",
     "trend": "Trend, all pairs",
-    "trend_strong": "Trend",
+    "trend_strong": "Trend, strong pairs",
     "c2st": "C2ST",
     "mle": "MLE",
     "nearer_to_train": "nearer to train",

@@ -224,6 +224,14 @@ def test_all_columns_of_a_frame_are_honoured_in_its_order(cls):
 
 
 @every_synthesizer
+def test_a_number_beside_a_name_is_honoured_exactly(cls):
+    table = contract.TABLES["mixed"]()
+    wanted = table.loc[table["colour"] != "violet", ["colour", "length"]].dropna().head(20)
+    made = contract.fitted(cls, "mixed").sample(random_state=0, conditions=wanted)
+    pd.testing.assert_frame_equal(made[wanted.columns], wanted.reset_index(drop=True))
+
+
+@every_synthesizer
 def test_missing_values_and_intervals_can_be_asked_for(cls):
     synthesizer = contract.fitted(cls)
     made = synthesizer.sample(6, random_state=0, conditions={"length": None, "flag": True})
