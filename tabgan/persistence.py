@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def save(estimator: TableSynthesizer, path: str | Path) -> None:
             parameters[key] = None
     document = {
         "class": name,
+        "version": version("sklearn-tabgan"),
         "parameters": to_jsonable(parameters),
         "state": to_jsonable(state),
         "schema": estimator.schema_.to_dict(),
@@ -104,7 +106,8 @@ def load(path: str | Path, device: str = "auto") -> Any:
     ------
     FileNotFoundError
     ValueError
-        The file is not one of tabgan's, is damaged or edited, or is of a newer format.
+        The file is not one of tabgan's, is damaged or edited, or is of a version of tabgan that
+        this one cannot read.
     """
     path = Path(path)
     if not path.is_file():
@@ -137,7 +140,13 @@ def load(path: str | Path, device: str = "auto") -> Any:
             "upgrade sklearn-tabgan."
         )
     resolve_device(device)
-    return _rebuild(document, tensors, device)
+    try:
+        return _rebuild(document, tensors, device)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{str(path)!r} was written by sklearn-tabgan {document['version']}, and this version "
+            f"cannot read it ({error}); use that one, or fit again."
+        ) from error
 
 
 def _loads(document: dict[str, Any], tensors: dict[str, Tensor]) -> bool:

@@ -144,6 +144,11 @@ class TestRoundTrips:
         assert codes == {"x": [2, 0, -1], "k": [-1, -1, 0]}
         assert encoder.blocks[2] == -1
 
+    def test_floats_where_integers_were(self):
+        encoder = encoder_of(pd.DataFrame({"n": [2**62, 2**62 + 4, 2**62 + 8] * 5}))
+        other = pd.DataFrame({"n": [2.0**62, 1e300, -1e300, 2.0**62 + 4096, np.nan]})
+        assert encoder.encode(other).codes[:, 0].tolist() == [0, 2, 0, 2, -1]
+
     def test_columns_that_became_something_else(self):
         encoder = encoder_of(pd.DataFrame({"x": [1.5, 2.5, 4.0]}))
         message = (

@@ -51,7 +51,7 @@ def with_header(header, tensors):
 
 def refuses(path, content, told):
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=says(told.format(path=str(path)))):
+    with pytest.raises(ValueError, match=says(told.replace("{path!r}", repr(str(path))))):
         tabgan.load(path)
 
 
@@ -182,19 +182,37 @@ def test_newer_format(path, whole):
     refuses(path, with_header(header, tensors), told)
 
 
-@pytest.mark.parametrize("name", ["NoSuchSynthesizer", "load", "base", "__builtins__"])
-def test_class_that_is_not_a_model(path, whole, name):
-    """Even with a checksum that fits."""
+def rewritten(path, whole, edit):
+    """Bytes of the same model with another document, and a checksum that fits."""
     header, tensors = header_of(whole)
     document = json.loads(header["__metadata__"]["tabgan"])
-    document["class"] = name
+    edit(document)
     metadata = {"tabgan": json.dumps(document), "format": str(persistence.FORMAT)}
     path.write_bytes(whole)
     with safe_open(path, framework="pt") as file:
         loaded = {key: file.get_tensor(key) for key in file.keys()}
     metadata["checksum"] = persistence._checksum(metadata, loaded)
+    return with_header({**header, "__metadata__": metadata}, tensors)
+
+
+@pytest.mark.parametrize("name", ["NoSuchSynthesizer", "load", "base", "__builtins__"])
+def test_class_that_is_not_a_model(path, whole, name):
+    """Even with a checksum that fits."""
+    content = rewritten(path, whole, lambda document: document.update({"class": name}))
     told = f"{{path!r}} holds a {name}, which this version of tabgan lacks; upgrade sklearn-tabgan."
-    refuses(path, with_header({**header, "__metadata__": metadata}, tensors), told)
+    refuses(path, content, told)
+
+
+def test_model_of_another_version(path, whole):
+    def edit(document):
+        document["version"] = "0.0.7"
+        document["parameters"]["value"].append(["of_old", 1])
+
+    told = (
+        "{path!r} was written by sklearn-tabgan 0.0.7, and this version cannot read it "
+        "(...'of_old'...); use that one, or fit again."
+    )
+    refuses(path, rewritten(path, whole, edit), told)
 
 
 # ---------------------------------------------------------------------- what cannot be saved

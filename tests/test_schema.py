@@ -343,8 +343,9 @@ class TestJSON:
             again = from_jsonable(to_jsonable(stamp))
             assert (again, str(again), str(again.tz)) == (stamp, str(stamp), "Europe/Berlin")
 
-    def test_nan(self):
+    def test_missing_values(self):
         assert np.isnan(from_jsonable(to_jsonable(np.nan)))
+        assert from_jsonable(to_jsonable(pd.NaT)) is pd.NaT
 
     def test_numpy_values_become_python_s(self):
         for value in (np.int8(3), np.float64(0.5), np.bool_(True), np.str_("a")):

@@ -159,8 +159,8 @@ class NumericColumn:
 
     def steps(self, amounts: NDArray[Any]) -> NDArray[np.float64]:
         """Turn what `raw_amounts` returned into steps above `origin`."""
-        if self.kind == "float":
-            return amounts
+        if amounts.dtype.kind == "f":
+            return (amounts - self.origin) / self.step
         return signed_steps(amounts, self.origin, self.step)
 
     def restore(self, amounts: NDArray[Any], missing: NDArray[np.bool_]) -> pd.Series:
@@ -221,8 +221,11 @@ Column = CategoricalColumn | NumericColumn | IdentifierColumn
 
 
 def raw_amounts(values: pd.Series, kind: NumericKind, inner: str) -> NDArray[Any]:
-    """Values, none of them missing, as float64 or as 64-bit integers of either sign."""
-    if kind == "float":
+    """Values, none of them missing, as float64 or as 64-bit integers of either sign.
+
+    Floats that come where integers came before stay floats.
+    """
+    if kind == "float" or values.dtype.kind == "f":
         return values.to_numpy(dtype=np.float64)
     if kind in ("datetime", "timedelta"):
         return times_to_integers(values, inner)

@@ -44,6 +44,8 @@ def to_jsonable(value: Any, classes: Mapping[str, Any] = MappingProxyType({})) -
         }
     if isinstance(value, np.ndarray):
         return {"type": "array", "dtype": str(value.dtype), "value": value.tolist()}
+    if value is pd.NaT:
+        return {"type": "NaT", "value": None}
     if isinstance(value, pd.Timestamp | np.datetime64):
         stamp = pd.Timestamp(value)
         if stamp.tz is None:
@@ -100,6 +102,7 @@ def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) 
         return classes[kind](**{k: from_jsonable(v, classes) for k, v in value.items()})
     return {
         "float": float,
+        "NaT": lambda _: pd.NaT,
         "Timestamp": pd.Timestamp,
         "Timedelta": pd.Timedelta,
         "datetime": datetime.datetime.fromisoformat,
