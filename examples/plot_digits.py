@@ -25,9 +25,10 @@ X, y = digits.data, digits.target
 def show(images: np.ndarray, title: str) -> None:
     """Draw an array of shape (rows, columns, 64) as images side by side."""
     n_rows, n_columns, _ = images.shape
-    sheet = images.reshape(n_rows, n_columns, 8, 8).transpose(0, 2, 1, 3)
+    framed = np.pad(images.reshape(n_rows, n_columns, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    sheet = framed.transpose(0, 2, 1, 3)
     figure, ax = plt.subplots(figsize=(n_columns * 0.6, n_rows * 0.6 + 0.4), layout="constrained")
-    ax.imshow(sheet.reshape(n_rows * 8, n_columns * 8), cmap="gray_r")
+    ax.imshow(sheet.reshape(n_rows * 10, n_columns * 10), cmap="gray_r")
     ax.set_axis_off()
     ax.set_title(title)
 

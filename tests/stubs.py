@@ -1,4 +1,4 @@
-"""Synthesizers that learn nothing, for tests of what is built around synthesizers."""
+"""Synthesizers that learn nothing, and small tables, to test what is built around synthesizers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import make_moons
 from sklearn.utils import check_random_state
 
 
@@ -69,3 +70,42 @@ class ShuffledTargetSynthesizer(BootstrapSynthesizer):
             shuffled = rows.iloc[:, -1].sample(frac=1, random_state=random_state)
             rows[rows.columns[-1]] = shuffled.to_numpy()
         return rows
+
+
+class RecordingClassifier(ClassifierMixin, BaseEstimator):
+    """Remembers, beyond clones, what it was fitted and asked to predict on."""
+
+    fitted: ClassVar[list] = []
+    weights: ClassVar[list] = []
+    predicted: ClassVar[list] = []
+
+    def fit(self, X, y, sample_weight=None, note=None):
+        self.fitted.append((X, y))
+        self.weights.append(sample_weight)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        self.predicted.append(X)
+        return np.repeat(self.classes_[:1], len(X))
+
+
+def forget_records():
+    """Empty what the recording classes remember."""
+    RecordingSynthesizer.forget()
+    for record in (
+        RecordingClassifier.fitted,
+        RecordingClassifier.weights,
+        RecordingClassifier.predicted,
+    ):
+        record.clear()
+
+
+def numbered_rows(n_rows=60):
+    """Make rows of which each can be recognised, with a third of them in the rarer class."""
+    X = pd.DataFrame({"id": np.arange(n_rows), "noise": np.random.RandomState(0).rand(n_rows)})
+    return X, pd.Series(np.where(np.arange(n_rows) % 3 == 0, "rare", "often"), name="kind")
+
+
+def moons(n_rows=40):
+    return make_moons(n_rows, noise=0.1, random_state=3)

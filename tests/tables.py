@@ -187,6 +187,41 @@ def arrow_columns():
     }
 
 
+def askable_table(n_rows=400):
+    """Make a table of every kind of column that can be asked for."""
+    rng = np.random.default_rng(0)
+    i = np.arange(n_rows)
+    table = pd.DataFrame(
+        {
+            "integer": rng.permutation(i) // 3,
+            "short": (i % 7).astype("int8"),
+            "huge": np.array([2**64 - 1, 2**64 - 2, 2**63], dtype="uint64")[i % 3],
+            "nullable": pd.array(i % 90, dtype="Int64"),
+            "steps": 5 * (i % 97),
+            "float": rng.normal(size=n_rows),
+            "single": (i % 11 / 10).astype("float32"),
+            "cents": rng.lognormal(3, 1, n_rows).round(2),
+            "zeros": np.where(rng.random(n_rows) < 0.6, 0.0, rng.exponential(size=n_rows)),
+            "text": np.array(["a", "b", "c"])[i % 3],
+            "category": pd.Categorical.from_codes(i % 2, ["x", "y", "never"], ordered=True),
+            "flag": i % 2 == 0,
+            "maybe": pd.array(i % 4 == 0, dtype="boolean"),
+            "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(i % 300, "D"),
+            "zoned": pd.Timestamp("2020-01-01", tz="Europe/Berlin") + pd.to_timedelta(i, "h"),
+            "span": pd.to_timedelta(i % 200, "h"),
+            "date": [datetime.date(2020, 1, 1 + k % 28) for k in range(n_rows)],
+            "decimal": [decimal.Decimal(k) / 100 for k in range(n_rows)],
+            "tuple": pd.Series([(1, 2), (3, 4)] * (n_rows // 2)),
+            "interval": pd.Series(pd.arrays.IntervalArray.from_breaks([0, 1, 2]).take(i % 2)),
+            "constant": 7,
+            "absent": None,
+        }
+    )
+    for name in ("nullable", "zeros", "maybe", "text", "day"):
+        table.loc[::10, name] = None
+    return table
+
+
 def assert_same_column(made, seen):
     """Check dtype, name, values and markers of missing values."""
     pd.testing.assert_series_equal(made, seen, check_exact=True, check_index=False)

@@ -226,7 +226,7 @@ class TableSynthesizer(BaseEstimator):
             except FloatingPointError:
                 self._forget()
                 raise
-            self._calibrate(noise, rng)
+            self._calibrate(len(made), noise, rng)
         return self
 
     @property
@@ -308,8 +308,9 @@ class TableSynthesizer(BaseEstimator):
         """Make raw rows, one per row of conditions, some thousands at a time."""
         return torch.cat([self._game.generate(part, noise) for part in condition.split(CHUNK)])
 
-    def _calibrate(self, noise: torch.Generator, rng: np.random.Generator) -> None:
-        n = max(256, min(20_000, 20_000_000 // self._layout.width))
+    def _calibrate(self, n_rows: int, noise: torch.Generator, rng: np.random.Generator) -> None:
+        # Rates need be no truer than the training rows know them; wide rows must fit in memory.
+        n = max(256, min(20_000, 2_000 + 10 * n_rows, 20_000_000 // self._layout.width))
         given = self._conditions.draw(n, rng).to(self._device)
         condition = self._conditions.encoder.layout.expand(*given)
         raw = self._generate(condition, noise)
