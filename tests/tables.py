@@ -100,6 +100,7 @@ def columns():
         "two time zones": column(
             [pd.Timestamp("2020", tz="UTC"), pd.Timestamp("2020", tz="Asia/Tokyo"), None], object
         ),
+        "days and moments": column([datetime.date(2020, 1, 1), pd.Timestamp("2020-01-01T12")]),
         "period": column(pd.PeriodIndex(["2020-01", "2021-05", None], freq="M")),
         "interval": column(pd.arrays.IntervalArray.from_breaks([0.0, 1.5, 4.0, 5.0], "both")),
         "category": _category(["a", "b", "c"], ["c", "a", "b"]),
@@ -227,3 +228,5 @@ def assert_same_column(made, seen):
     pd.testing.assert_series_equal(made, seen, check_exact=True, check_index=False)
     missing = seen.isna()
     assert [*map(type, made[missing])] == [*map(type, seen[missing])]
+    zones = [[str(getattr(value, "tzinfo", None)) for value in each] for each in (made, seen)]
+    assert zones[0] == zones[1]

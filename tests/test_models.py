@@ -372,3 +372,15 @@ def test_posterior_and_hard_codes(infogan):
     told = "predict needs a categorical code, but codes is ('continuous',)."
     with pytest.raises(ValueError, match=says(told)):
         none.predict(table)
+
+
+def test_a_temperature_that_is_not_positive_is_refused():
+    with pytest.raises(ValueError, match=r"^temperature must be positive or None, got -1\.$"):
+        WGANSynthesizer(temperature=-1).fit(narrow_table())
+
+
+def test_two_columns_of_one_name_are_refused():
+    table = pd.DataFrame([[1, 2]], columns=["a", "a"])
+    message = "^X has more than one column named 'a'; column names must be unique\\.$"
+    with pytest.raises(ValueError, match=message):
+        AAESynthesizer(n_steps=1).fit(table)

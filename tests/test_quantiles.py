@@ -98,6 +98,7 @@ class TestRanksAndValues:
 
     @settings(max_examples=200, deadline=None)
     @given(columns_of_floats)
+    @example(np.array([-FAR, FAR]))
     @example(np.array([-FAR, FAR, 0.0]))
     @example(np.array([-FAR, FAR, 5e-324, 0.0]))
     @example(np.array([5e-324, 1e-323, 1.5e-323]))
@@ -113,6 +114,12 @@ class TestRanksAndValues:
             assert ((made >= values.min()) & (made <= values.max())).all()
             # A rank may lie up to 1e-9 of a segment below its end.
             np.testing.assert_allclose(made / 2, values / 2, rtol=1e-9, atol=4e-9 * span)
+
+    def test_the_last_value_before_an_atom_is_not_taken_for_it(self):
+        values = np.r_[np.arange(2000.0), np.full(500, 5000.0)]
+        table = QuantileTable.from_values(values)
+        made = table.values(table.ranks(values))
+        np.testing.assert_allclose(made, values, atol=1e-6)
 
     @given(columns_of_floats, st.lists(st.floats(0, 1), min_size=2, max_size=20).map(sorted))
     def test_values_rise_with_ranks_and_ranks_with_values(self, values, ranks):

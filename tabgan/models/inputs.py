@@ -10,6 +10,8 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_feature_names, check_array
 
+from tabgan.table.schema import check_unique_names
+
 
 def check_table(estimator: BaseEstimator, X: Any, reset: bool) -> pd.DataFrame:
     """Turn X into a DataFrame with a fresh index and check it against what was fitted.
@@ -19,7 +21,7 @@ def check_table(estimator: BaseEstimator, X: Any, reset: bool) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        No rows, no columns, or other columns than in `fit`.
+        No rows, no columns, two columns of one name, or other columns than in `fit`.
     TypeError
         Sparse input.
     """
@@ -30,6 +32,7 @@ def check_table(estimator: BaseEstimator, X: Any, reset: bool) -> pd.DataFrame:
                     f"Found array with 0 {kind}(s) (shape={X.shape}) while a minimum of 1 is "
                     f"required by {type(estimator).__name__}."
                 )
+        check_unique_names(X, "X")
         labels = list(X.columns)
         frame = X.reset_index(drop=True)
         if all(isinstance(label, str) for label in labels):

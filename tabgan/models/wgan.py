@@ -138,6 +138,8 @@ class WGANSynthesizer(CriticFeaturizer):
         if self.lipschitz not in ("gp", "clip"):
             raise ValueError(f'lipschitz must be "gp" or "clip", got {self.lipschitz!r}.')
         check_integer("n_critic", self.n_critic)
+        if self.temperature is not None and not self.temperature > 0:
+            raise ValueError(f"temperature must be positive or None, got {self.temperature!r}.")
         penalty_weight = self.penalty_weight if self.lipschitz == "gp" else None
         return WGANGame(
             layout,

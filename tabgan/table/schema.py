@@ -120,11 +120,7 @@ class Schema:
         UserWarning
             A column that looks like an identifier.
         """
-        if not frame.columns.is_unique:
-            twice = frame.columns[frame.columns.duplicated()][0]
-            raise ValueError(
-                f"{arg_name} has more than one column named {twice!r}; column names must be unique."
-            )
+        check_unique_names(frame, arg_name)
         forced = set(categorical_features)
         columns = tuple(
             infer_column(frame.iloc[:, i], name, name in forced, arg_name)
@@ -148,3 +144,12 @@ class Schema:
         """Rebuild a schema from `to_dict`."""
         columns = tuple(from_jsonable(column, _CLASSES) for column in data["columns"])
         return cls(columns, from_jsonable(data["header"], _CLASSES))
+
+
+def check_unique_names(frame: pd.DataFrame, arg_name: str) -> None:
+    """Raise a ValueError if two columns of a table have one name."""
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(
+            f"{arg_name} has more than one column named {twice!r}; column names must be unique."
+        )
