@@ -148,7 +148,8 @@ class NumericColumn:
         missing = np.isnan(numbers)
         if self.kind == "float":
             rounded = numbers if self.decimals is None else np.round(numbers, self.decimals)
-            return self.restore(rounded, missing)
+            # Interpolating may step past the range seen by a rounding error.
+            return self.restore(np.clip(rounded, self.table.low[0], self.table.high[-1]), missing)
         steps = np.rint(np.where(missing, 0.0, numbers))
         # The last step may lie beyond what float64, or uint64 after rounding, can hold.
         is_last = steps >= self.last
