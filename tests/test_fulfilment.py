@@ -95,17 +95,33 @@ class TestFulfil:
         # Five standard errors: a false alarm in 1.7 million runs.
         assert abs(made[3000:].between(0.4, 0.5).mean() - seen) < 5 * np.sqrt(0.09 / 3000)
 
-    def test_rows_are_not_handed_out_twice(self, table):
-        unique = table[["float", "text"]].assign(row=np.arange(N) / 7)
-        sampler = Resampler(unique)
-        sampler.rng = np.random.default_rng(0)
-        order = iter(np.array_split(np.arange(40_000) % N, 4))
-        sampler.make = lambda wanted: MadeRows(
-            rows := unique.iloc[next(order)[: len(wanted)]].reset_index(drop=True),
-            sampler.encoder.encode(rows),
-        )
-        made = sampler.fulfil(pd.DataFrame({"text": ["b", "c"] * 60}, dtype=object))
-        assert not made["row"].duplicated().any()
+    def test_rows_are_not_handed_out_twice(self):
+        rng = np.random.default_rng(0)
+        table = pd.DataFrame({"x": rng.random(5000), "row": rng.permutation(5000) / 7})
+        sampler = Resampler(table)
+
+        def make_next(wanted):
+            rows = table[sampler.n_made : sampler.n_made + len(wanted)].reset_index(drop=True)
+            sampler.n_made += len(wanted)
+            return MadeRows(rows, sampler.encoder.encode(rows))
+
+        sampler.make = make_next
+        wide, narrow = pd.Interval(0.0, 1.0), pd.Interval(0.4, 0.6)
+        made = sampler.fulfil(pd.DataFrame({"x": objects(*[wide, narrow, 0.5] * 50)}))
+        assert made["row"].is_unique
+
+    def test_rows_made_for_one_wish_serve_no_other_unless_shared(self):
+        rng = np.random.default_rng(0)
+        sampler = Resampler(pd.DataFrame({"x": rng.random(500), "made_for": rng.random(500)}))
+
+        def make_marked(wanted):
+            rows = pd.DataFrame({"x": rng.random(len(wanted)), "made_for": wanted.astype(float)})
+            return MadeRows(rows, sampler.encoder.encode(rows))
+
+        sampler.make = make_marked
+        asked = pd.DataFrame({"x": objects(*[pd.Interval(0.0, 0.9), pd.Interval(0.1, 1.0)] * 30)})
+        assert sampler.fulfil(asked, shared=False)["made_for"].to_list() == [0.0, 1.0] * 30
+        assert set(sampler.fulfil(asked, shared=True)["made_for"]) == {0.0, 1.0}
 
     def test_thousand_distinct_rows_share_the_rows_made(self, table):
         asked = pd.DataFrame(
@@ -193,6 +209,19 @@ class TestConditionModel:
         np.testing.assert_allclose(made["float"], np.where(asked == 0, 0.5, -0.5), atol=1e-5)
         assert made["text"].isna().any()
         assert set(made["text"].dropna()) == {"a", "b", "c"}
+
+    def test_columns_not_asked_for_come_at_their_rates(self):
+        table = pd.DataFrame({"g": ["l"] * 1000 + ["r"] * 1000})
+        table["k"] = np.repeat(["a", "b", "a", "b"], [900, 100, 300, 700])
+        model = ConditionModel(Schema.infer(table), 256)
+        model.learn(model.encoder.encode(table))
+        wishes = self.wishes(model, g=["l", "r"])
+        asked = np.repeat([0, 1], 10_000)
+        made = self.decode(model, model.draw_given(wishes, asked, np.random.default_rng(0)))
+        for g, share in (("l", 0.9), ("r", 0.3)):
+            rate = (made["k"][made["g"] == g] == "a").mean()
+            # Five standard errors: a false alarm in 1.7 million runs.
+            assert abs(rate - share) < 5 * np.sqrt(share * (1 - share) / 10_000)
 
     def test_intervals(self, model):
         wishes = self.wishes(

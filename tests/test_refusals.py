@@ -130,6 +130,17 @@ class TestRefusals:
         with pytest.raises(ValueError, match=says(f"conditions: {message}")):
             wish_for(encoder, name, asked)
 
+    def test_whole_numbers_of_a_wide_column(self):
+        numbers = np.random.default_rng(0).integers(0, 10**6, 300).astype("uint64")
+        numbers[:2] = 0, 10**6
+        encoder = Encoder(Schema.infer(pd.DataFrame({"n": numbers})))
+        message = "conditions: 'n' must lie in [0, 1000000], the range seen in training, got -1."
+        with pytest.raises(ValueError, match=says(message)):
+            wish_for(encoder, "n", -1)
+        message = "conditions: 'n' lies in [0, 1000000] in training, and was never in (2.1, 2.9]."
+        with pytest.raises(ValueError, match=says(message)):
+            wish_for(encoder, "n", pd.Interval(2.1, 2.9))
+
     def test_one_of_many(self, encoder):
         message = "conditions: 'text' was never 'q' in training; it took 'b', 'c', 'a'."
         with pytest.raises(ValueError, match=says(message)):

@@ -22,6 +22,10 @@ class CGANSynthesizer(TableSynthesizer):
     both cases `sample` makes exactly the rows asked for; other columns can be asked for too, as
     with every synthesizer. `sample` without conditions draws them at the rates of training.
 
+    For that the fitted model keeps a histogram of the condition columns. Of many condition columns
+    nearly every row is a combination of its own, so the histogram then tells those columns' values
+    of real rows: name few, or none that are private.
+
     Parameters
     ----------
     condition_columns : sequence of column labels, default=None
