@@ -121,7 +121,7 @@ class TestFulfil:
         sampler.make = make_marked
         asked = pd.DataFrame({"x": objects(*[pd.Interval(0.0, 0.9), pd.Interval(0.1, 1.0)] * 30)})
         assert sampler.fulfil(asked, shared=False)["made_for"].to_list() == [0.0, 1.0] * 30
-        assert set(sampler.fulfil(asked, shared=True)["made_for"]) == {0.0, 1.0}
+        assert sampler.fulfil(asked, shared=True)["made_for"].to_list() != [0.0, 1.0] * 30
 
     def test_thousand_distinct_rows_share_the_rows_made(self, table):
         asked = pd.DataFrame(
