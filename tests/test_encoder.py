@@ -151,12 +151,16 @@ class TestRoundTrips:
 
     def test_columns_that_became_something_else(self):
         encoder = encoder_of(pd.DataFrame({"x": [1.5, 2.5, 4.0]}))
-        message = (
-            "column 'x' held float values when the model was fitted, and now cannot be read as "
-            "such (could not convert string to float: 'many')."
-        )
-        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            encoder.encode(pd.DataFrame({"x": ["many"]}))
+        for value, reason in (
+            ("many", "could not convert string to float: 'many'"),
+            (-np.inf, "it contains infinity"),
+        ):
+            message = (
+                "column 'x' held float values when the model was fitted, and now cannot be read "
+                f"as such ({reason})."
+            )
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+                encoder.encode(pd.DataFrame({"x": [value]}))
 
     def test_input_is_left_alone(self):
         table = make_mixed_table(100, missing=0.2, random_state=0)

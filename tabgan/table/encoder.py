@@ -156,6 +156,8 @@ class NumericCodec:
     def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
         """Encode values; ranks mean something where the level is one of the rest's."""
         numbers = self.column.numbers(values)
+        if np.isinf(numbers).any():
+            raise ValueError("it contains infinity")
         missing = np.isnan(numbers)
         numbers = np.where(missing, self.column.table.low[0], numbers)
         levels = np.zeros(len(numbers), dtype=np.int64)
@@ -290,6 +292,11 @@ class Encoder:
             missing values where training had none, get code -1.
         rng : numpy Generator, optional
             Draws the rank of values that stand for a range of ranks; its middle without.
+
+        Raises
+        ------
+        ValueError
+            Infinite values, or values of another kind than the schema says.
         """
         codes = np.zeros((len(frame), self.layout.n_blocks), dtype=np.int64)
         scalars = np.zeros((len(frame), self.layout.n_scalars), dtype=np.float32)
