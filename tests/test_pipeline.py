@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -70,22 +71,22 @@ def test_the_synthesizer_never_sees_validation_rows():
         assert X_seen["id"].tolist() == validation.tolist()
 
 
+@pytest.mark.parametrize("seed", [0, 8, 142])
 @pytest.mark.parametrize("parameters", [{"ratio": 2.0}, {"ratio": "level"}, {"ratio": "auto"}])
-def test_cross_validation_never_leaks(parameters):
+def test_cross_validation_never_leaks(parameters, seed):
     X, y = numbered_rows()
-    model = AugmentedClassifier(KNeighborsClassifier(), RecordingSynthesizer(), cv=2, **parameters)
+    model = AugmentedClassifier(
+        KNeighborsClassifier(), RecordingSynthesizer(), cv=2, random_state=seed, **parameters
+    )
     outer = list(KFold(2, shuffle=True, random_state=1).split(X))
     result = cross_validate(model, X, y, cv=outer, return_estimator=True)
-    learnt = RecordingSynthesizer.learnt
-    per_fold = len(learnt) // 2
-    assert len(learnt) == sum(
-        (each.cv_results_ is not None) * 2 + (each.n_synthetic_ > 0) for each in result["estimator"]
-    )
-    if parameters["ratio"] != "auto":
-        assert per_fold == 1
-    for position, (train, _) in enumerate(outer):
-        for table in learnt[position * per_fold : (position + 1) * per_fold]:
+    learnt = iter(RecordingSynthesizer.learnt)
+    for (train, _), fitted in zip(outer, result["estimator"], strict=True):
+        n_inner = 2 if parameters["ratio"] == "auto" else 0
+        assert (fitted.cv_results_ is not None) == (n_inner > 0)
+        for table in islice(learnt, n_inner + (fitted.n_synthetic_ > 0)):
             assert set(table["id"]) <= set(train)
+    assert next(learnt, None) is None
 
 
 # What is chosen

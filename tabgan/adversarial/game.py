@@ -38,10 +38,6 @@ class Batch:
     rng: torch.Generator
     index: int = 0
 
-    def normal(self, width: int) -> Tensor:
-        """Draw standard normal noise of shape (n, width)."""
-        return torch.randn(len(self.row), width, generator=self.rng, device=self.row.device)
-
 
 @dataclass(frozen=True)
 class Player:
@@ -110,9 +106,5 @@ def draw_normal(n: int, width: int, rng: torch.Generator) -> Tensor:
 
 def draw_gumbel(n: int, width: int, rng: torch.Generator) -> Tensor:
     """Draw standard Gumbel noise of shape (n, width) on the generator's device."""
-    return -draw_exponential(n, width, rng).log()
-
-
-def draw_exponential(n: int, width: int, rng: torch.Generator) -> Tensor:
-    """Draw standard exponential noise of shape (n, width) on the generator's device."""
-    return torch.empty(n, width, device=rng.device).exponential_(generator=rng)
+    exponential = torch.empty(n, width, device=rng.device).exponential_(generator=rng)
+    return -exponential.log()

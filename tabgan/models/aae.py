@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal
 from tabgan.adversarial.losses import discriminator_cross_entropy, generator_non_saturating
 from tabgan.models.featurizers import Featurizer
-from tabgan.models.inputs import table_like
+from tabgan.models.inputs import check_choice, table_like
 from tabgan.models.target import append_target, label_wishes
 from tabgan.networks.mlp import MLP, ResidualMLP
 from tabgan.table.encoder import EncodedTable
@@ -88,7 +88,7 @@ class AAEGame(Game):
 
     def _codes(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         mean, spread, raw_label = self.encode(batch.row)
-        z = mean + spread * batch.normal(self.latent_dim)
+        z = mean + spread * draw_normal(len(mean), self.latent_dim, batch.rng)
         return z, raw_label, self.condition_layout.activate(raw_label)
 
     def _is_labelled(self, batch: Batch) -> Tensor:
@@ -207,8 +207,7 @@ class AAESynthesizer(Featurizer):
         return Schema((*schema.columns[:-1], *Schema.infer(labels, arg_name="y").columns))
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> AAEGame:
-        if self.prior not in ("normal", "uniform"):
-            raise ValueError(f'prior must be "normal" or "uniform", got {self.prior!r}.')
+        check_choice("prior", self.prior, "normal", "uniform")
         return AAEGame(
             layout,
             condition_layout,

@@ -22,7 +22,7 @@ from torch import Tensor
 from tabgan.adversarial.game import Game
 from tabgan.adversarial.training import Training, TrainingSet
 from tabgan.models.calibration import Calibration
-from tabgan.models.conditioning import ConditionModel, MadeRows, fulfil
+from tabgan.models.conditioning import ConditionModel, MadeRows, equal_wishes, fulfil
 from tabgan.models.inputs import check_integer, check_table, resolve_device, table_like
 from tabgan.table.conditions import as_frame, encode_wish
 from tabgan.table.encoder import EncodedTable, Encoder, NumericEncoding
@@ -200,8 +200,7 @@ class TableSynthesizer(BaseEstimator):
         frame = check_table(self, X, reset=reset)
         table, conditions = self._training_table(frame, y, reset)
         if reset:
-            schema = self._infer_schema(table)
-            self.schema_ = schema
+            self.schema_ = self._infer_schema(table)
             self._seed = _draw_seed(self.random_state)
             self._n_draws = 0
             self._build(conditions)
@@ -399,15 +398,8 @@ class TableSynthesizer(BaseEstimator):
 
         everyone = np.arange(len(asked))
         if others:
-            told = [
-                getattr(wish, part)
-                for wish in (*given.values(), *others.values())
-                for part in ("codes", "scalars", "low", "high")
-            ]
-            group = np.unique(
-                np.nan_to_num(np.column_stack(told), nan=-9.0), axis=0, return_inverse=True
-            )[1]
-            frame = fulfil(make, self._encoder, others, group.ravel(), shared=not given)
+            group = equal_wishes(given | others)
+            frame = fulfil(make, self._encoder, others, group, shared=not given)
         else:
             frame = make(everyone).frame
         for name, wish in (given | others).items():

@@ -92,7 +92,4 @@ class Calibration(nn.Module):
         share = torch.rand(values.shape, generator=rng, device=values.device)
         position = torch.where(tied, left + share * (right - 1 - left), upper - 1 + inside)
         even = (2.0 * position / (N_KNOTS - 1) - 1.0).T
-        if not layout.n_blocks:
-            return EncodedTable(codes, even)
-        absent = (layout.gates >= 0) & (codes[:, layout.gates.clamp(min=0)] != 0)
-        return EncodedTable(codes, even.masked_fill(absent, 0.0))
+        return EncodedTable(codes, layout.gate(codes, even))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tabgan.models.base import TableSynthesizer
 from tabgan.models.gan import GANGame
-from tabgan.models.inputs import check_integer
+from tabgan.models.inputs import check_choice, check_integer
 from tabgan.models.target import append_target, label_wishes
 from tabgan.models.wgan import WGANGame
 from tabgan.table.layout import Layout
@@ -90,11 +90,10 @@ class CGANSynthesizer(TableSynthesizer):
         return super()._wishes(label_wishes(conditions, self._target_name), n_samples)
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
+        check_choice("loss", self.loss, "wgan-gp", "gan")
         dims = (layout, condition_layout.width, self.latent_dim, self.hidden_dim)
         if self.loss == "gan":
             return GANGame(*dims)
-        if self.loss != "wgan-gp":
-            raise ValueError(f'loss must be "wgan-gp" or "gan", got {self.loss!r}.')
         check_integer("n_critic", self.n_critic)
         return WGANGame(*dims, self.n_critic, self.penalty_weight)
 

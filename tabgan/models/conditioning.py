@@ -176,26 +176,26 @@ class ConditionModel:
         return drawn.rows(torch.from_numpy(picked))
 
     def _encoded(self, picked: NDArray[np.int64], rng: np.random.Generator) -> EncodedTable:
-        gates = self.encoder.layout.gates.cpu().numpy()
-        codes, bins = self.combinations.codes[picked], self.combinations.bins[picked]
-        scalars = 2 * (bins + rng.random(bins.shape)) / N_BINS - 1
-        if codes.shape[1] and len(gates):
-            scalars[(gates >= 0) & (codes[:, np.maximum(gates, 0)] != 0)] = 0.0
-        return EncodedTable(torch.from_numpy(codes), torch.from_numpy(scalars.astype(np.float32)))
+        codes = torch.from_numpy(self.combinations.codes[picked])
+        bins = self.combinations.bins[picked]
+        scalars = torch.from_numpy(2 * (bins + rng.random(bins.shape)) / N_BINS - 1).float()
+        return EncodedTable(codes, self.encoder.layout.gate(codes, scalars))
 
 
 def _equal_rows(
     wishes: Mapping[Hashable, Wish], asked: NDArray[np.int64]
 ) -> list[NDArray[np.int64]]:
     """Split positions in `asked` into those of equal wishes."""
-    told = [part[asked] for wish in wishes.values() for part in wish[:4]]
-    _, group, counts = np.unique(
-        np.nan_to_num(np.column_stack(told), nan=-9.0),
-        axis=0,
-        return_inverse=True,
-        return_counts=True,
-    )
-    return np.split(np.argsort(group.ravel(), kind="stable"), np.cumsum(counts)[:-1])
+    group = equal_wishes(wishes)[asked]
+    counts = np.unique(group, return_counts=True)[1]
+    return np.split(np.argsort(group, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def equal_wishes(wishes: Mapping[Hashable, Wish]) -> NDArray[np.int64]:
+    """Give wishes numbers so that equal ones have equal numbers, 0 to k - 1; shape (n,)."""
+    told = [part for wish in wishes.values() for part in wish[:4]]
+    table = np.nan_to_num(np.column_stack(told), nan=-9.0)
+    return np.unique(table, axis=0, return_inverse=True)[1].ravel()
 
 
 def _never_together(wishes: Mapping[Hashable, Wish], i: int) -> ValueError:

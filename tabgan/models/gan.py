@@ -14,6 +14,7 @@ from tabgan.adversarial.losses import (
     generator_non_saturating,
 )
 from tabgan.models.featurizers import CriticFeaturizer
+from tabgan.models.inputs import check_choice
 from tabgan.networks.mlp import MLP, ResidualMLP
 from tabgan.table.layout import Layout
 
@@ -117,8 +118,7 @@ class GANSynthesizer(CriticFeaturizer):
         self.loss = loss
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
-        if self.loss not in ("non-saturating", "minimax"):
-            raise ValueError(f'loss must be "non-saturating" or "minimax", got {self.loss!r}.')
+        check_choice("loss", self.loss, "non-saturating", "minimax")
         saturating = self.loss == "minimax"
         n_given = condition_layout.width
         return GANGame(layout, n_given, self.latent_dim, self.hidden_dim, saturating)

@@ -12,7 +12,7 @@ from tabgan.adversarial.losses import critic_wasserstein, generator_wasserstein
 from tabgan.adversarial.penalties import gradient_penalty
 from tabgan.models.featurizers import CriticFeaturizer
 from tabgan.models.gan import GANGame
-from tabgan.models.inputs import check_integer
+from tabgan.models.inputs import check_choice, check_integer
 from tabgan.table.layout import Layout
 
 PENALTY_EVERY = 4
@@ -135,8 +135,7 @@ class WGANSynthesizer(CriticFeaturizer):
         self.clip = clip
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> WGANGame:
-        if self.lipschitz not in ("gp", "clip"):
-            raise ValueError(f'lipschitz must be "gp" or "clip", got {self.lipschitz!r}.')
+        check_choice("lipschitz", self.lipschitz, "gp", "clip")
         check_integer("n_critic", self.n_critic)
         if self.temperature is not None and not self.temperature > 0:
             raise ValueError(f"temperature must be positive or None, got {self.temperature!r}.")

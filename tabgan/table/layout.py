@@ -160,8 +160,25 @@ class Layout(nn.Module):
         if not codes:
             return torch.empty(len(raw), 0, dtype=torch.long, device=raw.device), scalars
         drawn = torch.cat(codes, dim=1)[:, self.rank]
-        absent = (self.gates >= 0) & (drawn[:, self.gates.clamp(min=0)] != 0)
-        return drawn, scalars.masked_fill(absent, 0.0)
+        return drawn, self.gate(drawn, scalars)
+
+    def gate(self, codes: Tensor, scalars: Tensor) -> Tensor:
+        """Set scalars to 0 where their block's level says that they do not apply.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+        scalars : Tensor of shape (n, n_scalars)
+
+        Returns
+        -------
+        Tensor of shape (n, n_scalars)
+        """
+        if not self.n_blocks:
+            return scalars
+        gates = self.gates.to(codes.device)
+        absent = (gates >= 0) & (codes[:, gates.clamp(min=0)] != 0)
+        return scalars.masked_fill(absent, 0.0)
 
     def log_probabilities(self, raw: Tensor) -> Tensor:
         """Log-softmax per block, shape (n, width - n_scalars) in the row's order."""
