@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tabgan.evaluation import evaluate
     from tabgan.models import (
+        AAEClusterer,
         AAESynthesizer,
+        ARAESynthesizer,
+        BiGANSynthesizer,
         CGANSynthesizer,
+        CramerGANSynthesizer,
+        CycleGANTranslator,
+        DAGANAugmenter,
         GANSynthesizer,
+        GenClassClassifier,
         InfoGANFeaturizer,
+        LSGANSynthesizer,
+        RCGANSynthesizer,
+        SeqGANSynthesizer,
+        SequenceARAESynthesizer,
+        TeachingSynthesizer,
         WGANSynthesizer,
     )
     from tabgan.persistence import load
@@ -21,13 +33,25 @@ if TYPE_CHECKING:
 __version__ = version("sklearn-tabgan")
 
 __all__ = [
+    "AAEClusterer",
     "AAESynthesizer",
+    "ARAESynthesizer",
     "AugmentedClassifier",
     "AugmentedRegressor",
+    "BiGANSynthesizer",
     "CGANSynthesizer",
+    "CramerGANSynthesizer",
+    "CycleGANTranslator",
+    "DAGANAugmenter",
     "GANSampler",
     "GANSynthesizer",
+    "GenClassClassifier",
     "InfoGANFeaturizer",
+    "LSGANSynthesizer",
+    "RCGANSynthesizer",
+    "SeqGANSynthesizer",
+    "SequenceARAESynthesizer",
+    "TeachingSynthesizer",
     "WGANSynthesizer",
     "augment",
     "evaluate",

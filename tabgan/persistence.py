@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import tabgan.models
-from tabgan.models.base import TableSynthesizer
+from tabgan.adversarial.techniques import TECHNIQUES
+from tabgan.models.estimator import AdversarialEstimator
 from tabgan.models.inputs import resolve_device
 from tabgan.models.state import get_state, set_state
 from tabgan.table.jsonable import from_jsonable, to_jsonable
@@ -27,14 +28,14 @@ FORMAT = 1
 """Version of the file format; raised when older readers cannot read what is written."""
 
 
-def save(estimator: TableSynthesizer, path: str | Path) -> None:
+def save(estimator: AdversarialEstimator, path: str | Path) -> None:
     """Write a fitted estimator to one file, optimisers included.
 
     The file is in safetensors format; its metadata hold parameters, schema and history as JSON.
 
     Parameters
     ----------
-    estimator : TableSynthesizer
+    estimator : AdversarialEstimator
         Fitted.
     path : str or Path
 
@@ -70,9 +71,9 @@ def save(estimator: TableSynthesizer, path: str | Path) -> None:
     document = {
         "class": name,
         "version": version("sklearn-tabgan"),
-        "parameters": to_jsonable(parameters),
+        "parameters": to_jsonable(parameters, TECHNIQUES),
         "state": to_jsonable(state),
-        "schema": estimator.schema_.to_dict(),
+        "schemas": {name: getattr(estimator, name).to_dict() for name in estimator._schemas},
     }
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     if not _loads(document, tensors):
@@ -89,7 +90,7 @@ def save(estimator: TableSynthesizer, path: str | Path) -> None:
 
 
 def load(path: str | Path, device: str = "auto") -> Any:
-    """Read an estimator that `TableSynthesizer.save` wrote; nothing in the file is executed.
+    """Read an estimator that `AdversarialEstimator.save` wrote; nothing in the file is executed.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def load(path: str | Path, device: str = "auto") -> Any:
 
     Returns
     -------
-    TableSynthesizer
+    AdversarialEstimator
         Fitted: it samples the same rows for the same `random_state`, and `partial_fit` goes on.
 
     Raises
@@ -160,9 +161,11 @@ def _loads(document: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
 
 def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) -> Any:
     """Make the fitted estimator that a document and its tensors describe."""
-    estimator = getattr(tabgan.models, document["class"])(**from_jsonable(document["parameters"]))
+    parameters = from_jsonable(document["parameters"], TECHNIQUES)
+    estimator = getattr(tabgan.models, document["class"])(**parameters)
     estimator.set_params(device=device)
-    estimator.schema_ = Schema.from_dict(document["schema"])
+    for schema, columns in document["schemas"].items():
+        setattr(estimator, schema, Schema.from_dict(columns))
     set_state(estimator, tensors, from_jsonable(document["state"]))
     return estimator
 

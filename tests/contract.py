@@ -1,4 +1,4 @@
-"""What the tests of every synthesizer share: who they are, tiny instances, tables."""
+"""What the tests of every estimator share: who they are, tiny instances, tables."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.utils import get_tags
 
 import tabgan
 from tabgan.datasets import make_mixed_table
 from tabgan.models.base import TableSynthesizer
+from tabgan.models.estimator import AdversarialEstimator
 
-SYNTHESIZERS = [getattr(tabgan.models, name) for name in tabgan.models.__all__]
+EVERYONE = [getattr(tabgan.models, name) for name in tabgan.models.__all__]
+# What is learnt from sequences has tables, and so a contract, of its own.
+ESTIMATORS = [
+    cls for cls in EVERYONE if "SequenceSynthesizer" not in {base.__name__ for base in cls.__mro__}
+]
+SYNTHESIZERS = [cls for cls in ESTIMATORS if issubclass(cls, TableSynthesizer)]
+# What teaches best need not be like the table: rows of it that are rare may never be made.
+LIKENESSES = [cls for cls in SYNTHESIZERS if cls is not tabgan.TeachingSynthesizer]
 FEATURIZERS = [cls for cls in SYNTHESIZERS if hasattr(cls, "transform")]
 
-assert all(issubclass(cls, TableSynthesizer) for cls in SYNTHESIZERS)
+assert all(issubclass(cls, AdversarialEstimator) for cls in EVERYONE)
 
 
 def small(cls, table=None, **parameters):
@@ -34,14 +43,39 @@ def small(cls, table=None, **parameters):
     settings = {"n_steps": 2, "batch_size": 32, "hidden_dim": 8, "latent_dim": 3, "random_state": 0}
     if cls is tabgan.CGANSynthesizer and table is not None and len(labels_of(table)) > 1:
         settings["condition_columns"] = [condition_of(table)]
+    if cls is tabgan.TeachingSynthesizer and table is not None and len(labels_of(table)) > 1:
+        settings["target"] = condition_of(table)
     return cls(**{**settings, **parameters})
 
 
 def fit_small(cls, table, **parameters):
     """Fit a tiny instance to any table, of one column too."""
-    synthesizer = small(cls, table, **parameters)
-    needs_y = cls is tabgan.CGANSynthesizer and synthesizer.condition_columns is None
-    return synthesizer.fit(table, np.arange(len(table)) % 2 if needs_y else None)
+    estimator = small(cls, table, **parameters)
+    return estimator.fit(*examples(estimator, table))
+
+
+def examples(estimator, table):
+    """Return what `fit` takes: the table, and labels or another table where it needs them."""
+    if isinstance(estimator, tabgan.CycleGANTranslator):
+        return table[::2], table[1::2]
+    return (table, np.arange(len(table)) % 2 if get_tags(estimator).target_tags.required else None)
+
+
+def outcome(estimator, random_state=None):
+    """Return a table that shows all of what was learnt from the narrow table."""
+    if hasattr(estimator, "sample"):
+        return estimator.sample(20, random_state)
+    if hasattr(estimator, "augment"):
+        return estimator.augment(narrow_table(), n_samples=90, random_state=random_state)
+    if isinstance(estimator, tabgan.CycleGANTranslator):
+        there = estimator.transform(narrow_table())
+        return pd.concat([there, estimator.inverse_transform(narrow_table())])
+    return pd.DataFrame(estimator.predict_proba(narrow_table()))
+
+
+def go_on(estimator, table=None):
+    """Train on, with the narrow table unless told another."""
+    return estimator.partial_fit(*examples(estimator, narrow_table() if table is None else table))
 
 
 def labels_of(table):

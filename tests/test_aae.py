@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score
 from tabgan import AAESynthesizer
 from tabgan.adversarial.training import TrainingSet
 from tabgan.datasets import make_mixed_table
+from tabgan.models.priors import Prior
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +80,49 @@ def test_a_dependence_is_learnt():
 # ---------------------------------------------------------------------- codes
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5])
 @pytest.mark.parametrize("prior", ["normal", "uniform"])
-def test_prior(prior):
-    game = fit(narrow_table(), prior=prior, n_steps=0)._game
-    z = game.draw_prior(20_000, torch.Generator().manual_seed(0))
+def test_prior(prior, scale):
+    synthesizer = fit(narrow_table(), prior=prior, prior_scale=scale, n_steps=0)
+    z = synthesizer._game.prior.draw(20_000, torch.Generator().manual_seed(0)) / scale
     assert z.shape == (20_000, 3)
     assert z.mean().abs() < 5 / np.sqrt(60_000)
     assert z.std().item() == pytest.approx(1 if prior == "normal" else np.sqrt(1 / 3), rel=0.02)
     assert (z.abs().max() <= 1) == (prior == "uniform")
 
 
-def test_prior_must_be_known():
-    with pytest.raises(
-        ValueError, match=says('prior must be "normal" or "uniform", got \'beta\'.')
-    ):
-        fit(narrow_table(), prior="beta")
+def test_mixture_is_a_flower():
+    """Four petals along the axes: one number near 2 or -2, the other near 0; and a normal one."""
+    z = Prior("mixture", 3, scale=2.0, n_components=4).draw(8000, torch.Generator().manual_seed(0))
+    x, y, rest = (z / 2).T
+    along, across = torch.where(x.abs() > y.abs(), x, y), torch.where(x.abs() > y.abs(), y, x)
+    assert along.abs().mean().item() == pytest.approx(2.0, abs=0.03)
+    assert along.abs().std().item() == pytest.approx(0.5, abs=0.03)
+    assert across.std().item() == pytest.approx(0.15, abs=0.01)
+    assert rest.std().item() == pytest.approx(1.0, abs=0.04)
+    # Each petal has a quarter of the draws; four standard errors are 2 points.
+    petals = torch.stack([x > 1, x < -1, y > 1, y < -1]).float().mean(dim=1)
+    np.testing.assert_allclose(petals, 0.25 * 0.977, atol=0.02)
+
+
+def test_mixture_of_codes_of_one_number():
+    assert len(fit(narrow_table(), prior="mixture", latent_dim=1).sample(5)) == 5
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        (
+            {"prior": "beta"},
+            'prior must be "normal", "uniform" or "mixture", got \'beta\'.',
+        ),
+        ({"prior_scale": 0}, "prior_scale must be positive, got 0."),
+        ({"n_components": 0}, "n_components must be a positive integer, got 0."),
+    ],
+)
+def test_parameters_of_its_own(parameters, told):
+    with pytest.raises(ValueError, match=says(told)):
+        fit(narrow_table(), **parameters)
 
 
 def test_codes_and_back():
@@ -200,7 +229,7 @@ def test_rows_without_a_label_do_not_count_as_labelled():
     batch.rng.manual_seed(1)
     error_of_labels = (loss - game.monitor(batch)["reconstruction"]).item()
     wrong = (game.encode(batch.row)[2] - batch.condition_table.scalars)[known]
-    assert error_of_labels == pytest.approx(wrong.square().sum().item() / 180, rel=1e-3)
+    assert error_of_labels == pytest.approx(wrong.square().mean().item(), rel=1e-3)
     (slope,) = torch.autograd.grad(loss, game.encoder.out[1].bias)
     assert slope.isfinite().all()
     # The labels that `sample` draws are those that were known: evenly spread, not all the median.
@@ -223,7 +252,7 @@ def test_numbers_as_labels():
     assert len(synthesizer.sample(5, conditions={"target": 0.5})) == 5
 
 
-def test_label_discriminator_plays_only_when_labels_are_missing(labelled):
+def test_label_adversary_plays_only_when_labels_are_missing(labelled):
     X, y = labelled
     for labels, n_modules in ((None, 1), (y, 1), (np.where(y == "p", None, y), 2)):
         game = fit(X, labels, n_steps=0)._game

@@ -6,7 +6,7 @@ import contract
 import numpy as np
 import pandas as pd
 import pytest
-from contract import FEATURIZERS, SYNTHESIZERS, fit_small, narrow_table, says, small
+from contract import FEATURIZERS, LIKENESSES, SYNTHESIZERS, fit_small, narrow_table, says, small
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
+every_likeness = pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
 every_featurizer = pytest.mark.parametrize("cls", FEATURIZERS, ids=lambda cls: cls.__name__)
 every_table = pytest.mark.parametrize("name", contract.TABLES)
 
@@ -200,7 +201,7 @@ def test_unfitted(cls, tmp_path):
 # ---------------------------------------------------------------------- conditions
 
 
-@every_synthesizer
+@every_likeness
 def test_each_column_is_honoured_on_its_own(cls):
     """Every column of every kind, whether the model was trained to be given it or not."""
     table = contract.TABLES["mixed"]()
@@ -223,7 +224,7 @@ def test_all_columns_of_a_frame_are_honoured_in_its_order(cls):
     pd.testing.assert_series_equal(made.dtypes, table.dtypes)
 
 
-@every_synthesizer
+@every_likeness
 def test_a_number_beside_a_name_is_honoured_exactly(cls):
     table = contract.TABLES["mixed"]()
     wanted = table.loc[table["colour"] != "violet", ["colour", "length"]].dropna().head(20)

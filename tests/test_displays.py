@@ -12,9 +12,12 @@ from sklearn.exceptions import NotFittedError
 
 from tabgan.displays import (
     LatentSpaceDisplay,
+    LatentWalkDisplay,
     LossDisplay,
     MarginalsDisplay,
     PairTrendDisplay,
+    RowGridDisplay,
+    TrajectoryDisplay,
 )
 from tabgan.evaluation import evaluate, mean_pair_trend, pair_trends
 
@@ -254,3 +257,80 @@ class TestReportFigure:
         ):
             with pytest.raises(ImportError, match=says(message)):
                 draw()
+
+
+# ---------------------------------------------------------------------- grids and paths
+
+
+def test_images_fill_a_grid_from_left_to_right_with_a_frame_each():
+    rows = np.arange(1.0, 25.0).reshape(6, 4)
+    display = RowGridDisplay.from_rows(pd.DataFrame(rows), 3, image_shape=(2, 2))
+    sheet = display.ax_.images[0].get_array()
+    assert sheet.shape == (8, 12)
+    np.testing.assert_array_equal(sheet[1:3, 5:7], rows[1].reshape(2, 2))
+    np.testing.assert_array_equal(sheet[5:7, 1:3], rows[3].reshape(2, 2))
+    assert (sheet[0] == 1).all()
+
+
+def test_rows_without_image_shape_are_lines_on_one_scale():
+    rows = np.array([[0.0, 1.0, 0.0], [0.0, 2.0, 4.0], [4.0, 4.0, 4.0], [0.0, 0.0, 0.0]])
+    lines = RowGridDisplay.from_rows(rows, 2).ax_.lines
+    heights = [line.get_ydata() for line in lines]
+    np.testing.assert_allclose(heights[1] - 1.5, [-0.4, 0.0, 0.4])
+    np.testing.assert_allclose(heights[3] - 0.5, -0.4)
+    assert [line.get_xdata()[0] for line in lines] == pytest.approx([0.1, 1.1, 0.1, 1.1])
+
+
+class Decoder:
+    """A decoder of three features to four numbers: the features, and their sum."""
+
+    def get_feature_names_out(self):
+        return np.array(["a", "b", "c"])
+
+    def inverse_transform(self, X):
+        return np.column_stack([X, X.sum(axis=1)])
+
+
+def test_a_walk_goes_right_and_up_with_the_rest_fixed():
+    display = LatentWalkDisplay.from_estimator(
+        Decoder(), features=(2, 0), at=[9.0, 5.0, 9.0], extent=1.0, n=3, image_shape=(2, 2)
+    )
+    codes = display.rows[..., :3]
+    np.testing.assert_array_equal(codes[0, :, 2], [-1, 0, 1])
+    np.testing.assert_array_equal(codes[:, 0, 0], [1, 0, -1])
+    assert (codes[..., 1] == 5).all()
+
+
+def test_paths_over_their_field():
+    path, points = np.array([[1.0, 1.0], [0.5, 0.2]]), np.array([[0.0, 1.0], [2.0, 0.0]])
+    display = TrajectoryDisplay.from_points({"plain": path}, points, np.array([[0, 3.0], [0, 0]]))
+    np.testing.assert_array_equal(display.ax_.lines[0].get_xydata(), path)
+    assert texts(display.ax_.get_legend().get_texts()) == ["plain"]
+    arrows = display.ax_.collections[0]
+    np.testing.assert_allclose([arrows.U, arrows.V], [[0, 0], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("draw", "told"),
+    [
+        (
+            lambda: RowGridDisplay.from_rows(np.ones((5, 4)), 3),
+            "rows has 5 rows; give a positive multiple of n_across, 3.",
+        ),
+        (
+            lambda: RowGridDisplay.from_rows(np.ones((3, 4)), 3, image_shape=(2, 3)),
+            "image_shape is (2, 3), but rows have 4 numbers.",
+        ),
+        (
+            lambda: LatentWalkDisplay.from_estimator(Decoder(), at=[1.0]),
+            "at has 1 features, but the estimator gives 3.",
+        ),
+        (
+            lambda: LatentWalkDisplay.from_estimator(Decoder(), features=(0, 3)),
+            "features is (0, 3), but there are features 0 to 2.",
+        ),
+    ],
+)
+def test_what_grids_refuse(draw, told):
+    with pytest.raises(ValueError, match=says(told)):
+        draw()

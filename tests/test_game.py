@@ -8,13 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import SYNTHESIZERS, fit_small, says
+from contract import LIKENESSES, fit_small, says
 from scipy import stats
 from torch import nn
 
 from tabgan.adversarial.game import Batch, Game, Player
-from tabgan.adversarial.training import N_RECORDS, Training, TrainingSet, fast_matmul
-from tabgan.adversarial.updates import AlternatingUpdate
+from tabgan.adversarial.training import (
+    N_RECORDS,
+    Training,
+    TrainingRule,
+    TrainingSet,
+    fast_matmul,
+)
+from tabgan.adversarial.updates import AlternatingUpdate, adam
 from tabgan.models.calibration import Calibration
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -30,17 +36,17 @@ def seeded(seed=0):
 class Duel(Game):
     """Two numbers a and b; both players' losses depend on both."""
 
-    def __init__(self, n_updates=1, after_update=None):
+    def __init__(self, n_updates=1):
         super().__init__()
         self.a, self.b = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
         for layer in (self.a, self.b):
             nn.init.constant_(layer.weight, 2.0)
-        self.n_updates, self.after_update = n_updates, after_update
+        self.n_updates = n_updates
         self.seen = []
 
     def players(self):
         return (
-            Player("one", (self.a,), self.loss_of_a, self.n_updates, self.after_update),
+            Player("one", (self.a,), self.loss_of_a, self.n_updates),
             Player("two", (self.b,), self.loss_of_b),
         )
 
@@ -72,7 +78,7 @@ class Cards:
 
 def test_players_move_in_turn_with_the_others_frozen():
     game, cards = Duel(n_updates=3), Cards()
-    update = AlternatingUpdate(game.players(), learning_rate=0.1, betas=(0.0, 0.9))
+    update = AlternatingUpdate(game.players(), adam(0.1, (0.0, 0.9)))
     told = [update.step(cards, rate=1.0) for _ in range(2)]
     assert cards.n_taken == 8
     first = [("one", i, True, False) for i in range(3)] + [("two", 0, False, True)]
@@ -85,29 +91,23 @@ def test_players_move_in_turn_with_the_others_frozen():
 
 
 def test_a_player_leaves_no_gradient_with_the_others():
-    game, gradients = Duel(), []
-    game.after_update = lambda: gradients.append((game.a.weight.grad.item(), game.b.weight.grad))
-    update = AlternatingUpdate(game.players(), learning_rate=0.1, betas=(0.0, 0.9))
-    update.step(Cards(), rate=1.0)
-    assert gradients == [(2.0, None)]
-    # The second player moved, and the first one's gradient is still its own.
+    game = Duel()
+    update = AlternatingUpdate(game.players(), adam(0.1, (0.0, 0.9)))
+    update.step(Cards())
+    # The second player moved last, and the first one's gradient is still its own.
     assert game.a.weight.grad.item() == 2.0
     assert game.b.weight.grad.item() == pytest.approx(-1.9)
 
 
 def test_rate_scales_the_learning_rate():
     game = Duel()
-    update = AlternatingUpdate(game.players()[:1], learning_rate=0.1, betas=(0.0, 0.9))
+    update = AlternatingUpdate(game.players()[:1], adam(0.1, (0.0, 0.9)))
     update.step(Cards(), rate=0.25)
     assert game.a.weight.item() == pytest.approx(2.0 - 0.025)
 
 
-def test_after_update_runs_after_each_update():
-    seen = []
-    game = Duel(n_updates=2)
-    game.after_update = lambda: seen.append(round(game.a.weight.item(), 3))
-    AlternatingUpdate(game.players(), 0.1, (0.0, 0.9)).step(Cards(), rate=1.0)
-    assert seen == [1.9, 1.8]
+def rule(learning_rate=0.1, averaging=0.0):
+    return TrainingRule(adam(learning_rate, (0.0, 0.9)), averaging=averaging)
 
 
 # ---------------------------------------------------------------------- training
@@ -162,7 +162,7 @@ def test_unknown_numbers_of_a_condition_are_zero_for_networks():
 def test_averaged_weights(rows, averaging):
     """w <- d w + (1 - d) v with d = min(averaging, t / (t + 10))."""
     game = Duel()
-    training = Training(game, learning_rate=0.1, betas=(0.0, 0.9), averaging=averaging)
+    training = Training(game, rule(0.1, averaging))
     live, averaged = [], []
 
     def watch(training):
@@ -181,7 +181,7 @@ def test_averaged_weights(rows, averaging):
 
 
 def test_learning_rate_falls_to_zero_over_the_second_half(rows):
-    training = Training(Duel(), learning_rate=0.1, betas=(0.0, 0.9), averaging=0.0)
+    training = Training(Duel(), rule())
     rates = []
 
     def watch(training):
@@ -194,7 +194,7 @@ def test_learning_rate_falls_to_zero_over_the_second_half(rows):
 
 @pytest.mark.parametrize(("n_steps", "n_records"), [(1, 1), (399, 399), (400, 200), (450, 225)])
 def test_how_often_history_is_recorded(rows, n_steps, n_records):
-    training = Training(Duel(), learning_rate=1e-4, betas=(0.0, 0.9), averaging=0.0)
+    training = Training(Duel(), rule(1e-4))
     training.run(rows, n_steps, 5, seeded())
     assert len(training.history) == n_records < 2 * N_RECORDS + 1
     assert training.history[-1]["step"] == training.step == n_steps
@@ -204,7 +204,7 @@ def test_how_often_history_is_recorded(rows, n_steps, n_records):
 def test_a_loss_that_is_not_finite_stops_training(rows):
     game = Duel()
     game.loss_of_b = lambda batch: game.b.weight.sum() * torch.nan
-    training = Training(game, learning_rate=0.1, betas=(0.0, 0.9), averaging=0.0)
+    training = Training(game, rule())
     told = (
         "training diverged at step 1 ({'one': 4.0, 'two': nan}); lower learning_rate, or raise "
         "batch_size."
@@ -228,7 +228,7 @@ def test_precision_of_matrix_products_is_put_back(rows, before):
             assert torch.get_float32_matmul_precision() == "medium"
         assert torch.get_float32_matmul_precision() == before
         with pytest.raises(RuntimeError, match="from a callback"):
-            Training(Duel(), 0.1, (0.0, 0.9), 0.0).run(rows, 6, 5, seeded(), [fail])
+            Training(Duel(), rule()).run(rows, 6, 5, seeded(), [fail])
         assert inside == ["medium"]
         assert torch.get_float32_matmul_precision() == before
     finally:
@@ -294,7 +294,7 @@ def test_too_few_rows_leave_numbers_as_they_are():
     torch.testing.assert_close(calibration.draw(layout, raw, seeded()).scalars, raw)
 
 
-@pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
 def test_rare_categories_come_out_at_their_own_rate(cls):
     """Two steps of training teach nothing, and still 1 % is 1 %."""
     rng = np.random.default_rng(0)

@@ -48,7 +48,7 @@ def test_scores_are_the_critics(cls):
     synthesizer, table = contract.fitted(cls), narrow_table()
     scores = synthesizer.score_samples(table)
     assert scores.shape == (60,) and scores.dtype == np.float64
-    out = synthesizer._game.discriminator.out
+    out = synthesizer._game.adversary.critic.out
     if cls is not InfoGANFeaturizer:  # whose features are Q's
         features = torch.from_numpy(synthesizer.transform(table))
         np.testing.assert_allclose(scores, out(features).detach()[:, 0], rtol=1e-3, atol=1e-5)
@@ -60,12 +60,12 @@ def test_scores_are_the_critics(cls):
 
 def test_clipped_weights_stay_within_their_bound():
     clipped = fit_small(WGANSynthesizer, narrow_table(), lipschitz="clip", clip=0.003)
-    critic = torch.cat([p.flatten() for p in clipped._training.game.discriminator.parameters()])
+    critic = torch.cat([p.flatten() for p in clipped._training.game.adversary.parameters()])
     assert critic.abs().max().item() == pytest.approx(0.003)
     generator = torch.cat([p.flatten() for p in clipped._training.game.generator.parameters()])
     assert generator.abs().max() > 0.1
     penalised = fit_small(WGANSynthesizer, narrow_table())
-    critic = torch.cat([p.flatten() for p in penalised._training.game.discriminator.parameters()])
+    critic = torch.cat([p.flatten() for p in penalised._training.game.adversary.parameters()])
     assert critic.abs().max() > 0.1
 
 

@@ -12,8 +12,16 @@ SYNTHESIZERS = [
     for cls in (getattr(tabgan.models, name) for name in tabgan.models.__all__)
     if issubclass(cls, TableSynthesizer)
 ]
+INSTANCES = [cls(n_steps=2, hidden_dim=8, random_state=0) for cls in SYNTHESIZERS]
+INSTANCES += [
+    tabgan.models.DAGANAugmenter(n_steps=2, hidden_dim=8, random_state=0),
+    # Classifiers must classify.
+    tabgan.models.GenClassClassifier(
+        n_steps=40, hidden_dim=16, learning_rate=1e-2, n_critic=1, random_state=0
+    ),
+]
 
 
-@parametrize_with_checks([cls(n_steps=2, hidden_dim=8, random_state=0) for cls in SYNTHESIZERS])
+@parametrize_with_checks(INSTANCES)
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -27,8 +27,12 @@ class Batch:
         Codes and scalars of the conditions.
     rng : torch.Generator
         Source of all noise, on the device.
+    mask : Tensor of shape (n, T) or None
+        Of sequences, 1 where a step exists and 0 where it is padding.
     index : int
         Number of updates that the player has made before this one.
+    progress : float in [0, 1)
+        Share of the run's steps that lie behind.
     """
 
     table: EncodedTable
@@ -36,7 +40,9 @@ class Batch:
     condition: Tensor
     condition_table: EncodedTable
     rng: torch.Generator
+    mask: Tensor | None = None
     index: int = 0
+    progress: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,12 @@ class Player:
     loss : callable, Batch -> scalar Tensor
     n_updates : int
         Updates per training step, each on a batch of its own.
-    after_update : callable or None
-        Run after each update, for example to clip weights.
     """
 
     name: str
     modules: tuple[nn.Module, ...]
     loss: Callable[[Batch], Tensor]
     n_updates: int = 1
-    after_update: Callable[[], None] | None = None
 
     def parameters(self) -> list[nn.Parameter]:
         """All parameters the player owns."""

@@ -7,19 +7,53 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tabgan.adversarial.game import Batch, Game
-from tabgan.adversarial.updates import AlternatingUpdate
+from tabgan.adversarial.game import Batch, Game, Player
+from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
 N_RECORDS = 200
 """Rows of history that one run aims for."""
+
+
+@dataclass
+class TrainingRule:
+    """How losses become weights; what techniques may amend.
+
+    Attributes
+    ----------
+    make_optimizer : callable, list of Parameter -> Optimizer
+    make_update : callable, (players, make_optimizer) -> Update
+    averaging : float in [0, 1)
+        Decay of the exponential moving average of the weights; 0 keeps the last weights.
+    """
+
+    make_optimizer: MakeOptimizer
+    make_update: Callable[[tuple[Player, ...], MakeOptimizer], Update] = AlternatingUpdate
+    averaging: float = 0.999
+
+
+class BatchSource(Protocol):
+    """What training draws from: `TrainingSet`, or the like for what is no table."""
+
+    def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
+        """Yield batches for ever."""
+        ...
+
+
+def shuffled(n: int, batch_size: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Deal out the numbers below n for ever, shuffled anew when too few are left for a batch."""
+    size = min(batch_size, n)
+    while True:
+        order = torch.randperm(n, generator=rng, device=rng.device)
+        yield from order[: n - n % size].split(size)
 
 
 class TrainingSet:
@@ -43,21 +77,16 @@ class TrainingSet:
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Yield batches for ever, shuffled anew when too few rows are left for another."""
-        n = len(self.table)
-        size = min(batch_size, n)
-        while True:
-            order = torch.randperm(n, generator=rng, device=rng.device)
-            for start in range(0, n - size + 1, size):
-                index = order[start : start + size]
-                table = self.table.rows(index)
-                condition_table = self.condition_table.rows(index)
-                yield Batch(
-                    table=table,
-                    row=self.layout.expand(*table),
-                    condition=self.condition_layout.expand(*condition_table).nan_to_num(),
-                    condition_table=condition_table,
-                    rng=rng,
-                )
+        for index in shuffled(len(self.table), batch_size, rng):
+            table = self.table.rows(index)
+            condition_table = self.condition_table.rows(index)
+            yield Batch(
+                table=table,
+                row=self.layout.expand(*table),
+                condition=self.condition_layout.expand(*condition_table).nan_to_num(),
+                condition_table=condition_table,
+                rng=rng,
+            )
 
 
 class Training:
@@ -67,11 +96,7 @@ class Training:
     ----------
     game : Game
         On the device it is trained on.
-    learning_rate : float > 0
-    betas : pair of float
-        Adam's decay rates.
-    averaging : float in [0, 1)
-        Decay of the exponential moving average of the weights; 0 keeps the last weights.
+    rule : TrainingRule
 
     Attributes
     ----------
@@ -83,20 +108,20 @@ class Training:
         Step, seconds, losses and monitored figures.
     """
 
-    def __init__(
-        self, game: Game, learning_rate: float, betas: tuple[float, float], averaging: float
-    ) -> None:
+    def __init__(self, game: Game, rule: TrainingRule) -> None:
         self.game = game
         self.averaged = copy.deepcopy(game).requires_grad_(False).eval()
-        self.update = AlternatingUpdate(game.players(), learning_rate, betas)
-        self.averaging = averaging
+        self.update = rule.make_update(game.players(), rule.make_optimizer)
+        self.averaging = rule.averaging
+        learnt = {name for name, _ in game.named_parameters()}
+        self._buffers = [name for name in game.state_dict() if name not in learnt]
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
 
     def run(
         self,
-        data: TrainingSet,
+        data: BatchSource,
         n_steps: int,
         batch_size: int,
         rng: torch.Generator,
@@ -120,7 +145,9 @@ class Training:
         try:
             with bar, fast_matmul():
                 for i in range(n_steps):
-                    losses = self.update.step(lambda: next(batches), min(1.0, 2 - 2 * i / n_steps))
+                    behind = i / n_steps
+                    rate = min(1.0, 2 - 2 * behind)
+                    losses = self.update.step(lambda: next(batches), rate, behind)
                     self.step += 1
                     self._average()
                     if (i + 1) % every == 0 or i + 1 == n_steps:
@@ -146,6 +173,8 @@ class Training:
         torch._foreach_lerp_(
             list(self.averaged.parameters()), list(self.game.parameters()), 1.0 - decay
         )
+        for name in self._buffers:
+            self.averaged.get_buffer(name).copy_(self.game.get_buffer(name))
 
     @torch.no_grad()
     def _record(self, losses: dict[str, Tensor], batch: Batch) -> None:

@@ -25,9 +25,13 @@ DEFAULT_MODEL = "aae"
 
 MODELS = {
     "aae": "AAESynthesizer",
+    "arae": "ARAESynthesizer",
+    "bigan": "BiGANSynthesizer",
     "cgan": "CGANSynthesizer",
+    "cramer": "CramerGANSynthesizer",
     "gan": "GANSynthesizer",
     "infogan": "InfoGANFeaturizer",
+    "lsgan": "LSGANSynthesizer",
     "wgan": "WGANSynthesizer",
 }
 """Classes of tabgan by the names that ``--model`` takes."""

@@ -12,6 +12,10 @@ from tabgan.evaluation.marginals import Marginal
 
 REAL_COLOR = "#9a9a9a"
 SYNTHETIC_COLOR = "#d55e00"
+CLASS_COLORS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e6b800",
+    "#56b4e9", "#7a3e00", "#6a3d9a", "#000000", "#8bc34a",
+)  # fmt: skip
 
 _DOMINANT_SHARE = 0.7
 _FEWEST_BAR_SLOTS = 4

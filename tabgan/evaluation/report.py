@@ -174,7 +174,8 @@ class FidelityReport:
         ImportError
             If matplotlib is not installed (extra ``plot``).
         """
-        from tabgan.displays import MarginalsDisplay, PairTrendDisplay, new_figure
+        from tabgan.displays import MarginalsDisplay, PairTrendDisplay
+        from tabgan.displays.figures import new_figure
 
         worst = self._marginals_worst_first()[:n_marginals]
         n_rows = math.ceil(len(worst) / 3)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from tabgan.adversarial.game import Batch, Game, Player, draw_normal
-from tabgan.adversarial.losses import discriminator_cross_entropy, generator_non_saturating
-from tabgan.models.featurizers import Featurizer
-from tabgan.models.inputs import check_choice, table_like
+from tabgan.adversarial.adversary import Adversary
+from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal
+from tabgan.adversarial.losses import NON_SATURATING
+from tabgan.models.featurizers import Autoencoder
+from tabgan.models.inputs import check_choice, check_integer
+from tabgan.models.priors import Prior
 from tabgan.models.target import append_target, label_wishes
-from tabgan.networks.mlp import MLP, ResidualMLP
+from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
+
+GUMBEL_TEMPERATURE = 0.5
 
 
 class AAEGame(Game):
@@ -33,11 +37,15 @@ class AAEGame(Game):
     condition_layout : Layout
         The label's, of width 0 without labels.
     latent_dim, hidden_dim : int
-    prior : {"normal", "uniform"}
+    prior : Prior
     adversarial_weight : float
     unlabelled : bool
         Whether some rows lack their label, and labels differ.
+    label_rates : sequence of ndarray
+        For each block of the label, the share of each level.
     """
+
+    label_rates: Tensor
 
     def __init__(
         self,
@@ -45,35 +53,43 @@ class AAEGame(Game):
         condition_layout: Layout,
         latent_dim: int,
         hidden_dim: int,
-        prior: str,
+        prior: Prior,
         adversarial_weight: float,
         unlabelled: bool,
+        label_rates: Sequence[NDArray[np.float64]],
     ) -> None:
         super().__init__()
         self.layout, self.condition_layout = layout, condition_layout
         self.latent_dim, self.prior = latent_dim, prior
         self.adversarial_weight, self.unlabelled = adversarial_weight, unlabelled
         n_label = condition_layout.width
+        rates = torch.zeros(n_label)
+        for start, share in zip(condition_layout.offsets, label_rates, strict=True):
+            rates[start : start + len(share)] = torch.from_numpy(share).log()
+        self.register_buffer("label_rates", rates, persistent=False)
         self.encoder = ResidualMLP(layout.width, [hidden_dim] * 2, 2 * latent_dim + n_label)
         self.decoder = ResidualMLP(latent_dim + n_label, [hidden_dim] * 2, layout.width)
-        self.discriminator = MLP(latent_dim, [hidden_dim] * 2, 1)
-        self.label_discriminator = MLP(max(1, n_label), [hidden_dim // 2], 1)
+        self.adversary = Adversary(Critic(latent_dim, [hidden_dim] * 2), NON_SATURATING)
+        label_critic = Critic(max(1, n_label), [hidden_dim // 2])
+        self.label_adversary = Adversary(label_critic, NON_SATURATING)
 
     def players(self) -> tuple[Player, ...]:
         """Discriminators, then the autoencoder."""
-        critics: tuple[nn.Module, ...] = (self.discriminator,)
+        critics: tuple[nn.Module, ...] = (self.adversary,)
         if self.unlabelled:
-            critics += (self.label_discriminator,)
+            critics += (self.label_adversary,)
         return (
             Player("discriminator", critics, self.discriminator_loss),
             Player("autoencoder", (self.encoder, self.decoder), self.autoencoder_loss),
         )
 
-    def draw_prior(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw codes of shape (n, latent_dim)."""
-        if self.prior == "uniform":
-            return 2 * torch.rand(n, self.latent_dim, generator=rng, device=rng.device) - 1
-        return draw_normal(n, self.latent_dim, rng)
+    def draw_label(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw labels at their rates, as a network sees them, shape (n, label width)."""
+        layout = self.condition_layout
+        raw = self.label_rates.repeat(n, 1)
+        even = torch.rand(n, layout.n_scalars, generator=rng, device=rng.device)
+        raw[:, : layout.n_scalars] = 2 * even - 1
+        return layout.expand(*layout.draw(raw, draw_gumbel(n, layout.width, rng)))
 
     def encode(self, row: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and standard deviation of the code, and the raw label, of encoded rows."""
@@ -83,13 +99,17 @@ class AAEGame(Game):
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Decode draws of the prior, shape (n, width), one per condition."""
-        z = self.draw_prior(len(condition), rng)
+        z = self.prior.draw(len(condition), rng)
         return self.decoder(torch.cat([z, condition], dim=1))
 
     def _codes(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         mean, spread, raw_label = self.encode(batch.row)
         z = mean + spread * draw_normal(len(mean), self.latent_dim, batch.rng)
-        return z, raw_label, self.condition_layout.activate(raw_label)
+        # NOTE[DIFF] not the plain softmax but draws from it: their sharpness tells the critic
+        # nothing, only their rates do, and what the decoder must guess it makes certain.
+        noise = draw_gumbel(len(z), raw_label.shape[1], batch.rng)
+        label = self.condition_layout.activate(raw_label, noise, GUMBEL_TEMPERATURE)
+        return z, raw_label, label
 
     def _is_labelled(self, batch: Batch) -> Tensor:
         """Which rows have their label, shape (n, 1)."""
@@ -97,17 +117,12 @@ class AAEGame(Game):
         return (codes >= 0).all(dim=1, keepdim=True) & ~numbers.isnan().any(dim=1, keepdim=True)
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy of telling draws of the prior from codes."""
-        with torch.no_grad():
-            z, _, label = self._codes(batch)
-        prior = self.draw_prior(len(z), batch.rng)
-        loss = discriminator_cross_entropy(self.discriminator(prior), self.discriminator(z))
+        """Loss of telling draws of the prior from codes."""
+        z, _, label = self._codes(batch)
+        loss = self.adversary.critic_loss(batch, self.prior.draw(len(z), batch.rng), z)
         if self.unlabelled:
-            # Rows without label weigh nothing; a batch may have no others.
-            known = self._is_labelled(batch)
-            share = known / known.sum().clamp(min=1)
-            real, fake = (self.label_discriminator(each) for each in (batch.condition, label))
-            loss = loss + discriminator_cross_entropy(real, fake, share)
+            prior = self.draw_label(len(z), batch.rng)
+            loss = loss + self.label_adversary.critic_loss(batch, prior, label)
         return loss
 
     def autoencoder_loss(self, batch: Batch) -> Tensor:
@@ -117,17 +132,22 @@ class AAEGame(Game):
         given = torch.where(known, batch.condition, label)
         raw = self.decoder(torch.cat([z, given], dim=1))
         loss = self.layout.cross_entropy(raw, batch.table.codes).mean()
-        fooling = generator_non_saturating(self.discriminator(z))
+        prior = self.prior.draw(len(z), batch.rng)
+        fooling = self.adversary.generator_loss(batch, prior, z)
         if self.unlabelled:
-            fooling = fooling + generator_non_saturating(self.label_discriminator(label))
+            prior = self.draw_label(len(z), batch.rng)
+            fooling = fooling + self.label_adversary.generator_loss(batch, prior, label)
         loss = loss + self.adversarial_weight * fooling
         if label.shape[1]:
-            table = batch.condition_table
-            loss = loss + self.condition_layout.cross_entropy(raw_label, table.codes).mean()
-            n = self.condition_layout.n_scalars
-            wrong = (raw_label[:, :n] - table.scalars).nan_to_num().square() * known
-            loss = loss + wrong.sum(dim=1).mean()
+            loss = loss + self._label_error(batch, raw_label, known)
         return loss
+
+    def _label_error(self, batch: Batch, raw_label: Tensor, known: Tensor) -> Tensor:
+        """Cross-entropy or squared error of labels, on average over the rows that have theirs."""
+        table, n = batch.condition_table, self.condition_layout.n_scalars
+        wrong = (raw_label[:, :n] - table.scalars).nan_to_num().square() * known
+        error = self.condition_layout.cross_entropy(raw_label, table.codes) + wrong.sum(dim=1)
+        return error.sum() / known.sum().clamp(min=1)
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Negative log-likelihood per row, in nats."""
@@ -137,18 +157,19 @@ class AAEGame(Game):
         return {"reconstruction": self.layout.cross_entropy(raw, batch.table.codes).mean()}
 
 
-class AAESynthesizer(Featurizer):
+class AAESynthesizer(Autoencoder):
     """Adversarial autoencoder [1]_: codes are matched to a prior by a discriminator.
 
     The decoder has a likelihood for each column, numbers being binned by their quantiles, and
     rows are drawn from it. Fitted without ``y``, the code holds all of a row. Fitted with ``y``
     (section 4 of [1]_), the decoder is given the label too, so that the code holds what the label
     does not say: fix the label and walk the code. Labels that are missing (NaN, None, ``pd.NA``)
-    are inferred by the encoder (section 5), so a few labels and many unlabelled rows will do.
+    are inferred by the encoder (section 5), so a few labels and many unlabelled rows will do;
+    `AAEClusterer` does without any.
 
     `transform` gives the code's mean and, if fitted with ``y``, the inferred label: class
     probabilities, or for a number its rank in [-1, 1]. `inverse_transform` gives the most probable
-    row of each code.
+    row of each code, `predict` the label.
 
     Parameters
     ----------
@@ -156,18 +177,23 @@ class AAESynthesizer(Featurizer):
         Training steps.
     latent_dim : int, default=16
         Width of the code.
-    prior : {"normal", "uniform"}, default="normal"
-        What codes are matched to: standard normal, or even over [-1, 1].
+    prior : {"normal", "uniform", "mixture"}, default="normal"
+        What codes are matched to: a normal distribution; an even one; or a mixture of normals
+        that lie like a flower's petals in the code's first two dimensions.
+    prior_scale : float > 0, default=1
+        The normal's standard deviation, half the even one's width, a factor on the mixture.
+    n_components : int, default=10
+        Petals of the mixture.
     adversarial_weight : float, default=3
         Weight of fooling the discriminator beside the reconstruction (in nats per row).
     learning_rate : float, default=1e-3
         Adam's.
     **shared
-        See `TableSynthesizer`.
+        See `AdversarialEstimator`.
 
     References
     ----------
-    .. [1] Makhzani et al. (2016), "Adversarial Autoencoders", arXiv 1511.05644, sections 2, 4, 5.
+    .. [1] Makhzani et al. (2016), "Adversarial Autoencoders", arXiv 1511.05644, sections 2 to 5.
     """
 
     _numeric_encoding = "bins"
@@ -178,7 +204,9 @@ class AAESynthesizer(Featurizer):
         *,
         n_steps: int = 2000,
         latent_dim: int = 16,
-        prior: Literal["normal", "uniform"] = "normal",
+        prior: Literal["normal", "uniform", "mixture"] = "normal",
+        prior_scale: float = 1.0,
+        n_components: int = 10,
         adversarial_weight: float = 3.0,
         learning_rate: float = 1e-3,
         **shared: Any,
@@ -187,6 +215,8 @@ class AAESynthesizer(Featurizer):
             n_steps=n_steps, latent_dim=latent_dim, learning_rate=learning_rate, **shared
         )
         self.prior = prior
+        self.prior_scale = prior_scale
+        self.n_components = n_components
         self.adversarial_weight = adversarial_weight
 
     def _training_table(
@@ -201,21 +231,29 @@ class AAESynthesizer(Featurizer):
         schema = super()._infer_schema(table)
         if self._target_name is None:
             return schema
-        labels = table[[self._target_name]].dropna()
-        if not len(labels):
+        label = self._infer_label(table[[self._target_name]])
+        return Schema((*schema.columns[:-1], *label.columns))
+
+    def _infer_label(self, labels: pd.DataFrame) -> Schema:
+        known = labels.dropna()
+        if not len(known):
             raise ValueError("y has no label that is not missing; leave it out to fit without.")
-        return Schema((*schema.columns[:-1], *Schema.infer(labels, arg_name="y").columns))
+        return Schema.infer(known, arg_name="y")
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> AAEGame:
-        check_choice("prior", self.prior, "normal", "uniform")
+        check_choice("prior", self.prior, "normal", "uniform", "mixture")
+        check_integer("n_components", self.n_components)
+        if not self.prior_scale > 0:
+            raise ValueError(f"prior_scale must be positive, got {self.prior_scale!r}.")
         return AAEGame(
             layout,
             condition_layout,
             self.latent_dim,
             self.hidden_dim,
-            self.prior,
+            Prior(self.prior, self.latent_dim, self.prior_scale, self.n_components),
             self.adversarial_weight,
             self._unlabelled and condition_layout.width > 0,
+            self._conditions.encoder.masses,
         )
 
     def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:
@@ -235,37 +273,12 @@ class AAESynthesizer(Featurizer):
         n_label = int((self._conditions.encoder.layout.level_mask == 0).sum())
         return self.latent_dim + n_label
 
-    def inverse_transform(self, X: Any) -> Any:
-        """Decode codes, as `transform` gives them, to their most probable rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features_out)
-
-        Returns
-        -------
-        DataFrame or ndarray of shape (n, d)
-            Columns and dtypes as in `fit`.
-        """
-        check_is_fitted(self)
-        codes = check_array(X, dtype=np.float32, estimator=self, input_name="X")
-        if codes.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"X has {codes.shape[1]} features, but inverse_transform takes the "
-                f"{self._n_features_out} that transform gives."
-            )
-        z, label = np.split(codes, [self.latent_dim], axis=1)
+    def _raw_rows(self, features: Tensor) -> Tensor:
+        z, label = features.tensor_split([self.latent_dim], dim=1)
         layout = self._conditions.encoder.layout
-        given = torch.zeros(len(codes), layout.width)
-        given[:, layout.level_mask.cpu() == 0] = torch.from_numpy(label)
-        table = self._decode(torch.from_numpy(z).to(self._device), given.to(self._device))
-        frame = self._encoder.decode(table)
-        return table_like(frame[self._input_labels], self._input_dtype)
-
-    @torch.no_grad()
-    def _decode(self, z: Tensor, given: Tensor) -> EncodedTable:
-        raw = self._game.decoder(torch.cat([z, given], dim=1))
-        return EncodedTable(*self._layout.draw(raw, torch.zeros_like(raw)))
+        given = torch.zeros(len(z), layout.width, device=z.device)
+        given[:, layout.level_mask == 0] = label
+        return self._game.decoder(torch.cat([z, given], dim=1))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Infer the labels of rows.

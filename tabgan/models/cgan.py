@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.models.base import TableSynthesizer
 from tabgan.models.gan import GANGame
 from tabgan.models.inputs import check_choice, check_integer
@@ -37,7 +38,7 @@ class CGANSynthesizer(TableSynthesizer):
     penalty_weight : float, default=1
         The gradient penalty's lambda.
     **shared
-        See `TableSynthesizer`.
+        See `AdversarialEstimator`.
 
     References
     ----------
@@ -89,13 +90,16 @@ class CGANSynthesizer(TableSynthesizer):
     def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:
         return super()._wishes(label_wishes(conditions, self._target_name), n_samples)
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
+    def _own_techniques(self) -> Sequence[Technique]:
         check_choice("loss", self.loss, "wgan-gp", "gan")
+        return [GradientPenalty(self.penalty_weight)] if self.loss == "wgan-gp" else []
+
+    def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
         dims = (layout, condition_layout.width, self.latent_dim, self.hidden_dim)
         if self.loss == "gan":
             return GANGame(*dims)
         check_integer("n_critic", self.n_critic)
-        return WGANGame(*dims, self.n_critic, self.penalty_weight)
+        return WGANGame(*dims, self.n_critic)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -10,14 +10,27 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from tabgan.models.base import CHUNK, TableSynthesizer
-from tabgan.models.inputs import check_table
+from tabgan.models.inputs import check_table, table_like
+from tabgan.table.encoder import EncodedTable
+from tabgan.table.layout import Layout
 
 SMALLEST_BATCH = 256
 """Fewer rows are padded to so many: a row's features then do not depend on how many come along."""
+
+
+@torch.no_grad()
+def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Apply a function of encoded rows to a table, some thousands of rows at a time."""
+    parts = []
+    for index in torch.arange(len(table), device=table.codes.device).split(CHUNK):
+        row = layout.expand(*table.rows(index))
+        padding = row.new_zeros(max(0, SMALLEST_BATCH - len(row)), row.shape[1])
+        parts.append(function(torch.cat([row, padding]))[: len(row)])
+    return torch.cat(parts)
 
 
 class Featurizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableSynthesizer):
@@ -44,23 +57,50 @@ class Featurizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableSynthes
         """Features of encoded rows, (n, width) to (n, n_features_out)."""
         raise NotImplementedError
 
-    @torch.no_grad()
     def _over_rows(self, X: Any, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
-        """Apply a function of encoded rows to a table, some thousands of rows at a time."""
+        """Apply a function of encoded rows to a table."""
         check_is_fitted(self)
         frame = check_table(self, X, reset=False)
         table = self._encoder.encode(frame[self._encoder.schema.names]).to(self._device)
-        parts = []
-        for index in torch.arange(len(table), device=self._device).split(CHUNK):
-            row = self._layout.expand(*table.rows(index))
-            padding = row.new_zeros(max(0, SMALLEST_BATCH - len(row)), row.shape[1])
-            parts.append(function(torch.cat([row, padding]))[: len(row)])
-        return torch.cat(parts).cpu().numpy()
+        return over_rows(table, self._layout, function).cpu().numpy()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+class Autoencoder(Featurizer):
+    """A featurizer that turns features back into rows; subclasses decode them."""
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Decode features, as `transform` gives them, to their most probable rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features_out)
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n, d)
+            Columns and dtypes as in `fit`.
+        """
+        check_is_fitted(self)
+        features = check_array(X, dtype=np.float32, estimator=self, input_name="X")
+        if features.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X has {features.shape[1]} features, but inverse_transform takes the "
+                f"{self._n_features_out} that transform gives."
+            )
+        with torch.no_grad():
+            raw = self._raw_rows(torch.from_numpy(features).to(self._device))
+        table = EncodedTable(*self._layout.draw(raw, torch.zeros_like(raw)))
+        frame = self._encoder.decode(table)
+        return table_like(frame[self._input_labels], self._input_dtype)
+
+    def _raw_rows(self, features: Tensor) -> Tensor:
+        """Decode features of shape (n, n_features_out) to raw rows of shape (n, width)."""
+        raise NotImplementedError
 
 
 class CriticFeaturizer(Featurizer):

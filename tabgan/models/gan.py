@@ -7,15 +7,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal
-from tabgan.adversarial.losses import (
-    discriminator_cross_entropy,
-    generator_minimax,
-    generator_non_saturating,
-)
+from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, AdversarialLoss
 from tabgan.models.featurizers import CriticFeaturizer
 from tabgan.models.inputs import check_choice
-from tabgan.networks.mlp import MLP, ResidualMLP
+from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 
 
@@ -28,8 +25,7 @@ class GANGame(Game):
     n_given : int
         Width of the condition.
     latent_dim, hidden_dim : int
-    saturating : bool
-        Whether the generator plays the zero-sum game.
+    loss : AdversarialLoss
     temperature : float or None
         Made rows are Gumbel-softmax draws of this temperature; None leaves the plain softmax.
     """
@@ -40,21 +36,20 @@ class GANGame(Game):
         n_given: int,
         latent_dim: int,
         hidden_dim: int,
-        saturating: bool = False,
+        loss: AdversarialLoss = NON_SATURATING,
         temperature: float | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
         self.latent_dim = latent_dim
-        self.saturating = saturating
         self.temperature = temperature
         self.generator = ResidualMLP(latent_dim + n_given, [hidden_dim] * 2, layout.width)
-        self.discriminator = MLP(layout.width + n_given, [hidden_dim] * 3, 1)
+        self.adversary = Adversary(Critic(layout.width + n_given, [hidden_dim] * 3), loss)
 
     def players(self) -> tuple[Player, ...]:
         """Discriminator, then generator."""
         return (
-            Player("discriminator", (self.discriminator,), self.discriminator_loss),
+            Player("discriminator", (self.adversary,), self.critic_loss),
             Player("generator", (self.generator,), self.generator_loss),
         )
 
@@ -76,21 +71,19 @@ class GANGame(Game):
 
     def score(self, row: Tensor, condition: Tensor) -> Tensor:
         """Score encoded rows, shape (n,)."""
-        return self.discriminator(torch.cat([row, condition], dim=1)).squeeze(1)
+        return self.adversary.score(row, condition)
 
     def features(self, row: Tensor, condition: Tensor) -> Tensor:
-        """Activations of the discriminator's last hidden layer, shape (n, hidden_dim)."""
-        return self.discriminator.features(torch.cat([row, condition], dim=1))
+        """Activations of the critic's last hidden layer, shape (n, hidden_dim)."""
+        return self.adversary.critic.features(row, condition)
 
-    def discriminator_loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy of telling real from made."""
-        real = self.score(batch.row, batch.condition)
-        return discriminator_cross_entropy(real, self.score(self.fake(batch), batch.condition))
+    def critic_loss(self, batch: Batch) -> Tensor:
+        """Loss of telling real from made rows."""
+        return self.adversary.critic_loss(batch, batch.row, self.fake(batch), batch.condition)
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """Loss of being told apart."""
-        loss = generator_minimax if self.saturating else generator_non_saturating
-        return loss(self.score(self.fake(batch), batch.condition))
+        return self.adversary.generator_loss(batch, batch.row, self.fake(batch), batch.condition)
 
 
 class GANSynthesizer(CriticFeaturizer):
@@ -104,7 +97,7 @@ class GANSynthesizer(CriticFeaturizer):
     loss : {"non-saturating", "minimax"}, default="non-saturating"
         What the generator minimises: ``-E log D(G(z))``, or ``E log(1 - D(G(z)))``.
     **shared
-        See `TableSynthesizer`.
+        See `AdversarialEstimator`.
 
     References
     ----------
@@ -119,6 +112,6 @@ class GANSynthesizer(CriticFeaturizer):
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
         check_choice("loss", self.loss, "non-saturating", "minimax")
-        saturating = self.loss == "minimax"
+        loss = MINIMAX if self.loss == "minimax" else NON_SATURATING
         n_given = condition_layout.width
-        return GANGame(layout, n_given, self.latent_dim, self.hidden_dim, saturating)
+        return GANGame(layout, n_given, self.latent_dim, self.hidden_dim, loss)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.game import Batch, Player, draw_normal
-from tabgan.adversarial.losses import generator_wasserstein
+from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.models.featurizers import CriticFeaturizer
 from tabgan.models.inputs import check_integer, table_like
 from tabgan.models.wgan import WGANGame
@@ -32,7 +32,6 @@ class InfoGANGame(WGANGame):
         Continuous codes are scalars, categorical ones softmax blocks.
     latent_dim, hidden_dim : int
     n_critic : int
-    penalty_weight : float
     info_weight : float
     """
 
@@ -43,11 +42,10 @@ class InfoGANGame(WGANGame):
         latent_dim: int,
         hidden_dim: int,
         n_critic: int,
-        penalty_weight: float,
         info_weight: float,
     ) -> None:
         n_inputs = latent_dim + code_layout.width
-        super().__init__(layout, 0, n_inputs, hidden_dim, n_critic, penalty_weight)
+        super().__init__(layout, 0, n_inputs, hidden_dim, n_critic)
         self.noise_dim = latent_dim
         self.code_layout = code_layout
         self.info_weight = info_weight
@@ -56,7 +54,7 @@ class InfoGANGame(WGANGame):
     def players(self) -> tuple[Player, ...]:
         """Critic and Q, which share their layers, then generator."""
         return (
-            Player("critic", (self.discriminator, self.q_head), self.critic_loss, self.n_critic),
+            Player("critic", (self.adversary, self.q_head), self.critic_loss, self.n_critic),
             Player("generator", (self.generator,), self.generator_loss),
         )
 
@@ -77,7 +75,7 @@ class InfoGANGame(WGANGame):
 
     def infer(self, row: Tensor) -> Tensor:
         """Q's raw posterior of the codes of encoded rows, shape (n, code width)."""
-        return self.q_head(self.discriminator.features(row))
+        return self.q_head(self.adversary.critic.features(row))
 
     def information_loss(self, fake: Tensor, codes: EncodedTable) -> Tensor:
         """Weighted ``-L_I(G, Q)`` of Chen et al. (2016), equation 5, without the constant H(c).
@@ -97,13 +95,14 @@ class InfoGANGame(WGANGame):
     def critic_loss(self, batch: Batch) -> Tensor:
         """WGAN-GP's critic loss, plus the error of inferring the codes."""
         fake, codes = self._fake_of_codes(batch)
-        return self.critic_loss_on(fake, batch) + self.information_loss(fake, codes)
+        loss = self.adversary.critic_loss(batch, batch.row, fake, batch.condition)
+        return loss + self.information_loss(fake, codes)
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """Negative critic score, plus the error of inferring the codes."""
         fake, codes = self._fake_of_codes(batch)
-        score = self.score(fake, batch.condition)
-        return generator_wasserstein(score) + self.information_loss(fake, codes)
+        loss = self.adversary.generator_loss(batch, batch.row, fake, batch.condition)
+        return loss + self.information_loss(fake, codes)
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Wasserstein estimate and error of inferring the codes."""
@@ -133,7 +132,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
     penalty_weight : float, default=1
         The gradient penalty's lambda.
     **shared
-        See `TableSynthesizer`.
+        See `AdversarialEstimator`.
 
     References
     ----------
@@ -159,6 +158,9 @@ class InfoGANFeaturizer(CriticFeaturizer):
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
 
+    def _own_techniques(self) -> Sequence[Technique]:
+        return [GradientPenalty(self.penalty_weight)]
+
     def _make_game(self, layout: Layout, condition_layout: Layout) -> InfoGANGame:
         codes = list(self.codes)
         for code in codes:
@@ -178,7 +180,6 @@ class InfoGANFeaturizer(CriticFeaturizer):
             self.latent_dim,
             self.hidden_dim,
             self.n_critic,
-            self.penalty_weight,
             self.info_weight,
         )
 

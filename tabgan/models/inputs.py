@@ -71,10 +71,11 @@ def check_integer(name: str, value: Any, least: int = 1) -> None:
         raise ValueError(f"{name} must be {kind}, got {value!r}.")
 
 
-def check_choice(name: str, value: Any, first: str, second: str) -> None:
-    """Raise a ValueError unless `value` is one of two names."""
-    if value not in (first, second):
-        raise ValueError(f'{name} must be "{first}" or "{second}", got {value!r}.')
+def check_choice(name: str, value: Any, *choices: str) -> None:
+    """Raise a ValueError unless `value` is one of the names."""
+    if value not in choices:
+        *others, last = [f'"{choice}"' for choice in choices]
+        raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {value!r}.")
 
 
 def frame_dtype(frame: pd.DataFrame) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 
@@ -55,6 +56,41 @@ def append_target(
         estimator._target_name = name
     labels = labels.rename(estimator._target_name)
     return pd.concat([table, labels], axis=1), [estimator._target_name]
+
+
+def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np.int64], pd.Index]:
+    """Give each row the number of its class, in the classes' own order where they have one.
+
+    Parameters
+    ----------
+    estimator : AdversarialEstimator
+        Named in errors.
+    table : DataFrame of shape (n, d)
+    y : array-like of shape (n,)
+
+    Returns
+    -------
+    codes : ndarray of shape (n,)
+    classes : Index
+        ``classes[codes]`` are the labels.
+
+    Raises
+    ------
+    ValueError
+        No labels, another number of them than of rows, or missing ones.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None; "
+            "pass the class of each row."
+        )
+    labels = y if isinstance(y, pd.Series) else _as_series(y)
+    check_consistent_length(table, labels)
+    codes, classes = pd.factorize(labels, sort=True)
+    if (codes < 0).any():
+        row = int(np.flatnonzero(codes < 0)[0])
+        raise ValueError(f"y has no class in row {row}; leave out rows whose class is missing.")
+    return codes, pd.Index(classes)
 
 
 def label_wishes(conditions: Any, target_name: Hashable) -> Any:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from tabgan.adversarial.game import Batch, Player
-from tabgan.adversarial.losses import critic_wasserstein, generator_wasserstein
-from tabgan.adversarial.penalties import gradient_penalty
+from tabgan.adversarial.losses import WASSERSTEIN
+from tabgan.adversarial.techniques import GradientPenalty, Technique, WeightClipping
 from tabgan.models.featurizers import CriticFeaturizer
 from tabgan.models.gan import GANGame
 from tabgan.models.inputs import check_choice, check_integer
 from tabgan.table.layout import Layout
 
-PENALTY_EVERY = 4
-"""Critic updates from one gradient penalty to the next, which weighs as much more."""
-
 GUMBEL_TEMPERATURE = 0.5
 
 
 class WGANGame(GANGame):
-    """A generator against a critic held 1-Lipschitz; see `WGANSynthesizer` for the parameters."""
+    """A generator against a critic whose slope is to be held; see `WGANSynthesizer`."""
 
     def __init__(
         self,
@@ -31,55 +28,22 @@ class WGANGame(GANGame):
         latent_dim: int,
         hidden_dim: int,
         n_critic: int,
-        penalty_weight: float | None,
         temperature: float | None = GUMBEL_TEMPERATURE,
-        clip: float = 0.01,
     ) -> None:
-        super().__init__(layout, n_given, latent_dim, hidden_dim, temperature=temperature)
+        super().__init__(layout, n_given, latent_dim, hidden_dim, WASSERSTEIN, temperature)
         self.n_critic = n_critic
-        self.penalty_weight = penalty_weight
-        self.clip = clip
 
     def players(self) -> tuple[Player, ...]:
         """Critic, `n_critic` times, then generator."""
-        clip = self.clip_weights if self.penalty_weight is None else None
         return (
-            Player("critic", (self.discriminator,), self.critic_loss, self.n_critic, clip),
+            Player("critic", (self.adversary,), self.critic_loss, self.n_critic),
             Player("generator", (self.generator,), self.generator_loss),
         )
-
-    def critic_loss(self, batch: Batch) -> Tensor:
-        """Negative Wasserstein estimate plus gradient penalty."""
-        return self.critic_loss_on(self.fake(batch), batch)
-
-    def critic_loss_on(self, fake: Tensor, batch: Batch) -> Tensor:
-        """Compute the critic's loss on given made rows."""
-        loss = -self.wasserstein(batch, fake)
-        if self.penalty_weight is None or batch.index % PENALTY_EVERY:
-            return loss
-        # NOTE[DIFF] The paper's penalty comes with each update; seldom and heavier is as good, and
-        # costs a fraction (Karras et al., 2020, "lazy regularisation", arXiv 1912.04958).
-        weight = self.penalty_weight * PENALTY_EVERY
-
-        def critic(row: Tensor) -> Tensor:
-            return self.score(row, batch.condition)
-
-        return loss + gradient_penalty(critic, batch.row, fake, batch.rng, weight)
 
     def wasserstein(self, batch: Batch, fake: Tensor) -> Tensor:
         """Estimate the Wasserstein distance between real and made rows."""
         real = self.score(batch.row, batch.condition)
-        return -critic_wasserstein(real, self.score(fake, batch.condition))
-
-    def generator_loss(self, batch: Batch) -> Tensor:
-        """Negative critic score of made rows."""
-        return generator_wasserstein(self.score(self.fake(batch), batch.condition))
-
-    @torch.no_grad()
-    def clip_weights(self) -> None:
-        """Clip the critic's weights to [-clip, clip] (Arjovsky et al., 2017, Algorithm 1)."""
-        torch._foreach_clamp_min_(list(self.discriminator.parameters()), -self.clip)
-        torch._foreach_clamp_max_(list(self.discriminator.parameters()), self.clip)
+        return real.mean() - self.score(fake, batch.condition).mean()
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Estimate the Wasserstein distance."""
@@ -106,7 +70,7 @@ class WGANSynthesizer(CriticFeaturizer):
     clip : float, default=0.01
         Bound on the critic's weights for ``lipschitz="clip"``.
     **shared
-        See `TableSynthesizer`.
+        See `AdversarialEstimator`.
 
     References
     ----------
@@ -134,19 +98,15 @@ class WGANSynthesizer(CriticFeaturizer):
         self.temperature = temperature
         self.clip = clip
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> WGANGame:
+    def _own_techniques(self) -> Sequence[Technique]:
         check_choice("lipschitz", self.lipschitz, "gp", "clip")
+        if self.lipschitz == "clip":
+            return [WeightClipping(self.clip)]
+        return [GradientPenalty(self.penalty_weight)]
+
+    def _make_game(self, layout: Layout, condition_layout: Layout) -> WGANGame:
         check_integer("n_critic", self.n_critic)
         if self.temperature is not None and not self.temperature > 0:
             raise ValueError(f"temperature must be positive or None, got {self.temperature!r}.")
-        penalty_weight = self.penalty_weight if self.lipschitz == "gp" else None
-        return WGANGame(
-            layout,
-            condition_layout.width,
-            self.latent_dim,
-            self.hidden_dim,
-            self.n_critic,
-            penalty_weight,
-            self.temperature,
-            self.clip,
-        )
+        dims = (layout, condition_layout.width, self.latent_dim, self.hidden_dim)
+        return WGANGame(*dims, self.n_critic, self.temperature)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 
@@ -35,6 +36,29 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, n_inputs) to (n, n_outputs)."""
         return self.out(self.trunk(x))
+
+
+class Critic(MLP):
+    """Scores rows, beside what they were made for.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Width of a row and of all it comes with.
+    hidden : sequence of int
+        Width of each hidden layer.
+    """
+
+    def __init__(self, n_inputs: int, hidden: Sequence[int]) -> None:
+        super().__init__(n_inputs, hidden, 1)
+
+    def features(self, x: Tensor, *given: Tensor) -> Tensor:
+        """Activations of the last hidden layer, shape (n, hidden[-1])."""
+        return super().features(torch.cat([x, *given], dim=1))
+
+    def forward(self, x: Tensor, *given: Tensor) -> Tensor:
+        """Score rows of shapes (n, ...) that together have `n_inputs` entries, shape (n,)."""
+        return self.out(self.features(x, *given)).squeeze(1)
 
 
 class ResidualMLP(nn.Module):

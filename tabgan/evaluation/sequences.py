@@ -1,0 +1,240 @@
+"""How good made sequences are: TimeGAN's two scores, each by a small recurrent network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tabgan.adversarial.game import Batch, Game, Player
+from tabgan.adversarial.training import Training, TrainingRule
+from tabgan.adversarial.updates import adam
+from tabgan.models.sequence_set import SequenceSet, condition_and_mask
+from tabgan.networks.recurrent import Recurrence, RecurrentCritic, by_step
+from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.layout import Layout
+from tabgan.table.schema import Schema
+from tabgan.table.sequences import SequenceFormat, Sequences, SequenceTable
+
+BATCH_SIZE, LEARNING_RATE = 128, 5e-3
+"""Of both networks; TimeGAN's learning rate is 1e-3, with twice the steps."""
+
+GameT = TypeVar("GameT", bound=Game)
+
+
+def discriminative_score(
+    real: Any,
+    synthetic: Any,
+    *,
+    entity: Hashable | None = None,
+    time: Hashable | None = None,
+    test_size: float = 0.3,
+    n_steps: int = 1000,
+    hidden_dim: int = 32,
+    random_state: int = 0,
+) -> float:
+    """Tell real from synthetic sequences by a recurrent classifier [1]_.
+
+    Parameters
+    ----------
+    real, synthetic : DataFrame with a row for each step, or array of shape (n, T, d)
+        Real sequences that no synthesizer was fitted to are the fairest. Of the larger set, as
+        many sequences are drawn as the smaller one has.
+    entity, time : column label, default=None
+        Of DataFrames, the column that tells sequences apart and the one that orders their rows.
+    test_size : float in (0, 1), default=0.3
+        Share of the sequences of either kind that the classifier is tested on.
+    n_steps : int, default=1000
+        Training steps of the classifier.
+    hidden_dim : int, default=32
+    random_state : int, default=0
+
+    Returns
+    -------
+    float in [0, 0.5]
+        Distance of the accuracy on held-out sequences from one half: 0 if they cannot be told
+        apart.
+
+    Notes
+    -----
+    Numbers enter as their ranks among the real ones, and categories one-hot; in [1]_ all are
+    numbers between their least and their greatest, of which a long tail leaves little.
+
+    References
+    ----------
+    .. [1] Yoon et al. (2019), "Time-series Generative Adversarial Networks", NeurIPS 32,
+       section 5 and appendix.
+    """
+    if not 0 < test_size < 1:
+        raise ValueError(f"test_size must lie between 0 and 1, got {test_size!r}.")
+    data, n_real = _pool(real, synthetic, entity, time)
+    n = min(n_real, len(data.table) - n_real)
+    if n < 2:
+        raise ValueError(
+            f"discriminative_score needs at least 2 sequences of either kind, got {n}."
+        )
+    rng = np.random.default_rng(random_state)
+    drawn = rng.permutation(n_real)[:n], n_real + rng.permutation(len(data.table) - n_real)[:n]
+    n_test = int(np.clip(round(test_size * n), 1, n - 1))
+    halves = zip(*(np.split(each, [n_test]) for each in drawn), strict=True)
+    test, train = (torch.from_numpy(np.concatenate(parts)) for parts in halves)
+    game = _seeded(lambda: _Classifier(data.layout.width, hidden_dim), random_state)
+    noise = _train(game, data.subset(train), n_steps, random_state)
+    return abs(float(game.accuracy(data.batch(test, noise))) - 0.5)
+
+
+def predictive_score(
+    real: Any,
+    synthetic: Any,
+    *,
+    entity: Hashable | None = None,
+    time: Hashable | None = None,
+    n_steps: int = 1000,
+    hidden_dim: int = 32,
+    random_state: int = 0,
+) -> float:
+    """Predict the next step of real sequences, having learnt from synthetic ones [1]_.
+
+    Parameters
+    ----------
+    real, synthetic : DataFrame with a row for each step, or array of shape (n, T, d)
+        Sequences to test on and to learn from. With real sequences in place of synthetic ones,
+        the score to compare others with.
+    entity, time : column label, default=None
+        Of DataFrames, the column that tells sequences apart and the one that orders their rows.
+    n_steps : int, default=1000
+        Training steps of the predictor.
+    hidden_dim : int, default=32
+    random_state : int, default=0
+
+    Returns
+    -------
+    float in [0, 1]
+        Mean absolute error over real sequences, steps and channels. Numbers are counted by their
+        ranks among the real ones, in [0, 1], and categories as one-hot vectors. Lower is better.
+
+    References
+    ----------
+    .. [1] Yoon et al. (2019), "Time-series Generative Adversarial Networks", NeurIPS 32,
+       section 5 and appendix.
+    """
+    data, n_real = _pool(real, synthetic, entity, time)
+    if data.table.n_steps < 2:
+        raise ValueError("predictive_score needs sequences of at least 2 steps, got 1.")
+    index = torch.arange(len(data.table))
+    game = _seeded(lambda: _Predictor(data.layout, hidden_dim), random_state)
+    noise = _train(game, data.subset(index[n_real:]), n_steps, random_state)
+    return float(game.error(data.batch(index[:n_real], noise)))
+
+
+class _Classifier(Game):
+    """Tells the sequences of condition 0 from those of condition 1."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.network = RecurrentCritic(width, 0, hidden)
+
+    def players(self) -> tuple[Player, ...]:
+        return (Player("classifier", (self.network,), self.loss),)
+
+    def _logit(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        condition, mask = condition_and_mask(batch)
+        return self.network(batch.row, condition[:, :0], mask), condition[:, 1]
+
+    def loss(self, batch: Batch) -> Tensor:
+        return F.binary_cross_entropy_with_logits(*self._logit(batch))
+
+    @torch.no_grad()
+    def accuracy(self, batch: Batch) -> Tensor:
+        logit, label = self._logit(batch)
+        return ((logit > 0) == (label > 0)).float().mean()
+
+
+class _Predictor(Game):
+    """Predicts each step from those before it."""
+
+    def __init__(self, layout: Layout, hidden: int) -> None:
+        super().__init__()
+        self.layout = layout
+        self.cells = Recurrence(layout.width, hidden)
+        self.out = nn.Linear(hidden, layout.width)
+
+    def players(self) -> tuple[Player, ...]:
+        return (Player("predictor", (self.cells, self.out), self.loss),)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean absolute error of scalars, halved to count as ranks, and of one-hot levels."""
+        _, mask = condition_and_mask(batch)
+        states, _ = self.cells(batch.row[:, :-1])
+        wrong = (by_step(self.layout.activate, self.out(states)) - batch.row[:, 1:]).abs()
+        scale = torch.where(torch.arange(wrong.shape[2]) < self.layout.n_scalars, 0.5, 1.0)
+        n_columns = int((self.layout.level_mask == 0).sum())
+        error = (wrong * scale).sum(dim=2) / n_columns
+        return (error * mask[:, 1:]).sum() / mask[:, 1:].sum()
+
+    error = torch.no_grad()(loss)
+
+
+def _pool(
+    real: Any, synthetic: Any, entity: Hashable | None, time: Hashable | None
+) -> tuple[SequenceSet, int]:
+    """Encode both kinds of sequences, the real ones first, and count these.
+
+    The condition is 0 for real and 1 for synthetic sequences.
+    """
+    if isinstance(real, pd.DataFrame):
+        if entity is None:
+            raise ValueError("entity must name the column that tells sequences apart.")
+        form = SequenceFormat.infer(real.reset_index(drop=True), entity, time)
+        kinds = [form.split(kind.reset_index(drop=True)) for kind in (real, synthetic)]
+        length = form.length
+    else:
+        kinds = [_of_array(kind) for kind in (real, synthetic)]
+        length = "length"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        encoder = Encoder(Schema.infer(kinds[0].steps, arg_name="real"), "rank")
+    rng = np.random.default_rng(0)
+    tables = [encoder.encode(kind.steps[encoder.schema.names], rng) for kind in kinds]
+    lengths = [torch.tensor(kind.given[length].to_numpy(dtype=np.int64)) for kind in kinds]
+    steps = EncodedTable(*(torch.cat(parts) for parts in zip(*tables, strict=True)))
+    label = torch.arange(2).repeat_interleave(torch.tensor([len(each) for each in lengths]))
+    data = SequenceSet(
+        SequenceTable(steps, torch.cat(lengths)),
+        encoder.layout,
+        EncodedTable(label[:, None], torch.zeros(len(label), 0)),
+        Layout([2], []),
+    )
+    return data, len(lengths[0])
+
+
+def _of_array(array: Any) -> Sequences:
+    array = np.asarray(array)
+    if array.ndim != 3:
+        raise ValueError(
+            "sequences must be a DataFrame or an array of shape (n, T, d), got shape "
+            f"{array.shape}."
+        )
+    steps = pd.DataFrame(array.reshape(-1, array.shape[2]))
+    return Sequences(steps, pd.DataFrame({"length": np.full(len(array), array.shape[1])}))
+
+
+def _seeded(make_game: Callable[[], GameT], seed: int) -> GameT:
+    """Make a game without touching torch's global generator."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return make_game()
+
+
+def _train(game: Game, data: SequenceSet, n_steps: int, seed: int) -> torch.Generator:
+    """Train a game of one player."""
+    noise = torch.Generator().manual_seed(seed)
+    rule = TrainingRule(adam(LEARNING_RATE, (0.9, 0.999)), averaging=0.0)
+    Training(game, rule).run(data, n_steps, BATCH_SIZE, noise)
+    return noise

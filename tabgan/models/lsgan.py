@@ -1,0 +1,41 @@
+"""Least-squares GAN."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from tabgan.adversarial.losses import AdversarialLoss
+from tabgan.models.featurizers import CriticFeaturizer
+from tabgan.models.gan import GANGame
+from tabgan.table.layout import Layout
+
+
+def critic_least_squares(real: Tensor, fake: Tensor) -> Tensor:
+    """Return ``E (D(x) - 1)^2 / 2 + E D(G(z))^2 / 2`` (Mao et al., 2017, equation 9)."""
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+def generator_least_squares(real: Tensor, fake: Tensor) -> Tensor:
+    """Return ``E (D(G(z)) - 1)^2 / 2`` (Mao et al., 2017, equation 9)."""
+    return (fake - 1).square().mean() / 2
+
+
+LEAST_SQUARES = AdversarialLoss(critic_least_squares, generator_least_squares)
+
+
+class LSGANSynthesizer(CriticFeaturizer):
+    """Least-squares GAN [1]_: the critic regresses 1 on real rows and 0 on made ones.
+
+    Parameters
+    ----------
+    **shared
+        See `AdversarialEstimator`.
+
+    References
+    ----------
+    .. [1] Mao et al. (2017), "Least Squares Generative Adversarial Networks", arXiv 1611.04076.
+    """
+
+    def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
+        dims = (layout, condition_layout.width, self.latent_dim, self.hidden_dim)
+        return GANGame(*dims, LEAST_SQUARES)

@@ -1,0 +1,254 @@
+"""Generative teaching network: a small table made for learning from, not for looking real."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel
+from tabgan.models.base import TableSynthesizer
+from tabgan.models.inputs import check_integer, table_like
+from tabgan.models.target import append_target, label_wishes
+from tabgan.networks.mlp import ResidualMLP
+from tabgan.table.encoder import EncodedTable
+from tabgan.table.layout import Layout
+
+FIRST_RATE = 0.1
+
+
+class TeachingGame(Game):
+    """A generator of labelled rows, judged by what learners fresh from their first weights learn.
+
+    Parameters
+    ----------
+    layout, condition_layout : Layout
+        Of rows, and of their label.
+    latent_dim, hidden_dim, learner_dim : int
+    n_lessons, lesson_size : int
+        Steps that a learner takes, and rows in each.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        condition_layout: Layout,
+        latent_dim: int,
+        hidden_dim: int,
+        learner_dim: int,
+        n_lessons: int,
+        lesson_size: int,
+    ) -> None:
+        super().__init__()
+        self.layout, self.condition_layout = layout, condition_layout
+        self.learner_dim = learner_dim
+        self.n_lessons, self.lesson_size = n_lessons, lesson_size
+        # The curriculum: what each row is made from is learnt, and so is the order.
+        self.curriculum = nn.Parameter(torch.randn(n_lessons * lesson_size, latent_dim))
+        n_inputs = latent_dim + condition_layout.width
+        self.generator = ResidualMLP(n_inputs, [hidden_dim] * 2, layout.width)
+        self.log_rate = nn.Parameter(torch.tensor(math.log(FIRST_RATE)))
+
+    def players(self) -> tuple[Player, ...]:
+        """Return the teacher alone."""
+        return (Player("teacher", (self,), self.teacher_loss),)
+
+    def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Make raw rows, shape (n, width), in the curriculum's order, one per label."""
+        place = torch.arange(len(condition), device=condition.device) % len(self.curriculum)
+        raw = self.generator(torch.cat([self.curriculum[place], condition], dim=1))
+        scalars, levels = raw.tensor_split([self.layout.n_scalars], dim=1)
+        return torch.cat([scalars.tanh(), levels], dim=1)
+
+    def lessons(self, batch: Batch) -> tuple[Tensor, EncodedTable]:
+        """Make rows for a batch's labels, and the labels; both as the learner is given them.
+
+        Levels are drawn, and their gradient is that of the probabilities (straight through).
+        """
+        place = torch.arange(len(self.curriculum), device=batch.row.device) % len(batch.row)
+        raw = self.generate(batch.condition[place], batch.rng)
+        noise = draw_gumbel(len(raw), self.layout.width, batch.rng)
+        soft = self.layout.activate(raw, noise)
+        hard = self.layout.expand(*self.layout.draw(raw, noise))
+        return soft + (hard - soft).detach(), batch.condition_table.rows(place)
+
+    def fresh_learner(self, rng: torch.Generator) -> list[Tensor]:
+        """Draw the weights and biases of a perceptron with one hidden layer."""
+        widths = (self.layout.width, self.learner_dim, self.condition_layout.width)
+        learner = []
+        for n, m in zip(widths, widths[1:], strict=False):
+            scale = math.sqrt(2 / max(1, n))
+            learner += [
+                scale * torch.randn(m, n, generator=rng, device=rng.device),
+                torch.zeros(m, device=rng.device),
+            ]
+        return [weight.requires_grad_() for weight in learner]
+
+    def learner_loss(self, learner: Sequence[Tensor], row: Tensor, label: EncodedTable) -> Tensor:
+        """Cross-entropy of the label's levels, and half its scalar's squared error."""
+        hidden = F.leaky_relu(F.linear(row, learner[0], learner[1]), 0.1)
+        raw = F.linear(hidden, learner[2], learner[3])
+        layout = self.condition_layout
+        wrong = (raw[:, : layout.n_scalars] - label.scalars).nan_to_num().square().sum(dim=1) / 2
+        return (layout.cross_entropy(raw, label.codes) + wrong).mean()
+
+    def teach(self, batch: Batch) -> list[Tensor]:
+        """Let a fresh learner take one SGD step per lesson; its loss on real rows after each."""
+        rows, labels = self.lessons(batch)
+        learner = self.fresh_learner(batch.rng)
+        losses = []
+        for place in torch.arange(len(rows), device=rows.device).split(self.lesson_size):
+            lesson_loss = self.learner_loss(learner, rows[place], labels.rows(place))
+            slopes = torch.autograd.grad(lesson_loss, learner, create_graph=True)
+            step = self.log_rate.exp()
+            learner = [w - step * slope for w, slope in zip(learner, slopes, strict=True)]
+            losses.append(self.learner_loss(learner, batch.row, batch.condition_table))
+        return losses
+
+    def teacher_loss(self, batch: Batch) -> Tensor:
+        """Mean over the lessons of a fresh learner's loss on real rows."""
+        # NOTE[DIFF]: the paper takes the loss after the last lesson. The mean teaches early too.
+        return torch.stack(self.teach(batch)).mean()
+
+    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss on real rows after the last lesson."""
+        with torch.enable_grad():
+            return {"taught": self.teach(batch)[-1].detach()}
+
+
+class TeachingSynthesizer(TableSynthesizer):
+    """Generative teaching network [1]_: a small table that trains a learner fast.
+
+    There is no discriminator. The generator makes rows for labels; a perceptron fresh from random
+    weights takes a few steps of gradient descent on them; its loss on real rows is differentiated
+    through those steps, down to the generator. The rows look like no real ones and are not meant
+    to: marginals are not kept. Use them to try architectures or settings in a few steps each, or
+    to start a model. They are rows of the table's own kinds, so that any learner can be given them.
+
+    `distil` returns them with their labels in the order of the curriculum. `sample` makes rows,
+    for labels at their rates in training or as `conditions` ask.
+
+    Parameters
+    ----------
+    target : column label, default=None
+        The label's column in X. None takes ``y``.
+    n_lessons : int, default=8
+        Steps of gradient descent that a learner takes.
+    lesson_size : int, default=32
+        Rows in each. The whole curriculum has ``n_lessons * lesson_size``.
+    learner_dim : int, default=128
+        Width of the learner's hidden layer.
+    learning_rate : float, default=1e-2
+        Adam's, for the teacher; the learner's own is learnt.
+    **shared
+        See `AdversarialEstimator`. `latent_dim` is the width of what each row is made from.
+
+    Attributes
+    ----------
+    learner_rate_ : float
+        The learning rate of plain gradient descent that the rows were made for.
+
+    References
+    ----------
+    .. [1] Such et al. (2020), "Generative Teaching Networks: Accelerating Neural Architecture
+       Search by Learning to Generate Synthetic Training Data", arXiv 1912.07768.
+    """
+
+    # Learners read numbers in order; levels would hide the order.
+    _numeric_encoding = "rank"
+    _extra_state = ("_target_name",)
+
+    def __init__(
+        self,
+        *,
+        target: Hashable = None,
+        n_lessons: int = 8,
+        lesson_size: int = 32,
+        learner_dim: int = 128,
+        learning_rate: float = 1e-2,
+        **shared: Any,
+    ) -> None:
+        super().__init__(learning_rate=learning_rate, **shared)
+        self.target = target
+        self.n_lessons = n_lessons
+        self.lesson_size = lesson_size
+        self.learner_dim = learner_dim
+
+    def _training_table(
+        self, table: pd.DataFrame, y: Any, reset: bool
+    ) -> tuple[pd.DataFrame, list[Hashable]]:
+        if self.target is not None:
+            if self.target not in table.columns:
+                raise ValueError(
+                    f"target names {self.target!r}, which is not a column; "
+                    f"columns: {list(table.columns)}."
+                )
+            if table.shape[1] == 1:
+                raise ValueError(f"target {self.target!r} is the only column; give others too.")
+            self._target_name = self.target
+            return table, [self.target]
+        if y is None:
+            raise ValueError(
+                "TeachingSynthesizer requires y to be passed, but the target y is None; pass y to "
+                "fit, or name a column in target."
+            )
+        return append_target(self, table, y, reset)
+
+    def _make_game(self, layout: Layout, condition_layout: Layout) -> TeachingGame:
+        for name in ("n_lessons", "lesson_size", "learner_dim"):
+            check_integer(name, getattr(self, name))
+        dims = (self.latent_dim, self.hidden_dim, self.learner_dim)
+        return TeachingGame(layout, condition_layout, *dims, self.n_lessons, self.lesson_size)
+
+    def _calibrate(self, n_rows: int, noise: torch.Generator, rng: np.random.Generator) -> None:
+        """Leave the rows as they teach best."""
+
+    def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:
+        return super()._wishes(label_wishes(conditions, self._target_name), n_samples)
+
+    @property
+    def learner_rate_(self) -> float:
+        """Learning rate of plain gradient descent that the rows were made for."""
+        check_is_fitted(self)
+        return float(self._game.log_rate.exp())
+
+    def distil(
+        self,
+        n_samples: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> tuple[Any, NDArray[Any]]:
+        """Make labelled rows in the order in which they teach.
+
+        Parameters
+        ----------
+        n_samples : int, default=None
+            None makes the whole curriculum, of ``n_lessons * lesson_size`` rows.
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        X : DataFrame or ndarray of shape (n_samples, d)
+            Without the label's column.
+        y : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        n_samples = len(self._game.curriculum) if n_samples is None else n_samples
+        check_integer("n_samples", n_samples)
+        rng, noise = self._streams(random_state)
+        frame = self._make(self._conditions.draw(n_samples, rng), noise, rng).frame
+        names = [name for name in self._input_labels if name != self._target_name]
+        return table_like(frame[names], self._input_dtype), frame[self._target_name].to_numpy()
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.target is None
+        return tags

@@ -1,0 +1,207 @@
+"""Long tables to sequences and back, and padded batches of them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.schema import Schema
+from tabgan.table.sequences import EntityColumn, SequenceFormat, SequenceTable, positions
+
+
+def says(message):
+    return "^" + re.escape(message) + "$"
+
+
+@pytest.fixture
+def table():
+    """Three sequences of 3, 1 and 2 steps, their rows mixed; "size" does not vary within one."""
+    return pd.DataFrame(
+        {
+            "time": [2, 0, 0, 1, 1, 0],
+            "size": ["s", "m", "s", "s", "l", "l"],
+            "who": [7, 5, 7, 7, 9, 9],
+            "value": [0.3, 0.4, 0.1, 0.2, 0.6, 0.5],
+        }
+    )
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def test_sequences_come_in_order_of_appearance_and_steps_in_order_of_time(table):
+    form = SequenceFormat.infer(table, "who", "time")
+    steps, given = form.split(table)
+    assert steps.to_dict("list") == {"value": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
+    assert given.to_dict("list") == {"size": ["s", "m", "l"], "length": [3, 1, 2]}
+
+
+def test_there_and_back(table):
+    form = SequenceFormat.infer(table, "who", "time")
+    expected = table.iloc[[2, 3, 0, 1, 5, 4]].reset_index(drop=True)
+    expected["who"] = [0, 0, 0, 1, 2, 2]
+    pd.testing.assert_frame_equal(form.join(form.split(table)), expected)
+
+
+def test_a_format_goes_through_json(table):
+    for times in (table["time"], table["time"] ** 2 + table["who"]):
+        form = SequenceFormat.infer(table.assign(time=times), "who", "time")
+        again = SequenceFormat.from_dict(json.loads(json.dumps(form.to_dict())))
+        sequences = form.split(table.assign(time=times))
+        pd.testing.assert_frame_equal(again.join(sequences), form.join(sequences))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        np.array([0, 1, 2]),
+        np.array([-7, 3, 4], dtype="int8"),
+        np.array([2**63 + 1, 2**63 + 5, 2**63 + 9], dtype="uint64"),
+        np.array([0.1, 0.2, 0.30000000000000004]),
+        pd.date_range("2024-03-30", periods=3, tz="Europe/Berlin"),
+        pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-09"]),
+        pd.to_timedelta([1, 2, 5], "s"),
+        pd.array([1, 2, 4], dtype="Int32"),
+    ],
+    ids=lambda times: str(times.dtype),
+)
+@pytest.mark.parametrize("shift", [False, True], ids=["same", "differ"])
+def test_times_come_back_exactly(times, shift):
+    """Whether all sequences have the same times or, with the second cut short, other ones."""
+    times = pd.Series(times)
+    table = pd.DataFrame({"who": list("aaabbb"), "x": range(6), "t": pd.concat([times] * 2)})
+    table = table.reset_index(drop=True)
+    if shift:
+        table = table.drop(index=3).reset_index(drop=True)
+    form = SequenceFormat.infer(table, "who", "t")
+    assert (form.clock.grid is None) == shift
+    made = form.join(form.split(table))
+    pd.testing.assert_series_equal(made["t"], table["t"])
+
+
+def test_the_first_gap_is_the_second():
+    table = pd.DataFrame({"who": [0, 0, 0, 1, 2, 2], "t": [5, 8, 9, 0, 1, 3], "x": range(6)})
+    form = SequenceFormat.infer(table, "who", "t")
+    steps, given = form.split(table)
+    # The sequence of one step has the usual gap.
+    assert steps["gap"].tolist() == [3, 3, 1, 2, 2, 2]
+    assert given["t"].tolist() == [5, 0, 1]
+
+
+def test_times_beyond_those_seen_can_be_made():
+    table = pd.DataFrame({"who": [0, 0, 1, 1], "t": [0, 2, 10, 11], "x": range(4)})
+    form = SequenceFormat.infer(table, "who", "t")
+    steps, given = form.split(table)
+    made = form.join(form.split(table)._replace(steps=steps.assign(gap=5), given=given))
+    assert made["t"].tolist() == [0, 5, 10, 15]
+
+
+def test_without_time_rows_are_in_order():
+    table = pd.DataFrame({"who": ["u", "v", "u"], "x": [3, 2, 1]})
+    form = SequenceFormat.infer(table, "who")
+    assert form.split(table).steps["x"].tolist() == [3, 1, 2]
+
+
+def test_names_that_are_taken_get_underscores(table):
+    table = table.rename(columns={"size": "length", "value": "gap"})
+    form = SequenceFormat.infer(table.assign(time=table["time"] + table["who"]), "who", "time")
+    assert (form.length, form.clock.gap, form.channels) == ("length_", "gap_", ["gap"])
+
+
+def test_static_columns(table):
+    def statics(table, *columns):
+        return SequenceFormat.infer(table, "who", "time", *columns).statics
+
+    assert statics(table) == ("size",)
+    assert statics(table, []) == ()
+    missing = table.assign(size=table["size"].where(table["size"] != "s"))
+    assert statics(missing) == ("size",)
+    once = table.drop_duplicates("who")
+    assert statics(once) == ()
+    assert statics(once, ["size"]) == ("size",)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([7, 5, 9], [0, 1, 1]),
+        (pd.array([7, 5, 9], dtype="Int16"), pd.array([0, 1, 1], dtype="Int16")),
+        ([1.5, 2.5, 9.0], [0.0, 1.0, 1.0]),
+        (["p07", "p5", "p9"], ["p00", "p01", "p01"]),
+        (["ann", "bob", "cy"], ["who_0", "who_1", "who_1"]),
+        (pd.Categorical(["p1", "p2", "p3"]), pd.Categorical(["p0", "p1", "p1"])),
+        (pd.Categorical([4, 5, 6]), pd.Categorical([0, 1, 1])),
+        ([True, False, True], [0, 1, 1]),
+        (pd.date_range("2024-01-01", periods=3), [0, 1, 1]),
+    ],
+    ids=str,
+)
+def test_entities_are_numbered_in_their_own_dtype(values, expected):
+    made = EntityColumn.infer(pd.Series(values, name="who")).series(np.array([0, 1, 1]))
+    pd.testing.assert_series_equal(made, pd.Series(expected, name="who"))
+
+
+def test_more_entities_than_the_dtype_holds():
+    column = EntityColumn.infer(pd.Series([1, 2], dtype="int8", name="who"))
+    assert column.series(np.arange(128)).dtype == "int8"
+    made = column.series(np.arange(300))
+    assert made.tolist() == list(range(300))
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "message"),
+    [
+        ({}, ("nobody", "time"), "entity is 'nobody', which is not a column; columns: "
+         "['time', 'size', 'who', 'value']."),
+        ({}, ("who", "hour"), "time is 'hour', which is not a column; columns: "
+         "['time', 'size', 'who', 'value']."),
+        ({"who": [7, None, 7, 7, 9, None]}, ("who", "time"), "X has 2 rows without a value in "
+         "column 'who'; every row needs its entity and time."),
+        ({"time": [2, 0, 0, 1, 1, None]}, ("who", "time"), "X has 1 rows without a value in "
+         "column 'time'; every row needs its entity and time."),
+        ({"time": [2, 0, 1, 1, 1, 0]}, ("who", "time"), "X has more than one row of entity 7 at "
+         "time 1; an entity has one row for each time."),
+        ({"time": list("abcdef")}, ("who", "time"), "time column 'time' must hold numbers, dates "
+         "or durations, got 'a'; convert it first."),
+        ({}, ("who", "time", ["value"]), "static_columns names 'value', which varies within "
+         "entity 7; leave it out."),
+        ({}, ("who", "time", ["who"]), "static_columns names 'who', which is no column besides "
+         "entity and time; columns: ['size', 'value']."),
+        ({"value": 1.0}, ("who", "time"), "X has no channel: of its columns "
+         "['time', 'size', 'who', 'value'] none is left that varies within an entity; name the "
+         "static ones, or none, in static_columns."),
+    ],
+    ids=lambda value: "",
+)  # fmt: skip
+def test_tables_that_hold_no_sequences(table, change, arguments, message):
+    with pytest.raises(ValueError, match=says(message)):
+        SequenceFormat.infer(table.assign(**change), *arguments)
+
+
+# ---------------------------------------------------------------------- batches
+
+
+def test_positions():
+    assert positions(np.array([3, 1, 2])).tolist() == [0, 1, 2, 0, 0, 1]
+
+
+def test_padded_batches(table):
+    steps = SequenceFormat.infer(table, "who", "time").split(table).steps
+    steps["kind"] = list("aabbab")
+    encoder = Encoder(Schema.infer(steps))
+    encoded = encoder.encode(steps)
+    sequences = SequenceTable(encoded, torch.tensor([3, 1, 2]))
+    assert (len(sequences), sequences.n_steps) == (3, 3)
+    batch, mask = sequences.take(torch.tensor([2, 0, 1]))
+    assert mask.tolist() == [[True, True, False], [True, True, True], [True, False, False]]
+    flat = EncodedTable(batch.codes[mask], batch.scalars[mask])
+    expected = steps.iloc[[4, 5, 0, 1, 2, 3]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(encoder.decode(flat), expected)
+    # Padding repeats the last step.
+    assert torch.equal(batch.scalars[0, 2], batch.scalars[0, 1])
