@@ -17,21 +17,11 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from tabgan import DAGANAugmenter, GenClassClassifier, TeachingSynthesizer
+from tabgan.displays import RowGridDisplay
 
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 300))
 X, y = load_digits(return_X_y=True)
 new = np.isin(y, [3, 5, 9])
-
-
-def show(ax: plt.Axes, images: np.ndarray, title: str) -> None:
-    """Draw an array of shape (rows, columns, 64) as images side by side."""
-    n_rows, n_columns, _ = images.shape
-    framed = np.pad(images.reshape(n_rows, n_columns, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    sheet = framed.transpose(0, 2, 1, 3).reshape(n_rows * 10, n_columns * 10)
-    ax.imshow(sheet, cmap="gray_r", vmin=0, vmax=16)
-    ax.set_axis_off()
-    ax.set_title(title, fontsize="medium")
-
 
 # %%
 # Variants of single images of 3, 5 and 9. Training saw the other digits alone.
@@ -66,7 +56,13 @@ print(f"logistic regression on {len(rows)} taught rows: {taught:.0%} of the othe
 
 # %%
 figure, axes = plt.subplots(3, 1, figsize=(6.4, 7.2), layout="constrained", height_ratios=[3, 2, 4])
-show(axes[0], variants, "Augmentation: one real image (left) of an unseen digit, and variants")
-show(axes[1], unseen, "GenClass: the 8, seen in training, and the 9, made from its description")
-show(axes[2], distilled, "Teaching: distilled digits 0 to 9")
+sheets = {
+    "Augmentation: one real image (left) of an unseen digit, and variants": variants,
+    "GenClass: the 8, seen in training, and the 9, made from its description": unseen,
+    "Teaching: distilled digits 0 to 9": distilled,
+}
+for ax, (title, images) in zip(axes, sheets.items(), strict=True):
+    rows = images.reshape(-1, 64)
+    display = RowGridDisplay.from_rows(rows, images.shape[1], image_shape=(8, 8), ax=ax)
+    display.ax_.set_title(title, fontsize="medium")
 plt.show()

@@ -18,6 +18,7 @@ import pandas as pd
 
 from tabgan import RCGANSynthesizer
 from tabgan.datasets import make_waves
+from tabgan.displays import RowGridDisplay
 
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 1000))
 waves = make_waves(4000, n_steps=30, as_frame=True, random_state=0).frame
@@ -50,10 +51,6 @@ plane = np.einsum("ai,bj,abd->ijd", weights, weights, corners).reshape(49, -1)
 figure, axes = plt.subplots(1, 2, figsize=(12, 5.5), layout="constrained")
 for ax, kind in zip(axes, ("sine", "sawtooth"), strict=True):
     morphs = values(model.sample(latent=plane, conditions={"wave": [kind] * 49}, random_state=0))
-    for i, wave in enumerate(morphs):
-        row, column = divmod(i, 7)
-        across = column + np.linspace(-0.42, 0.42, 30)
-        ax.plot(across, 0.45 * wave - row, color=plt.cm.viridis((row + column) / 14), linewidth=1.2)
+    RowGridDisplay.from_rows(morphs, 7, ax=ax)
     ax.set_title(f"{kind}: from corner to corner of the latent plane")
-    ax.set_axis_off()
 plt.show()

@@ -16,8 +16,8 @@ from tabgan.adversarial.game import Game
 from tabgan.adversarial.training import TrainingSet
 from tabgan.models.calibration import Calibration
 from tabgan.models.conditioning import ConditionModel, MadeRows, equal_wishes, fulfil
-from tabgan.models.estimator import AdversarialEstimator, torch_generator
-from tabgan.models.inputs import check_integer, check_table, resolve_device, table_like
+from tabgan.models.estimator import AdversarialEstimator
+from tabgan.models.inputs import check_integer, check_table, table_like
 from tabgan.table.conditions import as_frame, encode_wish
 from tabgan.table.encoder import EncodedTable, Encoder, NumericEncoding
 from tabgan.table.layout import Layout
@@ -115,9 +115,7 @@ class TableSynthesizer(AdversarialEstimator):
             self.schema_ = self._infer_schema(table)
             self._condition_names = conditions
             self._begin()
-            self._build()
-        rng = np.random.default_rng([self._seed, self._training.step])
-        noise = torch_generator(rng, self._device)
+        rng, noise = self._training_streams()
         made = self._encoder.encode(table[self._encoder.schema.names], rng)
         given = self._conditions.encode(table, rng)
         if reset:
@@ -130,7 +128,6 @@ class TableSynthesizer(AdversarialEstimator):
         return self
 
     def _build(self) -> None:
-        self._device = resolve_device(self.device)
         given = self._condition_names
         made = [name for name in self.schema_.names if name not in given]
         self._encoder = Encoder(

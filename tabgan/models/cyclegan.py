@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
@@ -17,8 +16,8 @@ from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.models.estimator import AdversarialEstimator, torch_generator
-from tabgan.models.inputs import check_integer, check_table, resolve_device, table_like
+from tabgan.models.estimator import AdversarialEstimator
+from tabgan.models.inputs import check_integer, check_table, table_like
 from tabgan.models.wgan import GUMBEL_TEMPERATURE
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.revision import Revision
@@ -261,9 +260,7 @@ class CycleGANTranslator(AdversarialEstimator):
         if reset:
             self._infer_schemas(a, b)
             self._begin()
-            self._build()
-        rng = np.random.default_rng([self._seed, self._training.step])
-        noise = torch_generator(rng, self._device)
+        rng, noise = self._training_streams()
         layouts = self._encoder_a.layout, self._encoder_b.layout
         tables = (
             self._encoder_a.encode(a, rng).to(self._device),
@@ -294,7 +291,6 @@ class CycleGANTranslator(AdversarialEstimator):
         self.schema_b_ = Schema.infer(b, forced & set(b.columns), arg_name="B")
 
     def _build(self) -> None:
-        self._device = resolve_device(self.device)
         self._encoder_a, self._encoder_b = (
             Encoder(schema, "rank", max_categories=self.max_categories)
             for schema in (self.schema_a_, self.schema_b_)

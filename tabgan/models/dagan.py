@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from tabgan.adversarial.game import Batch, draw_gumbel, draw_normal
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.models.estimator import AdversarialEstimator, torch_generator
-from tabgan.models.inputs import check_integer, check_table, resolve_device, table_like
+from tabgan.models.estimator import AdversarialEstimator
+from tabgan.models.inputs import check_integer, check_table, table_like
 from tabgan.models.target import class_codes
 from tabgan.models.wgan import WGANGame
 from tabgan.networks.revision import Revision
@@ -182,9 +182,7 @@ class DAGANAugmenter(AdversarialEstimator):
         if reset:
             self.schema_ = Schema.infer(frame, self._forced_categories(self._input_labels))
             self._begin()
-            self._build()
-        rng = np.random.default_rng([self._seed, self._training.step])
-        noise = torch_generator(rng, self._device)
+        rng, noise = self._training_streams()
         table = self._encoder.encode(frame, rng).to(self._device)
         if self._layout.width and self.n_steps:
             pairs = PairSet(table, self._layout, torch.from_numpy(classes).to(self._device))
@@ -192,7 +190,6 @@ class DAGANAugmenter(AdversarialEstimator):
         return self
 
     def _build(self) -> None:
-        self._device = resolve_device(self.device)
         # Of a row that is read as well as made, numbers count in their order.
         self._encoder = Encoder(self.schema_, "rank", max_categories=self.max_categories)
         self._layout = self._encoder.layout.to(self._device)

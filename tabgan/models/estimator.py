@@ -142,9 +142,16 @@ class AdversarialEstimator(BaseEstimator):
         raise NotImplementedError
 
     def _begin(self) -> None:
-        """Start anew, before a first fit: a seed, and the device."""
+        """Start anew, the schemas being known: a seed, and fresh networks."""
         self._seed = draw_seed(self.random_state)
         self._n_draws = 0
+        self._device = resolve_device(self.device)
+        self._build()
+
+    def _training_streams(self) -> tuple[np.random.Generator, torch.Generator]:
+        """Begin the random streams of one run of training."""
+        rng = np.random.default_rng([self._seed, self._training.step])
+        return rng, _torch_generator(rng, self._device)
 
     def _assemble(self, make_game: Callable[[], Game]) -> None:
         """Make the game and its training, with all techniques."""
@@ -232,7 +239,7 @@ class AdversarialEstimator(BaseEstimator):
             rng = np.random.default_rng([self._seed, self._n_draws])
         else:
             rng = np.random.default_rng(draw_seed(random_state))
-        return rng, torch_generator(rng, self._device)
+        return rng, _torch_generator(rng, self._device)
 
     # ------------------------------------------------------------------ persistence
 
@@ -255,6 +262,7 @@ class AdversarialEstimator(BaseEstimator):
         self.__dict__.update(values)
         if "feature_names_in_" in values:
             self.feature_names_in_ = np.array(values["feature_names_in_"], dtype=object)
+        self._device = resolve_device(self.device)
         self._build()
 
     def _modules(self) -> dict[str, nn.Module]:
@@ -298,6 +306,6 @@ def draw_seed(random_state: int | np.random.RandomState | None) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def torch_generator(rng: np.random.Generator, device: torch.device) -> torch.Generator:
+def _torch_generator(rng: np.random.Generator, device: torch.device) -> torch.Generator:
     """Begin a stream of torch's on a device."""
     return torch.Generator(device).manual_seed(int(rng.integers(2**62)))

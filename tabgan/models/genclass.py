@@ -19,9 +19,9 @@ from torch.nn import functional as F
 from tabgan.adversarial.game import Batch, Player, draw_gumbel
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.models.estimator import AdversarialEstimator, torch_generator
+from tabgan.models.estimator import AdversarialEstimator
 from tabgan.models.featurizers import over_rows
-from tabgan.models.inputs import check_integer, check_table, resolve_device, table_like
+from tabgan.models.inputs import check_integer, check_table, table_like
 from tabgan.models.target import class_codes
 from tabgan.models.wgan import WGANGame
 from tabgan.networks.mlp import MLP
@@ -241,9 +241,7 @@ class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
             self._seen = np.isin(np.arange(len(self.classes_)), numbers)
             self.schema_ = Schema.infer(frame, self._forced_categories(self._input_labels))
             self._begin()
-            self._build()
-        rng = np.random.default_rng([self._seed, self._training.step])
-        noise = torch_generator(rng, self._device)
+        rng, noise = self._training_streams()
         table = self._encoder.encode(frame, rng).to(self._device)
         if self._layout.width and self.n_steps:
             classes = torch.from_numpy(numbers[codes]).to(self._device)
@@ -265,7 +263,6 @@ class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
         self._attributes = centred / np.where(spread > 0, spread, 1.0)
 
     def _build(self) -> None:
-        self._device = resolve_device(self.device)
         # Of a row that is read as well as made, numbers count in their order.
         self._encoder = Encoder(self.schema_, "rank", max_categories=self.max_categories)
         self._layout = self._encoder.layout.to(self._device)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from tabgan.adversarial.game import Game
 from tabgan.models.calibration import Calibration
 from tabgan.models.conditioning import ConditionModel
-from tabgan.models.estimator import AdversarialEstimator, torch_generator
-from tabgan.models.inputs import check_integer, check_table, frame_dtype, resolve_device
+from tabgan.models.estimator import AdversarialEstimator
+from tabgan.models.inputs import check_integer, check_table, frame_dtype
 from tabgan.models.sequence_set import SequenceSet
 from tabgan.models.target import append_target, label_wishes
 from tabgan.table.columns import IdentifierColumn
@@ -148,9 +148,7 @@ class SequenceSynthesizer(AdversarialEstimator):
             self.schema_ = self._infer_schema(sequences.steps)
             self.given_schema_ = self._infer_given_schema(sequences.given)
             self._begin()
-            self._build()
-        rng = np.random.default_rng([self._seed, self._training.step])
-        noise = torch_generator(rng, self._device)
+        rng, noise = self._training_streams()
         data = self._encode(sequences, rng)
         if reset:
             self._conditions.learn(data.condition_table.to(torch.device("cpu")))
@@ -239,7 +237,6 @@ class SequenceSynthesizer(AdversarialEstimator):
         )
 
     def _build(self) -> None:
-        self._device = resolve_device(self.device)
         self._encoder = Encoder(
             self.schema_, self._numeric_encoding, self._n_bins, self.max_categories
         )
