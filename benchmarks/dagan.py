@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tables", nargs="+", default=["digits", "shoppers"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--steps", type=int, default=1000, help="training steps, 1000 by default")
+    parser.add_argument("--steps", type=int, default=200, help="training steps, 200 by default")
     parser.add_argument("--quick", action="store_true", help="one seed, few steps")
     parser.add_argument("--name", default="dagan")
     args = parser.parse_args()

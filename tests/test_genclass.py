@@ -110,11 +110,18 @@ def test_attributes_of_arrays_are_by_class_number():
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
+NOT_NUMBERS = (
+    "class_attributes must hold finite numbers alone; turn categories into one column of 0 and 1 "
+    "each, for example by pandas.get_dummies."
+)
+
+
 @pytest.mark.parametrize(
     ("attributes", "told"),
     [
         (np.eye(1), "y has class 1, which has no attributes; classes: [0]."),
-        (np.diag([1.0, np.nan]), "class_attributes must hold finite numbers alone."),
+        (np.diag([1.0, np.nan]), NOT_NUMBERS),
+        (pd.DataFrame([["a"], ["b"]]), NOT_NUMBERS),
         (
             pd.DataFrame(np.eye(2), index=[0, 0]),
             "class_attributes describes a class more than once.",

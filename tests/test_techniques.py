@@ -379,8 +379,11 @@ def test_what_techniques_refuse(make, told):
         make()
 
 
-@pytest.mark.parametrize("wrong", ["R1", R1])
+@pytest.mark.parametrize("wrong", [["R1"], [R1], R1(), None, "R1"])
 def test_techniques_must_be_techniques(wrong):
-    told = f"techniques must hold objects of tabgan.adversarial, such as R1(), got {wrong!r}."
+    told = (
+        "techniques must be a list of objects of tabgan.adversarial, such as [R1()], "
+        f"got {wrong!r}."
+    )
     with pytest.raises(TypeError, match=says(told)):
-        fit_small(tabgan.GANSynthesizer, narrow_table(), techniques=[wrong])
+        fit_small(tabgan.GANSynthesizer, narrow_table(), techniques=wrong)

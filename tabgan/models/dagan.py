@@ -110,6 +110,8 @@ class DAGANAugmenter(AdversarialEstimator):
 
     Parameters
     ----------
+    n_steps : int, default=200
+        Training steps. More of them learn the training classes by heart where those are few.
     code_dim : int, default=4
         How many numbers tell the generator's networks of x, which is changed but not remade. Few
         keep the classes of unseen rows; more fit classes that were seen better.
@@ -137,12 +139,13 @@ class DAGANAugmenter(AdversarialEstimator):
     def __init__(
         self,
         *,
+        n_steps: int = 200,
         code_dim: int = 4,
         n_critic: int = 5,
         penalty_weight: float = 1.0,
         **shared: Any,
     ) -> None:
-        super().__init__(**shared)
+        super().__init__(n_steps=n_steps, **shared)
         self.code_dim = code_dim
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight

@@ -206,12 +206,13 @@ class AdversarialEstimator(BaseEstimator):
         check_integer("max_categories", self.max_categories, 2)
         if not isinstance(self.learning_rate, numbers.Real) or not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}.")
-        for technique in self.techniques:
-            if not isinstance(technique, Technique):
-                raise TypeError(
-                    "techniques must hold objects of tabgan.adversarial, such as R1(), "
-                    f"got {technique!r}."
-                )
+        given = self.techniques if isinstance(self.techniques, Sequence) else [self.techniques]
+        wrong = [each for each in given if not isinstance(each, Technique)]
+        if wrong or given is not self.techniques:
+            raise TypeError(
+                "techniques must be a list of objects of tabgan.adversarial, such as [R1()], "
+                f"got {self.techniques!r}."
+            )
 
     def _forced_categories(self, labels: Sequence[Hashable]) -> list[Hashable]:
         """Labels of the columns that `categorical_features` names."""

@@ -255,9 +255,12 @@ class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
             raise ValueError("class_attributes describes a class more than once.")
         given = given.sort_index()
         self.classes_ = given.index.to_numpy()
-        attributes = given.to_numpy(dtype=np.float64)
+        attributes = given.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
         if not np.isfinite(attributes).all():
-            raise ValueError("class_attributes must hold finite numbers alone.")
+            raise ValueError(
+                "class_attributes must hold finite numbers alone; turn categories into one column "
+                "of 0 and 1 each, for example by pandas.get_dummies."
+            )
         spread = attributes.std(axis=0)
         centred = attributes - attributes.mean(axis=0)
         self._attributes = centred / np.where(spread > 0, spread, 1.0)
