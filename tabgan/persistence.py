@@ -18,9 +18,9 @@ from torch import Tensor
 
 import tabgan.models
 from tabgan.adversarial.techniques import TECHNIQUES
-from tabgan.models.estimator import AdversarialEstimator
-from tabgan.models.inputs import resolve_device
-from tabgan.models.state import get_state, set_state
+from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.inputs import resolve_device
+from tabgan.estimators.state import get_state, set_state
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
 

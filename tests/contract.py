@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import get_tags
 
-import tabgan
+import tabgan.models
 from tabgan.datasets import make_mixed_table
-from tabgan.models.base import TableSynthesizer
-from tabgan.models.estimator import AdversarialEstimator
+from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.tables import TableSynthesizer
 
 EVERYONE = [getattr(tabgan.models, name) for name in tabgan.models.__all__]
 # What is learnt from sequences has tables, and so a contract, of its own.

@@ -7,8 +7,8 @@ import functools
 import numpy as np
 import pandas as pd
 
-import tabgan
-from tabgan.models.sequences import SequenceSynthesizer
+import tabgan.models
+from tabgan.estimators.sequences import SequenceSynthesizer
 
 EVERYONE = [getattr(tabgan.models, name) for name in tabgan.models.__all__]
 SYNTHESIZERS = [cls for cls in EVERYONE if issubclass(cls, SequenceSynthesizer)]

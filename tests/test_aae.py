@@ -11,9 +11,9 @@ from contract import fit_small, narrow_table, says, small
 from sklearn.metrics import accuracy_score
 
 from tabgan import AAESynthesizer
+from tabgan.adversarial.priors import Prior
 from tabgan.adversarial.training import TrainingSet
 from tabgan.datasets import make_mixed_table
-from tabgan.models.priors import Prior
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from tables import askable_table
 from wishes import ENCODINGS, objects, wish_for
 
 from tabgan import AAESynthesizer, CGANSynthesizer, WGANSynthesizer
-from tabgan.models import conditioning
-from tabgan.models.conditioning import ConditionModel, MadeRows, fulfil
+from tabgan.estimators import conditioning
+from tabgan.estimators.conditioning import ConditionModel, MadeRows, fulfil
 from tabgan.table.conditions import encode_wish
 from tabgan.table.encoder import Encoder
 from tabgan.table.schema import Schema

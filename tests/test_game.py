@@ -21,7 +21,7 @@ from tabgan.adversarial.training import (
     fast_matmul,
 )
 from tabgan.adversarial.updates import AlternatingUpdate, adam
-from tabgan.models.calibration import Calibration
+from tabgan.estimators.calibration import Calibration
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 

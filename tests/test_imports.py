@@ -14,7 +14,17 @@ import tabgan
 ROOT = Path(tabgan.__file__).parent
 HEAVY = {"matplotlib", "imblearn", "pyarrow", "xgboost"}
 DEPENDENCIES = {"torch", "numpy", "pandas", "sklearn", "scipy", "safetensors", "tqdm"}
-ROOMS = ("cli", "displays", "evaluation", "pipeline", "models", "adversarial", "networks", "table")
+ROOMS = (
+    "cli",
+    "displays",
+    "evaluation",
+    "pipeline",
+    "models",
+    "estimators",
+    "adversarial",
+    "networks",
+    "table",
+)
 
 
 def imported(path):
@@ -84,7 +94,12 @@ def test_tables_know_nothing_of_learning(path):
     assert "sklearn" not in outside(path)
 
 
-@pytest.mark.parametrize("path", files("models"), ids=ids)
+@pytest.mark.parametrize("path", files("estimators"), ids=ids)
+def test_shells_know_no_system(path):
+    assert not any(within(name, "tabgan.models") for name in imported(path))
+
+
+@pytest.mark.parametrize("path", [*files("estimators"), *files("models")], ids=ids)
 def test_models_know_nothing_of_what_is_built_on_them(path):
     above = ("cli", "evaluation", "pipeline", "displays", "datasets")
     for name in imported(path):

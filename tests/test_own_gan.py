@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-import tabgan
+import tabgan.models
 from tabgan.models.lsgan import critic_least_squares, generator_least_squares
 
 ROOT = Path(__file__).parent.parent

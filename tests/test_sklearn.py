@@ -5,7 +5,7 @@ from __future__ import annotations
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tabgan.models
-from tabgan.models.base import TableSynthesizer
+from tabgan.estimators.tables import TableSynthesizer
 
 SYNTHESIZERS = [
     cls

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.training import Training, TrainingRule
 from tabgan.adversarial.updates import adam
-from tabgan.models.sequence_set import SequenceSet, condition_and_mask
+from tabgan.estimators.sequence_set import SequenceSet, condition_and_mask
 from tabgan.networks.recurrent import Recurrence, RecurrentCritic, by_step
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal
 from tabgan.adversarial.losses import NON_SATURATING
-from tabgan.models.featurizers import Autoencoder
-from tabgan.models.inputs import check_choice, check_integer
-from tabgan.models.priors import Prior
-from tabgan.models.target import append_target, label_wishes
+from tabgan.adversarial.priors import Prior
+from tabgan.estimators.featurizers import Autoencoder
+from tabgan.estimators.inputs import check_choice, check_integer
+from tabgan.estimators.target import append_target, label_wishes
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout

@@ -13,8 +13,8 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal
 from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.techniques import R1, R2, Technique
-from tabgan.models.featurizers import Autoencoder
-from tabgan.models.inputs import check_integer
+from tabgan.estimators.featurizers import Autoencoder
+from tabgan.estimators.inputs import check_integer
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import pandas as pd
 
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.models.base import TableSynthesizer
+from tabgan.estimators.inputs import check_choice, check_integer
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.estimators.target import append_target, label_wishes
 from tabgan.models.gan import GANGame
-from tabgan.models.inputs import check_choice, check_integer
-from tabgan.models.target import append_target, label_wishes
 from tabgan.models.wgan import WGANGame
 from tabgan.table.layout import Layout
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.estimators.conditioning import Combinations
+from tabgan.estimators.inputs import check_integer
 from tabgan.models.aae import AAESynthesizer
-from tabgan.models.conditioning import Combinations
-from tabgan.models.inputs import check_integer
 from tabgan.table.schema import Schema
 
 

@@ -11,8 +11,8 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch
 from tabgan.adversarial.losses import ENERGY
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.models.featurizers import Featurizer
-from tabgan.models.inputs import check_integer
+from tabgan.estimators.featurizers import Featurizer
+from tabgan.estimators.inputs import check_integer
 from tabgan.models.wgan import WGANGame
 from tabgan.networks.mlp import MLP
 from tabgan.table.layout import Layout

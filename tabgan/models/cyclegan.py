@@ -16,8 +16,8 @@ from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.models.estimator import AdversarialEstimator
-from tabgan.models.inputs import check_integer, check_table, table_like
+from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.inputs import check_integer, check_table, table_like
 from tabgan.models.wgan import GUMBEL_TEMPERATURE
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.revision import Revision

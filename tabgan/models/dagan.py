@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from tabgan.adversarial.game import Batch, draw_gumbel, draw_normal
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.models.estimator import AdversarialEstimator
-from tabgan.models.inputs import check_integer, check_table, table_like
-from tabgan.models.target import class_codes
+from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.inputs import check_integer, check_table, table_like
+from tabgan.estimators.target import class_codes
 from tabgan.models.wgan import WGANGame
 from tabgan.networks.revision import Revision
 from tabgan.table.encoder import EncodedTable, Encoder

@@ -10,8 +10,8 @@ from torch import Tensor
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal
 from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, AdversarialLoss
-from tabgan.models.featurizers import CriticFeaturizer
-from tabgan.models.inputs import check_choice
+from tabgan.estimators.featurizers import CriticFeaturizer
+from tabgan.estimators.inputs import check_choice
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 

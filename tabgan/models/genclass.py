@@ -19,10 +19,10 @@ from torch.nn import functional as F
 from tabgan.adversarial.game import Batch, Player, draw_gumbel
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.models.estimator import AdversarialEstimator
-from tabgan.models.featurizers import over_rows
-from tabgan.models.inputs import check_integer, check_table, table_like
-from tabgan.models.target import class_codes
+from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.featurizers import over_rows
+from tabgan.estimators.inputs import check_integer, check_table, table_like
+from tabgan.estimators.target import class_codes
 from tabgan.models.wgan import WGANGame
 from tabgan.networks.mlp import MLP
 from tabgan.table.encoder import EncodedTable, Encoder

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from tabgan.adversarial.game import Batch, Player, draw_normal
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.models.featurizers import CriticFeaturizer
-from tabgan.models.inputs import check_integer, table_like
+from tabgan.estimators.featurizers import CriticFeaturizer
+from tabgan.estimators.inputs import check_integer, table_like
 from tabgan.models.wgan import WGANGame
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout

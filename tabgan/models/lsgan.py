@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tabgan.adversarial.losses import AdversarialLoss
-from tabgan.models.featurizers import CriticFeaturizer
+from tabgan.estimators.featurizers import CriticFeaturizer
 from tabgan.models.gan import GANGame
 from tabgan.table.layout import Layout
 

@@ -12,9 +12,9 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal
 from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.techniques import R1, R2, Technique
-from tabgan.models.inputs import check_integer
-from tabgan.models.sequence_set import condition_and_mask
-from tabgan.models.sequences import LatentSequenceSynthesizer
+from tabgan.estimators.inputs import check_integer
+from tabgan.estimators.sequence_set import condition_and_mask
+from tabgan.estimators.sequences import LatentSequenceSynthesizer
 from tabgan.networks.recurrent import RecurrentCritic, RecurrentGenerator, by_step
 from tabgan.table.layout import Layout
 

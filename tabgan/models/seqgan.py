@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.losses import NON_SATURATING
-from tabgan.models.inputs import check_integer
-from tabgan.models.sequence_set import condition_and_mask
-from tabgan.models.sequences import CHUNK
-from tabgan.models.writing import Writer, draw_step, step_log_likelihood, write
+from tabgan.estimators.inputs import check_integer
+from tabgan.estimators.sequence_set import condition_and_mask
+from tabgan.estimators.sequences import CHUNK
+from tabgan.estimators.writing import Writer, draw_step, step_log_likelihood, write
 from tabgan.networks.patterns import PatternCritic
 from tabgan.networks.recurrent import RecurrentPolicy
 from tabgan.table.layout import Layout

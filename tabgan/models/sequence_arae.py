@@ -10,11 +10,11 @@ from torch import Tensor
 
 from tabgan.adversarial.game import Batch
 from tabgan.adversarial.techniques import R1, R2, Technique
+from tabgan.estimators.inputs import check_integer
+from tabgan.estimators.sequence_set import condition_and_mask
+from tabgan.estimators.sequences import LatentSequenceSynthesizer
+from tabgan.estimators.writing import Writer, step_log_likelihood, write
 from tabgan.models.arae import ARAEGame
-from tabgan.models.inputs import check_integer
-from tabgan.models.sequence_set import condition_and_mask
-from tabgan.models.sequences import LatentSequenceSynthesizer
-from tabgan.models.writing import Writer, step_log_likelihood, write
 from tabgan.networks.recurrent import RecurrentEncoder, RecurrentPolicy
 from tabgan.table.layout import Layout
 

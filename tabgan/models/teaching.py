@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel
-from tabgan.models.base import TableSynthesizer
-from tabgan.models.inputs import check_integer, table_like
-from tabgan.models.target import append_target, label_wishes
+from tabgan.estimators.inputs import check_integer, table_like
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.estimators.target import append_target, label_wishes
 from tabgan.networks.mlp import ResidualMLP
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout

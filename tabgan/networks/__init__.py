@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Plain torch modules."""

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from tabgan.adversarial.game import Game
 from tabgan.adversarial.training import TrainingSet
-from tabgan.models.calibration import Calibration
-from tabgan.models.conditioning import ConditionModel, MadeRows, equal_wishes, fulfil
-from tabgan.models.estimator import AdversarialEstimator
-from tabgan.models.inputs import check_integer, check_table, table_like
+from tabgan.estimators.calibration import Calibration
+from tabgan.estimators.conditioning import ConditionModel, MadeRows, equal_wishes, fulfil
+from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.inputs import check_integer, check_table, table_like
 from tabgan.table.conditions import as_frame, encode_wish
 from tabgan.table.encoder import EncodedTable, Encoder, NumericEncoding
 from tabgan.table.layout import Layout

@@ -13,8 +13,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
-from tabgan.models.base import CHUNK, TableSynthesizer
-from tabgan.models.inputs import check_table, table_like
+from tabgan.estimators.inputs import check_table, table_like
+from tabgan.estimators.tables import CHUNK, TableSynthesizer
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 

@@ -13,12 +13,12 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.game import Game
-from tabgan.models.calibration import Calibration
-from tabgan.models.conditioning import ConditionModel
-from tabgan.models.estimator import AdversarialEstimator
-from tabgan.models.inputs import check_integer, check_table, frame_dtype
-from tabgan.models.sequence_set import SequenceSet
-from tabgan.models.target import append_target, label_wishes
+from tabgan.estimators.calibration import Calibration
+from tabgan.estimators.conditioning import ConditionModel
+from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.inputs import check_integer, check_table, frame_dtype
+from tabgan.estimators.sequence_set import SequenceSet
+from tabgan.estimators.target import append_target, label_wishes
 from tabgan.table.columns import IdentifierColumn
 from tabgan.table.conditions import Wish, as_frame, encode_wish
 from tabgan.table.encoder import EncodedTable, Encoder, NumericEncoding

@@ -22,7 +22,7 @@ from tabgan.adversarial.game import Game
 from tabgan.adversarial.techniques import Technique, apply_techniques
 from tabgan.adversarial.training import BatchSource, Training, TrainingRule
 from tabgan.adversarial.updates import adam
-from tabgan.models.inputs import check_integer, resolve_device
+from tabgan.estimators.inputs import check_integer, resolve_device
 
 if TYPE_CHECKING:
     from typing_extensions import Self

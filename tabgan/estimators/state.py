@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from tabgan.models.estimator import AdversarialEstimator
+from tabgan.estimators.estimator import AdversarialEstimator
 
 
 def get_state(estimator: AdversarialEstimator) -> tuple[dict[str, Tensor], dict[str, Any]]:

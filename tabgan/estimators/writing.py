@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tabgan.adversarial.game import draw_gumbel
-from tabgan.models.sequences import SequenceSynthesizer
+from tabgan.estimators.sequences import SequenceSynthesizer
 from tabgan.networks.recurrent import RecurrentPolicy, by_step
 from tabgan.table.encoder import EncodedTable, NumericEncoding
 from tabgan.table.layout import Layout

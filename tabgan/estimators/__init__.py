@@ -1,0 +1,1 @@
+"""The shells that systems are put into: tables, sequences, features, conditions, state."""
