@@ -60,7 +60,7 @@ class Recorder:
 def recorder(monkeypatch):
     """Put the recorder in place of the synthesizers of which the tests below name the classes."""
     Recorder.made = []
-    monkeypatch.setattr(tabgan, "AAESynthesizer", Recorder)
+    monkeypatch.setattr(tabgan, "AutoregressiveSynthesizer", Recorder)
     monkeypatch.setattr(tabgan, "CGANSynthesizer", Recorder)
     return Recorder
 
@@ -107,7 +107,8 @@ class TestArguments:
         captured = capsys.readouterr()
         assert captured.out == ""
         assert re.fullmatch(
-            r"Learnt 300 rows with aae in \d+ s\.\nWrote 300 rows to made\.csv\.\n", captured.err
+            r"Learnt 300 rows with autoregressive in \d+ s\.\nWrote 300 rows to made\.csv\.\n",
+            captured.err,
         )
 
     @pytest.mark.parametrize(
@@ -323,7 +324,7 @@ class TestFailures:
             pass
 
         Warns.fit = fit
-        monkeypatch.setattr(tabgan, "AAESynthesizer", Warns)
+        monkeypatch.setattr(tabgan, "AutoregressiveSynthesizer", Warns)
         assert main([*self.argv, "--quiet"]) == 0
         error = capsys.readouterr().err
         assert error.startswith("tabgan: warning: column 'id' of X looks like an identifier")

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabgan.evaluation import (
+    beta_recall,
+    c2st,
     column_shapes,
     distance_to_closest_record,
     evaluate,
@@ -74,13 +76,17 @@ class TestEvaluate:
             "trend",
             "trend_strong",
             "c2st",
+            "beta_recall",
             "roc_auc",
             "nearer_to_train",
             "duplicates",
+            "near_duplicate_rate",
+            "membership_distance_auc",
+            "membership_density_auc",
         ]
         assert summary.loc["shape", "value"] == pytest.approx(1.0)
         assert summary["value"].between(0, 1).all()
-        for metric in ("trend", "trend_strong", "c2st", "roc_auc"):
+        for metric in ("trend", "trend_strong", "c2st", "beta_recall", "roc_auc"):
             assert summary.loc[metric, "value"] < summary.loc[metric, "real"]
 
     def test_the_parts_are_those_of_the_functions(self, report):
@@ -90,6 +96,8 @@ class TestEvaluate:
         assert report.reference["shape"] == column_shapes(self.train, self.test).mean()
         assert list(report.utility.index) == ["synthetic", "real"]
         assert report.dcr.duplicate_rate == 0.0
+        assert report.beta_recall == beta_recall(self.train, made)
+        assert report.reference["beta_recall"] == pytest.approx(0.5, abs=0.15)
         assert report.n_rows == {"real": 400, "synthetic": 400, "test": 300}
 
     def test_regression_target(self):
@@ -99,9 +107,17 @@ class TestEvaluate:
     def test_without_test_rows(self):
         report = evaluate(self.train, self.train.iloc[:100])
         summary = report.summary()
-        assert list(summary.index) == ["shape", "trend", "trend_strong", "c2st"]
+        assert list(summary.index) == ["shape", "trend", "trend_strong", "c2st", "beta_recall"]
         assert summary["real"].isna().all()
-        assert report.utility is None and report.dcr is None
+        assert report.utility is None and report.dcr is None and report.membership is None
+
+    def test_copies_show(self):
+        summary = evaluate(self.train, self.train, test=self.test).summary()["value"]
+        assert summary["beta_recall"] > 0.99
+        # 300 of the 400 training rows are compared with.
+        assert summary["near_duplicate_rate"] == pytest.approx(0.75, abs=0.05)
+        assert summary["membership_distance_auc"] == 1.0
+        assert summary["membership_density_auc"] > 0.8
 
     def test_to_dict_is_json(self, report):
         figures = json.loads(json.dumps(report.to_dict(), allow_nan=False))
@@ -178,11 +194,27 @@ class TestEvaluate:
         with pytest.raises(ValueError, match="^real and test must have the same columns; "):
             evaluate(self.train, self.train, test=self.test[["size"]])
 
+    def test_columns_without_values(self):
+        train = self.train.assign(none=np.nan, one=[1.0] + [np.nan] * 399)
+        summary = evaluate(train, train, test=self.test.assign(none=np.nan, one=2.0)).summary()
+        assert summary.loc["c2st", "value"] == 1.0
+        assert summary["value"].between(0, 1).all()
+
+    def test_columns_with_a_single_value(self):
+        # Whatever rows a learner sets aside, some column is empty in the others.
+        rows, names = np.arange(8000), [f"one{i}" for i in range(60)]
+        x = pd.DataFrame({"x": np.random.default_rng(0).normal(size=8000)})
+        ones = np.where(rows[:, None] == 131 * np.arange(60), 1.0, np.nan)
+        real = x.join(pd.DataFrame(ones, columns=names))
+        made = real.assign(**dict.fromkeys(names, np.nan))
+        assert c2st(real, made) == pytest.approx(1.0, abs=0.1)
+
     def test_one_row(self):
         row = self.train.iloc[[0]]
         summary = evaluate(row, row, test=row).summary()
         assert summary.loc["shape", "value"] == 1.0
-        assert np.isnan(summary.loc["c2st", "value"])
+        undefined = ["c2st", "beta_recall", "membership_distance_auc", "membership_density_auc"]
+        assert summary.loc[undefined, "value"].isna().all()
 
 
 cells = {
@@ -221,5 +253,8 @@ def test_any_two_tables_have_scores_in_range(left, right):
     closest = distance_to_closest_record(left, right, left)
     assert closest.share_nearer_to_train == 0.5
     assert np.isfinite(closest.distances).all(axis=None)
+    assert 0.0 <= closest.near_duplicate_rate <= 1.0
+    reached = beta_recall(left, right)
+    assert -1e-12 <= reached <= 1 + 1e-12 or min(len(left), len(right)) == 1
     for marginal in marginals(left, right):
         assert marginal.real.shape == marginal.synthetic.shape

@@ -9,7 +9,13 @@ from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import Ridge
 
-from tabgan import AAESynthesizer, CGANSynthesizer, GANSampler, WGANSynthesizer
+from tabgan import (
+    AAESynthesizer,
+    AutoregressiveSynthesizer,
+    CGANSynthesizer,
+    GANSampler,
+    WGANSynthesizer,
+)
 from tabgan.datasets import make_mixed_table
 from tabgan.pipeline import (
     AugmentedClassifier,
@@ -33,8 +39,8 @@ def table():
 
 def test_the_default_synthesizer():
     synthesizer = default_synthesizer(7)
-    assert isinstance(synthesizer, AAESynthesizer)
-    assert synthesizer.get_params() == AAESynthesizer(random_state=7).get_params()
+    assert isinstance(synthesizer, AutoregressiveSynthesizer)
+    assert synthesizer.get_params() == AutoregressiveSynthesizer(random_state=7).get_params()
 
 
 @pytest.mark.parametrize("synthesizer_class", [AAESynthesizer, WGANSynthesizer])

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update
+from tabgan.adversarial.validation import Validation, Watch
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -33,11 +34,14 @@ class TrainingRule:
     make_update : callable, (players, make_optimizer) -> Update
     averaging : float in [0, 1)
         Decay of the exponential moving average of the weights; 0 keeps the last weights.
+    warm_up : int
+        Steps in which the learning rate rises to its full height.
     """
 
     make_optimizer: MakeOptimizer
     make_update: Callable[[tuple[Player, ...], MakeOptimizer], Update] = AlternatingUpdate
     averaging: float = 0.999
+    warm_up: int = 1
 
 
 class BatchSource(Protocol):
@@ -112,7 +116,7 @@ class Training:
         self.game = game
         self.averaged = copy.deepcopy(game).requires_grad_(False).eval()
         self.update = rule.make_update(game.players(), rule.make_optimizer)
-        self.averaging = rule.averaging
+        self.averaging, self.warm_up = rule.averaging, rule.warm_up
         learnt = {name for name, _ in game.named_parameters()}
         self._buffers = [name for name in game.state_dict() if name not in learnt]
         self.step = 0
@@ -127,10 +131,13 @@ class Training:
         rng: torch.Generator,
         callbacks: Sequence[Callable[[Training], Any]] = (),
         progress: bool = False,
+        validation: Validation | None = None,
     ) -> None:
         """Make `n_steps` steps, or fewer if a callback returns True or Ctrl-C is pressed.
 
-        The learning rate is constant for the first half and then falls linearly to zero.
+        The learning rate is constant for the first half and then falls linearly to zero. With a
+        `validation` it may be cut before, training may end before, and the weights are those of
+        the best score in the end.
 
         Raises
         ------
@@ -139,6 +146,7 @@ class Training:
         """
         batches = data.batches(batch_size, rng)
         every = max(1, n_steps // N_RECORDS)
+        watch = Watch(validation) if validation else None
         started, before = time.perf_counter(), self.seconds
         self.game.train()
         bar = tqdm(total=n_steps, disable=not progress, unit="step", desc=type(self.game).__name__)
@@ -146,16 +154,21 @@ class Training:
             with bar, fast_matmul():
                 for i in range(n_steps):
                     behind = i / n_steps
-                    rate = min(1.0, 2 - 2 * behind)
+                    rate = min(1.0, 2 - 2 * behind, (self.step + 1) / self.warm_up)
+                    rate *= watch.rate if watch else 1.0
                     losses = self.update.step(lambda: next(batches), rate, behind)
                     self.step += 1
                     self._average()
-                    if (i + 1) % every == 0 or i + 1 == n_steps:
+                    is_last = i + 1 == n_steps
+                    seen, is_over = {}, False
+                    if watch and (watch.is_due(i + 1) or is_last):
+                        seen[watch.validation.name], is_over = watch.look(self)
+                    if seen or is_last or (i + 1) % every == 0:
                         self.seconds = before + time.perf_counter() - started
-                        self._record(losses, next(batches))
+                        self._record(losses, next(batches), seen)
                         bar.update(i + 1 - bar.n)
                         bar.set_postfix({k: f"{v:.3g}" for k, v in self._last_losses().items()})
-                        if any([callback(self) is True for callback in callbacks]):
+                        if any([callback(self) is True for callback in callbacks]) or is_over:
                             break
         except KeyboardInterrupt:
             warnings.warn(
@@ -164,6 +177,8 @@ class Training:
                 UserWarning,
                 stacklevel=2,
             )
+        if watch:
+            watch.restore(self)
         self.game.eval()
 
     @torch.no_grad()
@@ -177,7 +192,7 @@ class Training:
             self.averaged.get_buffer(name).copy_(self.game.get_buffer(name))
 
     @torch.no_grad()
-    def _record(self, losses: dict[str, Tensor], batch: Batch) -> None:
+    def _record(self, losses: dict[str, Tensor], batch: Batch, seen: dict[str, float]) -> None:
         figures = {**losses, **self.game.monitor(batch)}
         values = torch.stack([figure.float() for figure in figures.values()]).tolist()
         named = dict(zip(figures, values, strict=True))
@@ -186,7 +201,7 @@ class Training:
                 f"training diverged at step {self.step} ({named}); "
                 "lower learning_rate, or raise batch_size."
             )
-        self.history.append({"step": self.step, "seconds": self.seconds, **named})
+        self.history.append({"step": self.step, "seconds": self.seconds, **named, **seen})
 
     def _last_losses(self) -> dict[str, float]:
         return {k: v for k, v in self.history[-1].items() if k not in ("step", "seconds")}
@@ -204,3 +219,12 @@ def fast_matmul() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def rounded_layers(device: torch.device) -> torch.autocast:
+    """Let layers round their outputs to bfloat16 too, within the block, where that is quick."""
+    if device.type == "cuda":
+        is_quick = torch.cuda.is_bf16_supported()
+    else:
+        is_quick = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_quick)

@@ -14,12 +14,16 @@ from tabgan.adversarial.game import Batch, Player
 MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 
-def adam(learning_rate: float, betas: tuple[float, float]) -> MakeOptimizer:
-    """Say how to make an Adam optimiser, fused where it can be."""
+def adam(
+    learning_rate: float, betas: tuple[float, float], weight_decay: float = 0.0
+) -> MakeOptimizer:
+    """Say how to make an Adam optimiser (AdamW, of decoupled decay), fused where it can be."""
 
     def make(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
-        return torch.optim.Adam(parameters, lr=learning_rate, betas=betas, fused=fused)
+        return torch.optim.AdamW(
+            parameters, lr=learning_rate, betas=betas, weight_decay=weight_decay, fused=fused
+        )
 
     return make
 

@@ -20,12 +20,13 @@ from tabgan.cli.files import check_output, check_table_output, read_table, write
 if TYPE_CHECKING:
     import pandas as pd
 
-DEFAULT_MODEL = "aae"
+DEFAULT_MODEL = "autoregressive"
 """The synthesizer fitted where none is named."""
 
 MODELS = {
     "aae": "AAESynthesizer",
     "arae": "ARAESynthesizer",
+    "autoregressive": "AutoregressiveSynthesizer",
     "bigan": "BiGANSynthesizer",
     "cgan": "CGANSynthesizer",
     "cramer": "CramerGANSynthesizer",

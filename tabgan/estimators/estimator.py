@@ -22,6 +22,7 @@ from tabgan.adversarial.game import Game
 from tabgan.adversarial.techniques import Technique, apply_techniques
 from tabgan.adversarial.training import BatchSource, Training, TrainingRule
 from tabgan.adversarial.updates import adam
+from tabgan.adversarial.validation import Validation
 from tabgan.estimators.inputs import check_integer, resolve_device
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class AdversarialEstimator(BaseEstimator):
     """
 
     _betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
+    _weight_decay: ClassVar[float] = 0.0
+    _warm_up: ClassVar[int] = 1
     _schemas: ClassVar[tuple[str, ...]] = ("schema_",)
     _extra_state: ClassVar[tuple[str, ...]] = ()
     _tensor_holders: ClassVar[tuple[str, ...]] = ("_training",)
@@ -151,7 +154,7 @@ class AdversarialEstimator(BaseEstimator):
     def _training_streams(self) -> tuple[np.random.Generator, torch.Generator]:
         """Begin the random streams of one run of training."""
         rng = np.random.default_rng([self._seed, self._training.step])
-        return rng, _torch_generator(rng, self._device)
+        return rng, begin_stream(rng, self._device)
 
     def _assemble(self, make_game: Callable[[], Game]) -> None:
         """Make the game and its training, with all techniques."""
@@ -161,16 +164,21 @@ class AdversarialEstimator(BaseEstimator):
             # torch.manual_seed would reach the GPUs' generators, which are not put back.
             torch.default_generator.manual_seed(self._seed)
             game = make_game()
-            rule = TrainingRule(adam(self.learning_rate, self._betas))
+            optimizer = adam(self.learning_rate, self._betas, self._weight_decay)
+            rule = TrainingRule(optimizer, warm_up=self._warm_up)
             apply_techniques([*self._own_techniques(), *self.techniques], game, rule)
         self._training = Training(game.to(self._device), rule)
 
-    def _train(self, data: BatchSource, noise: torch.Generator) -> None:
+    def _train(
+        self, data: BatchSource, noise: torch.Generator, validation: Validation | None = None
+    ) -> None:
         """Run the training; a model that diverged is forgotten."""
         callbacks = self.callbacks or ()
         progress = self.verbose > 0
         try:
-            self._training.run(data, self.n_steps, self.batch_size, noise, callbacks, progress)
+            self._training.run(
+                data, self.n_steps, self.batch_size, noise, callbacks, progress, validation
+            )
         except FloatingPointError:
             self._forget()
             raise
@@ -240,7 +248,7 @@ class AdversarialEstimator(BaseEstimator):
             rng = np.random.default_rng([self._seed, self._n_draws])
         else:
             rng = np.random.default_rng(draw_seed(random_state))
-        return rng, _torch_generator(rng, self._device)
+        return rng, begin_stream(rng, self._device)
 
     # ------------------------------------------------------------------ persistence
 
@@ -307,6 +315,6 @@ def draw_seed(random_state: int | np.random.RandomState | None) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _torch_generator(rng: np.random.Generator, device: torch.device) -> torch.Generator:
+def begin_stream(rng: np.random.Generator, device: torch.device) -> torch.Generator:
     """Begin a stream of torch's on a device."""
     return torch.Generator(device).manual_seed(int(rng.integers(2**62)))

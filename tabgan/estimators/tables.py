@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import warnings
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,11 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.game import Game
-from tabgan.adversarial.training import TrainingSet
+from tabgan.adversarial.training import TrainingSet, fast_matmul
+from tabgan.adversarial.validation import Validation
+from tabgan.estimators.acceptance import MAX_REAL_ROWS, POOL_SIZE, Acceptance
 from tabgan.estimators.calibration import Calibration
 from tabgan.estimators.conditioning import ConditionModel, MadeRows, equal_wishes, fulfil
-from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.estimator import AdversarialEstimator, begin_stream
 from tabgan.estimators.inputs import check_integer, check_table, table_like
+from tabgan.estimators.judging import MAX_ROWS, RowJudge, Rows
 from tabgan.table.conditions import as_frame, encode_wish
 from tabgan.table.encoder import EncodedTable, Encoder, NumericEncoding
 from tabgan.table.layout import Layout
@@ -29,12 +33,33 @@ if TYPE_CHECKING:
 CHUNK = 16_384
 """Rows generated at once."""
 
+MAX_HELD_OUT = 10_000
+"""Rows held out for validation at most."""
+
+MAX_DRAWS = 50
+"""Times that a rejected row is made anew before it is kept as it is."""
+
+COLLAPSED = 0.05
+"""Made rows of fewer different kinds than this share of the real ones' mean a collapse."""
+
 
 class TableSynthesizer(AdversarialEstimator):
     """Learns a table and makes rows like it; the base of every system.
 
     Parameters
     ----------
+    early_stopping : bool, default=False
+        Whether to hold rows out, to record twenty times and more a run how good made rows are
+        beside them, to stop when that no longer improves, and to keep the best weights.
+    n_iter_no_change : int, default=5
+        Looks at the held-out rows without improvement after which training stops.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the rows held out for early stopping, 10,000 at most.
+    acceptance_rounds : int, default=0
+        Rounds in which boosted trees learn after training to tell made rows from real ones. Made
+        rows are then kept with a probability in proportion to how real the trees find them [1]_;
+        rounds that bring nothing on held-out rows are dropped. More faithful rows, at the cost of
+        those made in vain; 0 keeps every row.
     **shared
         See `AdversarialEstimator`.
 
@@ -42,11 +67,42 @@ class TableSynthesizer(AdversarialEstimator):
     ----------
     schema_ : Schema
         What each column is.
+
+    References
+    ----------
+    .. [1] Azadi et al. (2019), "Discriminator Rejection Sampling", arXiv 1810.06758.
     """
 
     _numeric_encoding: ClassVar[NumericEncoding] = "scalar"
     _n_bins: ClassVar[int] = 64
-    _tensor_holders = ("_encoder", "_layout", "_conditions", "_calibration", "_training")
+    _rows_per_bin: ClassVar[int] = 1
+    _tensor_holders = (
+        "_encoder",
+        "_layout",
+        "_conditions",
+        "_calibration",
+        "_acceptance",
+        "_judge",
+        "_training",
+    )
+    _validation_name: ClassVar[str] = "fidelity"
+    _n_looks: ClassVar[int] = 20
+    _rate_cuts: ClassVar[int] = 0
+
+    def __init__(
+        self,
+        *,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 5,
+        validation_fraction: float = 0.1,
+        acceptance_rounds: int = 0,
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.validation_fraction = validation_fraction
+        self.acceptance_rounds = acceptance_rounds
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> Game:
         """Build the networks for encoded rows and conditions of these layouts."""
@@ -114,35 +170,136 @@ class TableSynthesizer(AdversarialEstimator):
         if reset:
             self.schema_ = self._infer_schema(table)
             self._condition_names = conditions
+            self._bins = int(np.clip(len(table) // self._rows_per_bin, 8, self._n_bins))
             self._begin()
         rng, noise = self._training_streams()
         made = self._encoder.encode(table[self._encoder.schema.names], rng)
         given = self._conditions.encode(table, rng)
         if reset:
             self._conditions.learn(given)
-        made, given = made.to(self._device), given.to(self._device)
         if self._layout.width and self.n_steps:
-            data = TrainingSet(made, self._layout, given, self._conditions.encoder.layout)
-            self._train(data, noise)
-            self._calibrate(len(made), noise, rng)
+            self._learn(Rows(made, given).to(self._device), noise, rng)
         return self
+
+    def _learn(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> None:
+        """Train, and learn all that makes rows truer after training."""
+        self._acceptance.clear()
+        seen, validation = real, None
+        if self.early_stopping and real.n > 1:
+            order = torch.from_numpy(rng.permutation(real.n))
+            n_held = int(np.ceil(self.validation_fraction * real.n))
+            n_held = min(n_held, real.n - 1, MAX_HELD_OUT)
+            seen, validation = (
+                real.take(order[n_held:]),
+                self._validation(real.take(order[:n_held])),
+            )
+        layouts = (self._layout, self._conditions.encoder.layout)
+        data = TrainingSet(seen.made, layouts[0], seen.given, layouts[1])
+        self._train(data, noise, validation)
+        self._calibrate(real.n, noise, rng)
+        if self.acceptance_rounds:
+            self._learn_acceptance(real.some(MAX_REAL_ROWS, rng), noise, rng)
+        self._warn_of_collapse(real.some(MAX_ROWS, rng), noise, rng)
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_integer("n_iter_no_change", self.n_iter_no_change)
+        check_integer("acceptance_rounds", self.acceptance_rounds, 0)
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"validation_fraction must lie between 0 and 1, got {self.validation_fraction!r}."
+            )
+
+    def _validation(self, held: Rows) -> Validation:
+        """Say how weights are judged by rows that they did not learn from."""
+        every = max(1, self.n_steps // self._n_looks)
+        score = self._held_out_score(held)
+        return Validation(
+            self._validation_name, score, every, self.n_iter_no_change, self._rate_cuts
+        )
+
+    def _held_out_score(self, held: Rows) -> Callable[[Game], float]:
+        """Judge by how hard made rows are to tell from those held out."""
+        rng = np.random.default_rng([self._seed, self._training.step, 1])
+        noise = begin_stream(rng, self._device)
+
+        def fidelity(_: Game) -> float:
+            self._calibrate(held.n, noise, rng)
+            return self._fidelity(held, noise, rng)
+
+        return fidelity
+
+    def _fidelity(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> float:
+        """Score how hard rows made now are to tell from real ones."""
+        some = real.some(MAX_ROWS, rng)
+        made = self._draw_rows(self._conditions.draw(some.n, rng), noise)
+        return self._judge.score(some, made, self._seed % 2**31)
+
+    def _learn_acceptance(
+        self, real: Rows, noise: torch.Generator, rng: np.random.Generator
+    ) -> None:
+        given = self._conditions.draw(POOL_SIZE * real.n, rng).to(self._device)
+        pool = Rows(self._draw(given, noise), given)
+        self._acceptance.fit(self._judge.features(real), self._judge.features(pool), rng)
+
+    def _warn_of_collapse(
+        self, real: Rows, noise: torch.Generator, rng: np.random.Generator
+    ) -> None:
+        made = self._draw_rows(self._conditions.draw(real.n, rng), noise)
+        n_made, n_real = self._judge.n_kinds(made), self._judge.n_kinds(real)
+        if n_made < COLLAPSED * n_real:
+            warnings.warn(
+                f"{type(self).__name__} has collapsed: {real.n} rows that it makes are of {n_made} "
+                f"kinds, as many real ones of {n_real}. Try early_stopping=True, a lower "
+                "learning_rate, or techniques=[RelativisticPairing(), R1(), R2()].",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def _build(self) -> None:
         given = self._condition_names
         made = [name for name in self.schema_.names if name not in given]
         self._encoder = Encoder(
-            self.schema_.select(made), self._numeric_encoding, self._n_bins, self.max_categories
+            self.schema_.select(made), self._numeric_encoding, self._bins, self.max_categories
         )
         self._layout = self._encoder.layout.to(self._device)
         self._conditions = ConditionModel(self.schema_.select(given), self.max_categories)
         condition_layout = self._conditions.encoder.layout.to(self._device)
         self._calibration = Calibration(self._layout).to(self._device)
+        self._judge = RowJudge(self._encoder, self._conditions.encoder)
+        self._acceptance = Acceptance(self.acceptance_rounds).to(self._device)
         self._assemble(lambda: self._make_game(self._layout, condition_layout))
 
     @torch.no_grad()
     def _generate(self, condition: Tensor, noise: torch.Generator) -> Tensor:
         """Make raw rows, one per row of conditions, some thousands at a time."""
-        return torch.cat([self._game.generate(part, noise) for part in condition.split(CHUNK)])
+        with fast_matmul():
+            return torch.cat([self._game.generate(part, noise) for part in condition.split(CHUNK)])
+
+    def _draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
+        """Make one encoded row for each condition."""
+        condition = self._conditions.encoder.layout.expand(*given)
+        return self._calibration.draw(self._layout, self._generate(condition, noise), noise)
+
+    def _draw_rows(self, given: EncodedTable, noise: torch.Generator) -> Rows:
+        """Make one encoded row for each condition that is not rejected, and put both together."""
+        given = given.to(self._device)
+        rows = Rows(self._draw(given, noise), given)
+        if not self._acceptance.is_active:
+            return rows
+        waiting = torch.arange(len(given), device=self._device)
+        candidates = rows
+        for _ in range(MAX_DRAWS):
+            accepted = self._acceptance.accept(self._judge.features(candidates), noise)
+            taken = waiting[accepted]
+            rows.made.codes[taken] = candidates.made.codes[accepted]
+            rows.made.scalars[taken] = candidates.made.scalars[accepted]
+            waiting = waiting[~accepted]
+            if not len(waiting):
+                break
+            told = given.rows(waiting)
+            candidates = Rows(self._draw(told, noise), told)
+        return rows
 
     def _calibrate(self, n_rows: int, noise: torch.Generator, rng: np.random.Generator) -> None:
         # Rates need be no truer than the training rows know them; wide rows must fit in memory.
@@ -151,6 +308,33 @@ class TableSynthesizer(AdversarialEstimator):
         condition = self._conditions.encoder.layout.expand(*given)
         raw = self._generate(condition, noise)
         self._calibration.fit(self._layout, self._encoder.masses, raw, noise)
+
+    # ------------------------------------------------------------------ judging
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Score how hard rows made now are to tell from rows not seen in training.
+
+        A classifier two-sample test on 3,000 rows at most, quicker and coarser than
+        `tabgan.evaluation.c2st`; what a search over parameters should maximise.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n, d)
+            Real rows, best ones that were not in `fit`.
+        y : array-like of shape (n,), default=None
+            What `fit` got.
+
+        Returns
+        -------
+        float
+            In [0, 1], higher is better: 1 where trees cannot tell, 0 where they always can.
+        """
+        check_is_fitted(self)
+        table, _ = self._training_table(check_table(self, X, reset=False), y, reset=False)
+        rng = np.random.default_rng([self._seed, 2])
+        made = self._encoder.encode(table[self._encoder.schema.names], rng)
+        real = Rows(made, self._conditions.encode(table, rng)).to(self._device)
+        return self._fidelity(real, begin_stream(rng, self._device), rng)
 
     # ------------------------------------------------------------------ sampling
 
@@ -202,9 +386,7 @@ class TableSynthesizer(AdversarialEstimator):
         self, given: EncodedTable, noise: torch.Generator, rng: np.random.Generator
     ) -> MadeRows:
         """Make one row for each condition, all columns of the schema included."""
-        condition = self._conditions.encoder.layout.expand(*given.to(self._device))
-        raw = self._generate(condition, noise)
-        table = self._calibration.draw(self._layout, raw, noise)
+        table = self._draw_rows(given, noise).made
         frame = self._encoder.decode(table, rng)
         if self._conditions.names:
             told = self._conditions.encoder.decode(given, rng)
@@ -237,10 +419,10 @@ class TableSynthesizer(AdversarialEstimator):
     # ------------------------------------------------------------------ persistence
 
     def _modules(self) -> dict[str, nn.Module]:
-        return {"calibration": self._calibration}
+        return {"calibration": self._calibration, "acceptance": self._acceptance}
 
     def _get_values(self) -> dict[str, Any]:
-        names = ("_input_dtype", "_input_labels", "_condition_names")
+        names = ("_input_dtype", "_input_labels", "_condition_names", "_bins")
         own = {name: getattr(self, name) for name in names}
         return super()._get_values() | own | {"combinations": vars(self._conditions.combinations)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tabgan.evaluation.coverage import beta_recall
 from tabgan.evaluation.fidelity import (
     c2st,
     column_shapes,
@@ -13,6 +14,7 @@ from tabgan.evaluation.fidelity import (
     strong_pairs,
 )
 from tabgan.evaluation.marginals import Marginal, marginals
+from tabgan.evaluation.membership import MembershipAttack, membership_inference
 from tabgan.evaluation.privacy import ClosestRecords, distance_to_closest_record
 from tabgan.evaluation.report import FidelityReport, evaluate
 from tabgan.evaluation.utility import train_on_synthetic
@@ -24,6 +26,8 @@ __all__ = [
     "ClosestRecords",
     "FidelityReport",
     "Marginal",
+    "MembershipAttack",
+    "beta_recall",
     "c2st",
     "column_shapes",
     "discriminative_score",
@@ -31,6 +35,7 @@ __all__ = [
     "evaluate",
     "marginals",
     "mean_pair_trend",
+    "membership_inference",
     "pair_trends",
     "predictive_score",
     "strong_pairs",

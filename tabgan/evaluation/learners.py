@@ -16,7 +16,24 @@ Task = Literal["classification", "regression"]
 
 _MOST_LEVELS = 254  # HistGradientBoosting takes 255 categories a column; one is for the rest.
 _MOST_ONE_HOT_COLUMNS = 4096
+_FEWEST_VALUES = 20  # in a column; HistGradientBoosting makes no leaf of fewer rows
 _LARGEST = 1e30  # sums of such numbers are finite in single precision
+
+
+class _ManyGaps:
+    """Fit also where a column has hardly a value, or none, which scikit-learn's refuses."""
+
+    def fit(self, X: npt.NDArray[np.float32], y: Any) -> Any:
+        hardly_known = np.count_nonzero(~np.isnan(X), axis=0) < _FEWEST_VALUES
+        return super().fit(np.where(hardly_known, np.float32(0.0), X), y)  # type: ignore[misc]
+
+
+class _Classifier(_ManyGaps, HistGradientBoostingClassifier):
+    pass
+
+
+class _Regressor(_ManyGaps, HistGradientBoostingRegressor):
+    pass
 
 
 def build_learner(
@@ -60,11 +77,7 @@ def build_learner(
     """
     if learner == "hist":
         categorical = [column.is_category for column in columns]
-        boosting = (
-            HistGradientBoostingClassifier
-            if task == "classification"
-            else HistGradientBoostingRegressor
-        )
+        boosting = _Classifier if task == "classification" else _Regressor
         model = boosting(categorical_features=categorical, random_state=random_state)
         return model, _as_codes(columns)
     if learner == "xgboost":

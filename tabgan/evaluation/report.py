@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from tabgan.evaluation.columns import Table, align_columns, check_target
+from tabgan.evaluation.coverage import beta_recall
 from tabgan.evaluation.fidelity import (
     c2st,
     column_shapes,
@@ -24,6 +25,7 @@ from tabgan.evaluation.fidelity import (
 )
 from tabgan.evaluation.html import fragment, page
 from tabgan.evaluation.marginals import Marginal, marginals
+from tabgan.evaluation.membership import MembershipAttack, membership_inference
 from tabgan.evaluation.privacy import ClosestRecords, distance_to_closest_record
 from tabgan.evaluation.utility import train_on_synthetic
 
@@ -32,6 +34,10 @@ _MEANINGS = {
     "trend": ("1", "How well pairs of columns hang together, mean of all pairs"),
     "trend_strong": ("1", "The same, mean of the pairs that hang together in the real table"),
     "c2st": ("1", "Whether a classifier can tell the rows from real ones: 0 always, 1 not at all"),
+    "beta_recall": (
+        "as real",
+        "How much of the real table the rows reach; 0.5: as fresh real rows do, 1: copies",
+    ),
     "roc_auc": ("as real", "ROC AUC on test rows of a learner trained on these rows"),
     "rmse": ("as real", "Root mean squared error on test rows of a learner trained on these rows"),
     "r2": ("as real", "R² on test rows of a learner trained on these rows"),
@@ -40,7 +46,21 @@ _MEANINGS = {
         "Share of rows nearer to a training than to a test row; 1: copies",
     ),
     "duplicates": ("as real", "Share of rows that equal a training row"),
+    "near_duplicate_rate": (
+        "0.01",
+        "Share of rows nearer to a training row than 99 % of the test rows are to theirs",
+    ),
+    "membership_distance_auc": (
+        "0.5",
+        "How well an attacker tells training from test rows by the distance to these rows",
+    ),
+    "membership_density_auc": (
+        "0.5",
+        "The same by the density of these rows over that of test rows",
+    ),
 }
+_MOST_ROWS_COVERED = 10_000
+_MOST_ROWS_ATTACKED = 5_000
 _MOST_BARS = 30
 _MOST_MARGINALS = 60
 
@@ -61,12 +81,19 @@ class FidelityReport:
         Which pairs hang together in the real table, see `tabgan.evaluation.strong_pairs`.
     c2st : float
         Score of the classifier two-sample test, see `tabgan.evaluation.c2st`.
+    beta_recall : float
+        How much of the real table the synthetic rows reach, see `tabgan.evaluation.beta_recall`; of
+        at most 10,000 rows of each table.
     utility : DataFrame or None
         Scores of learners trained on synthetic and on real rows, see
         `tabgan.evaluation.train_on_synthetic`; None without test rows and target.
     dcr : ClosestRecords or None
         Distances to training rows, see `tabgan.evaluation.distance_to_closest_record`; None
         without test rows.
+    membership : MembershipAttack or None
+        How well training rows can be told from test rows, see
+        `tabgan.evaluation.membership_inference`; of at most 5,000 rows of each. None without test
+        rows.
     reference : dict of str to float
         What the test rows score in the place of the synthetic ones, by metric; empty without test
         rows. No synthesizer can be expected to do better.
@@ -81,8 +108,10 @@ class FidelityReport:
     pair_trends: pd.DataFrame
     strong_pairs: pd.DataFrame
     c2st: float
+    beta_recall: float
     utility: pd.DataFrame | None
     dcr: ClosestRecords | None
+    membership: MembershipAttack | None
     reference: dict[str, float]
     marginals: list[Marginal]
     n_rows: dict[str, int]
@@ -103,6 +132,7 @@ class FidelityReport:
             "trend": mean_pair_trend(self.pair_trends),
             "trend_strong": mean_pair_trend(self.pair_trends, self.strong_pairs),
             "c2st": self.c2st,
+            "beta_recall": self.beta_recall,
         }
         real = dict(self.reference)
         if self.utility is not None:
@@ -112,7 +142,13 @@ class FidelityReport:
             values["nearer_to_train"] = self.dcr.share_nearer_to_train
             values["duplicates"] = self.dcr.duplicate_rate
             real["nearer_to_train"] = 0.5
+            values["near_duplicate_rate"] = self.dcr.near_duplicate_rate
             real["duplicates"] = self.dcr.holdout_duplicate_rate
+            real["near_duplicate_rate"] = 0.01
+        if self.membership is not None:
+            values["membership_distance_auc"] = self.membership.distance_auc
+            values["membership_density_auc"] = self.membership.density_auc
+            real["membership_distance_auc"] = real["membership_density_auc"] = 0.5
         rows = [
             {"metric": metric, "value": value, "real": real.get(metric, float("nan"))}
             | dict(zip(("best", "meaning"), _MEANINGS[metric], strict=True))
@@ -314,15 +350,20 @@ def evaluate(
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     options: dict[str, Any] = {"categorical_features": categorical_features}
     strong = strong_pairs(real, **options)
-    utility, dcr, reference = None, None, {}
+    covered: dict[str, Any] = {"max_rows": _MOST_ROWS_COVERED, "random_state": seed, **options}
+    utility, dcr, membership, reference = None, None, None, {}
     if test is not None:
         dcr = distance_to_closest_record(real, synthetic, test, random_state=seed, **options)
+        membership = membership_inference(
+            real, synthetic, test, max_rows=_MOST_ROWS_ATTACKED, random_state=seed, **options
+        )
         reference_trends = pair_trends(real, test, **options)
         reference = {
             "shape": float(column_shapes(real, test, **options).mean()),
             "trend": mean_pair_trend(reference_trends),
             "trend_strong": mean_pair_trend(reference_trends, strong),
             "c2st": c2st(real, test, classifier=classifier, random_state=seed, **options),
+            "beta_recall": beta_recall(real, test, **covered),
         }
     if test is not None and target is not None:
         utility = train_on_synthetic(
@@ -339,8 +380,10 @@ def evaluate(
         pair_trends=pair_trends(real, synthetic, **options),
         strong_pairs=strong,
         c2st=c2st(real, synthetic, classifier=classifier, random_state=seed, **options),
+        beta_recall=beta_recall(real, synthetic, **covered),
         utility=utility,
         dcr=dcr,
+        membership=membership,
         reference=reference,
         marginals=marginals(real, synthetic, **options),
         n_rows={

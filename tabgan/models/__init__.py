@@ -2,6 +2,7 @@
 
 from tabgan.models.aae import AAESynthesizer
 from tabgan.models.arae import ARAESynthesizer
+from tabgan.models.autoregressive import AutoregressiveSynthesizer
 from tabgan.models.bigan import BiGANSynthesizer
 from tabgan.models.cgan import CGANSynthesizer
 from tabgan.models.clusterer import AAEClusterer
@@ -22,6 +23,7 @@ __all__ = [
     "AAEClusterer",
     "AAESynthesizer",
     "ARAESynthesizer",
+    "AutoregressiveSynthesizer",
     "BiGANSynthesizer",
     "CGANSynthesizer",
     "CramerGANSynthesizer",

@@ -22,12 +22,12 @@ def default_synthesizer(random_state: int | np.random.RandomState | None = None)
 
     Returns
     -------
-    synthesizer : AAESynthesizer
+    synthesizer : AutoregressiveSynthesizer
         Unfitted, with default settings.
     """
-    from tabgan.models import AAESynthesizer
+    from tabgan.models import AutoregressiveSynthesizer
 
-    return AAESynthesizer(random_state=random_state)
+    return AutoregressiveSynthesizer(random_state=random_state)
 
 
 def draw_seed(rng: np.random.RandomState) -> int:

@@ -90,6 +90,9 @@ class CategoricalCodec:
         self.n_present = len(present)
         masses = np.r_[present * (1 - column.missing_rate), column.missing_rate]
         self.masses = masses if column.missing_rate > 0 else masses[:-1]
+        self.level_ranks = np.full(len(self.masses), np.nan)
+        if column.ordered and self.n_own == n_categories:
+            self.level_ranks[:n_categories] = (np.arange(n_categories) + 0.5) / n_categories
 
     def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
         """Encode values; unknown ones get level -1."""
@@ -152,6 +155,11 @@ class NumericCodec:
         self.n_present = len(present)
         has_missing = column.missing_rate > 0
         self.masses = np.r_[present, column.missing_rate] if has_missing else present
+        self.level_ranks = np.full(len(self.masses), np.nan)
+        if self.rest is not None and numeric == "bins":
+            middles = self.rest.values((np.arange(self.n_rest) + 0.5) / self.n_rest)
+            self.level_ranks[: self.n_rest] = table.ranks(middles)
+        self.level_ranks[self.n_rest : self.n_present] = table.ranks(self.atoms)
 
     def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
         """Encode values; ranks mean something where the level is one of the rest's."""
@@ -212,6 +220,7 @@ class IdentifierCodec:
         self.column = column
         rate = column.missing_rate
         self.masses = np.array([1 - rate, rate] if rate > 0 else [1.0])
+        self.level_ranks = np.full(len(self.masses), np.nan)
 
     def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
         """Encode whether values are missing."""
@@ -253,6 +262,9 @@ class Encoder:
     layout : Layout
     masses : list of ndarray
         For each softmax block, the training share of each level.
+    level_ranks : list of ndarray
+        For each softmax block, the rank in [0, 1] of each level among values that have an order;
+        NaN for a level that has no place among others.
     """
 
     def __init__(
@@ -267,6 +279,7 @@ class Encoder:
         self.blocks: list[int] = []
         self.scalars: list[int] = []
         self.masses: list[NDArray[np.float64]] = []
+        self.level_ranks: list[NDArray[np.float64]] = []
         gates: list[int] = []
         for column in schema.columns:
             codec = _codec(column, numeric, n_bins, max_categories)
@@ -274,6 +287,7 @@ class Encoder:
             if len(codec.masses) > 1:
                 block = len(self.masses)
                 self.masses.append(codec.masses)
+                self.level_ranks.append(codec.level_ranks)
             if codec.has_scalar:
                 scalar = len(gates)
                 gates.append(block)

@@ -40,6 +40,7 @@ class Layout(nn.Module):
     offsets: Tensor
     gates: Tensor
     level_mask: Tensor
+    order: Tensor
     rank: Tensor
 
     def __init__(self, n_levels: Sequence[int], gates: Sequence[int]) -> None:
@@ -47,7 +48,8 @@ class Layout(nn.Module):
         self.n_levels = tuple(n_levels)
         self.n_scalars = len(gates)
         padded = [next(step for step in _STEPS if step >= k) for k in n_levels]
-        # `order` lists the blocks as they lie in the row; `rank` is its inverse.
+        # `order` lists the blocks as they lie in the row, those of few levels first; `rank` is its
+        # inverse.
         order = sorted(range(len(padded)), key=lambda block: (padded[block], block))
         offsets, position = [0] * len(padded), self.n_scalars
         groups: list[tuple[int, int, int]] = []
@@ -70,6 +72,7 @@ class Layout(nn.Module):
             ("offsets", torch.tensor(offsets, dtype=torch.long)),
             ("gates", torch.tensor(list(gates), dtype=torch.long)),
             ("level_mask", mask),
+            ("order", torch.tensor(order, dtype=torch.long)),
             ("rank", torch.tensor(rank, dtype=torch.long)),
         ):
             self.register_buffer(name, value, persistent=False)
@@ -100,8 +103,20 @@ class Layout(nn.Module):
         """
         row = scalars.new_zeros(len(codes), self.width)
         row[:, : self.n_scalars] = scalars
-        positions = self.offsets + codes.clamp(min=0)
-        return row.scatter_(1, positions, (codes >= 0).to(row.dtype))
+        return row.scatter_(1, self.positions(codes), (codes >= 0).to(row.dtype))
+
+    def positions(self, codes: Tensor) -> Tensor:
+        """Say where in a row each block's level lies; level 0 for a negative code.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+
+        Returns
+        -------
+        Tensor of shape (n, n_blocks), in [n_scalars, width)
+        """
+        return self.offsets + codes.clamp(min=0)
 
     def activate(
         self, raw: Tensor, noise: Tensor | None = None, temperature: float = 1.0
@@ -201,8 +216,7 @@ class Layout(nn.Module):
         -------
         Tensor of shape (n,), in nats
         """
-        positions = self.offsets - self.n_scalars + codes.clamp(min=0)
-        chosen = self.log_probabilities(raw).gather(1, positions)
+        chosen = self.log_probabilities(raw).gather(1, self.positions(codes) - self.n_scalars)
         return -chosen.masked_fill(codes < 0, 0.0).sum(dim=1)
 
 

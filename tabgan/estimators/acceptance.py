@@ -1,0 +1,214 @@
+"""Rejecting made rows that give themselves away to boosted trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from torch import Tensor, nn
+
+MAX_DEPTH, MAX_TREES = 6, 100
+"""Size of one round's discriminator."""
+
+MIN_REAL_ROWS, MAX_REAL_ROWS = 200, 50_000
+"""Of fewer real rows discriminators learn nothing that holds; of more, they learn from so many."""
+
+POOL_SIZE = 6
+"""Made rows for each real one that discriminators learn from."""
+
+HELD_OUT = 0.2
+"""Share of real and made rows by which it is decided whether rejecting rows helps."""
+
+CAP_RATE = 0.99
+"""Made rows more real than this share of them are no more probable to be kept than that."""
+
+_N_SPLITS, _N_LEAVES = 2**MAX_DEPTH - 1, 2**MAX_DEPTH
+_CHUNK = 512
+
+
+class Acceptance(nn.Module):
+    """Keeps made rows with a probability in proportion to how real discriminators find them.
+
+    Boosted trees tell real rows from made ones; their logit estimates the logarithm of the ratio
+    of densities. Made rows weighted by that ratio are then told from real ones by the next round's
+    trees, and the logits add up. As many rounds are kept as bring held-out real rows nearer, by the
+    Donsker-Varadhan bound: where discriminators find nothing, no row is rejected.
+
+    Parameters
+    ----------
+    n_rounds : int
+        Rounds at most; with 0 every row is kept, at no cost.
+
+    References
+    ----------
+    .. [1] Azadi et al. (2019), "Discriminator Rejection Sampling", arXiv 1810.06758.
+    .. [2] Cranko and Nock (2019), "Boosted Density Estimation Remastered", arXiv 1803.08178.
+    """
+
+    feature: Tensor
+    threshold: Tensor
+    value: Tensor
+    n_trees: Tensor
+    cap: Tensor
+
+    def __init__(self, n_rounds: int) -> None:
+        super().__init__()
+        self.n_rounds = n_rounds
+        n_trees = n_rounds * MAX_TREES
+        for name, empty in (
+            ("feature", torch.zeros(n_trees, _N_SPLITS, dtype=torch.long)),
+            ("threshold", torch.zeros(n_trees, _N_SPLITS)),
+            ("value", torch.zeros(n_trees, _N_LEAVES)),
+            ("n_trees", torch.zeros((), dtype=torch.long)),
+            ("cap", torch.zeros(())),
+        ):
+            self.register_buffer(name, empty)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any row may be rejected."""
+        return bool(self.n_trees)
+
+    def clear(self) -> None:
+        """Keep every row."""
+        self.n_trees.zero_()
+        self.cap.zero_()
+
+    def fit(self, real: Tensor, made: Tensor, rng: np.random.Generator) -> None:
+        """Learn what gives made rows away.
+
+        Parameters
+        ----------
+        real, made : Tensor of shape (n_rows, n_features)
+            Features by which rows are judged; neither NaN nor infinite.
+        rng : numpy Generator
+        """
+        self.clear()
+        if len(real) < MIN_REAL_ROWS:
+            return
+        splits = [_split(len(rows), rng) for rows in (real, made)]
+        (seen_real, held_real), (seen_made, held_made) = (
+            (rows[torch.from_numpy(seen)], rows[torch.from_numpy(held)])
+            for rows, (seen, held) in zip((real, made), splits, strict=True)
+        )
+        best = 0.0
+        for _ in range(self.n_rounds):
+            n_trees, cap = int(self.n_trees), self.cap.clone()
+            weight = self._log_weight(seen_made).exp().cpu().numpy().astype(np.float64)
+            trees = _learn(_array(seen_real), _array(seen_made), weight, int(rng.integers(2**31)))
+            self._append(trees)
+            self.cap = self.log_ratio(seen_made).quantile(CAP_RATE)
+            gain = self._gain(held_real, held_made)
+            if gain <= best:
+                self.n_trees.fill_(n_trees)
+                self.cap.copy_(cap)
+                break
+            best = gain
+
+    def _append(self, trees: list[NDArray[Any]]) -> None:
+        start = int(self.n_trees)
+        for i, nodes in enumerate(trees, start):
+            feature, threshold, value = _complete(nodes)
+            self.feature[i] = torch.from_numpy(feature)
+            self.threshold[i] = torch.from_numpy(threshold)
+            self.value[i] = torch.from_numpy(value)
+        self.n_trees.add_(len(trees))
+
+    def _gain(self, real: Tensor, made: Tensor) -> float:
+        """Estimate how many nats nearer weighted rows are to real ones than rows as made."""
+        weight = self._log_weight(made).double().exp()
+        return float(self._log_weight(real).double().mean() - weight.mean().log())
+
+    def _log_weight(self, rows: Tensor) -> Tensor:
+        return (self.log_ratio(rows) - self.cap).clamp(max=0.0)
+
+    @torch.no_grad()
+    def log_ratio(self, rows: Tensor) -> Tensor:
+        """Estimate, up to a constant, how much denser real rows lie than made ones.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n, n_features)
+
+        Returns
+        -------
+        Tensor of shape (n,), in nats
+        """
+        n_trees = int(self.n_trees)
+        if not n_trees:
+            return rows.new_zeros(len(rows))
+        feature, threshold = self.feature[:n_trees].flatten(), self.threshold[:n_trees].flatten()
+        value = self.value[:n_trees].flatten()
+        trees = torch.arange(n_trees, device=rows.device)
+        parts = []
+        for part in rows.split(_CHUNK):
+            node = torch.zeros(len(part), n_trees, dtype=torch.long, device=rows.device)
+            for _ in range(MAX_DEPTH):
+                place = node + trees * _N_SPLITS
+                is_right = part.gather(1, feature[place]) > threshold[place]
+                node = 2 * node + 1 + is_right.long()
+            parts.append(value[node - _N_SPLITS + trees * _N_LEAVES].sum(dim=1))
+        return torch.cat(parts)
+
+    def accept(self, rows: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw which rows to keep.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n, n_features)
+        rng : torch.Generator
+
+        Returns
+        -------
+        Tensor of bool, shape (n,)
+        """
+        chance = self._log_weight(rows).exp()
+        return torch.rand(len(rows), generator=rng, device=rows.device) < chance
+
+
+def _split(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    order = rng.permutation(n)
+    n_held = int(np.ceil(HELD_OUT * n))
+    return order[n_held:], order[:n_held]
+
+
+def _array(rows: Tensor) -> NDArray[np.float64]:
+    return rows.cpu().numpy().astype(np.float64)
+
+
+def _learn(
+    real: NDArray[np.float64], made: NDArray[np.float64], weight: NDArray[np.float64], seed: int
+) -> list[NDArray[Any]]:
+    """Tell real rows from weighted made ones; returns the nodes of each tree."""
+    trees = HistGradientBoostingClassifier(
+        max_iter=MAX_TREES,
+        max_depth=MAX_DEPTH,
+        max_leaf_nodes=None,
+        early_stopping=True,
+        n_iter_no_change=5,
+        validation_fraction=0.15,
+        random_state=seed,
+    )
+    is_real = np.r_[np.ones(len(real)), np.zeros(len(made))]
+    balanced = np.r_[np.ones(len(real)), weight * len(real) / weight.sum()]
+    trees.fit(np.concatenate([real, made]), is_real, sample_weight=balanced)
+    return [predictors[0].nodes for predictors in trees._predictors]
+
+
+def _complete(
+    nodes: NDArray[Any],
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Lay a tree out as a complete one: splits and leaves in level order, a leaf repeated."""
+    place = np.zeros(1, dtype=np.int64)
+    feature, threshold = [], []
+    for _ in range(MAX_DEPTH):
+        level = nodes[place]
+        is_leaf = level["is_leaf"].astype(bool)
+        feature.append(np.where(is_leaf, 0, level["feature_idx"]).astype(np.int64))
+        threshold.append(np.where(is_leaf, np.inf, level["num_threshold"]).astype(np.float32))
+        children = np.column_stack([level["left"], level["right"]]).astype(np.int64)
+        place = np.where(is_leaf[:, None], place[:, None], children).ravel()
+    return np.concatenate(feature), np.concatenate(threshold), nodes[place]["value"].astype("f4")

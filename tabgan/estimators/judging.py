@@ -1,0 +1,112 @@
+"""How hard made rows are to tell from real ones, judged on encoded rows, in a blink."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+from torch import Tensor
+
+from tabgan.table.encoder import EncodedTable, Encoder
+
+MAX_ROWS = 3_000
+"""Rows of each kind that are told apart at most."""
+
+COARSENESS = 16
+"""Parts of the ranks within which numbers count as one kind."""
+
+
+class Rows(NamedTuple):
+    """Encoded rows, and the conditions that they come with.
+
+    Attributes
+    ----------
+    made, given : EncodedTable of n rows
+    """
+
+    made: EncodedTable
+    given: EncodedTable
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.made)
+
+    def take(self, index: Tensor) -> Rows:
+        """Take some rows."""
+        return Rows(self.made.rows(index), self.given.rows(index))
+
+    def some(self, n: int, rng: np.random.Generator) -> Rows:
+        """Take `n` rows at random, or all if there are no more."""
+        return self.take(torch.from_numpy(rng.permutation(self.n)[:n]))
+
+    def to(self, device: torch.device) -> Rows:
+        """Move to a device."""
+        return Rows(self.made.to(device), self.given.to(device))
+
+
+class RowJudge:
+    """Looks at rows as trees do.
+
+    Parameters
+    ----------
+    made, given : Encoder
+        Of rows and of their conditions.
+    """
+
+    def __init__(self, made: Encoder, given: Encoder) -> None:
+        self._encoders = (made, given)
+
+    def features(self, rows: Rows) -> Tensor:
+        """Give each block and each scalar one number that trees can split by.
+
+        Returns
+        -------
+        Tensor of shape (n, n_features)
+            Ranks for levels that have an order, numbers below zero for others; 2 where a value is
+            not known.
+        """
+        parts = [_numbers(*each) for each in zip(self._encoders, rows, strict=True)]
+        return torch.cat(parts, dim=1)
+
+    def score(self, real: Rows, made: Rows, seed: int) -> float:
+        """Score by a two-sample test how hard rows are to tell apart; see `evaluation.c2st`.
+
+        Returns
+        -------
+        float
+            ``1 - (2 max(1/2, AUC) - 1)``, in [0, 1], higher is better; 1 of fewer than two rows.
+        """
+        n = min(real.n, made.n, MAX_ROWS)
+        if n < 2:
+            return 1.0
+        rows = torch.cat([self.features(each)[:n] for each in (real, made)]).cpu().numpy()
+        is_real, gaps = np.repeat([1, 0], n), []
+        folds = StratifiedKFold(min(3, n), shuffle=True, random_state=seed)
+        for train, test in folds.split(rows, is_real):
+            trees = HistGradientBoostingClassifier(
+                max_iter=50, early_stopping=False, random_state=seed
+            )
+            trees.fit(rows[train], is_real[train])
+            auc = roc_auc_score(is_real[test], trees.decision_function(rows[test]))
+            gaps.append(2.0 * max(0.5, auc) - 1.0)
+        return 1.0 - float(np.mean(gaps))
+
+    def n_kinds(self, rows: Rows) -> int:
+        """Count the different rows, numbers to within a sixteenth of their ranks."""
+        return len(torch.unique((COARSENESS * self.features(rows)).floor(), dim=0))
+
+
+def _numbers(encoder: Encoder, table: EncodedTable) -> Tensor:
+    of_level = torch.empty(encoder.layout.width)
+    for block, ranks in enumerate(encoder.level_ranks):
+        start = int(encoder.layout.offsets[block])
+        numbers = np.where(np.isnan(ranks), -1.0 - np.arange(len(ranks)), ranks)
+        of_level[start : start + len(ranks)] = torch.from_numpy(numbers)
+    levels = of_level.to(table.codes.device)[encoder.layout.positions(table.codes)]
+    levels = levels.masked_fill(table.codes < 0, 2.0)
+    return torch.cat([levels, table.scalars.nan_to_num(2.0)], dim=1)

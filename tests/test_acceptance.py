@@ -1,0 +1,136 @@
+"""Rejecting rows: trees as tensors, what rejection corrects, and what it leaves alone."""
+
+from __future__ import annotations
+
+import contract
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from contract import fit_small, narrow_table, says
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+import tabgan
+from tabgan import AutoregressiveSynthesizer, CGANSynthesizer, WGANSynthesizer
+from tabgan.datasets import make_mixed_table
+from tabgan.estimators import acceptance
+from tabgan.estimators.acceptance import Acceptance
+
+
+def normal_rows(n, seed, shift=0.0):
+    return torch.from_numpy(np.random.default_rng(seed).normal(shift, 1, (n, 3))).float()
+
+
+def fitted(real, made, n_rounds=2, seed=0):
+    accepting = Acceptance(n_rounds)
+    accepting.fit(real, made, np.random.default_rng(seed))
+    return accepting
+
+
+def test_trees_as_tensors_are_the_trees(monkeypatch):
+    """The logit of rows, seen and unseen, is scikit-learn's, but for a constant."""
+    fits = []
+
+    class Remembering(HistGradientBoostingClassifier):
+        def fit(self, *args, **kwargs):
+            fits.append(super().fit(*args, **kwargs))
+            return self
+
+    monkeypatch.setattr(acceptance, "HistGradientBoostingClassifier", Remembering)
+    accepting = fitted(normal_rows(3000, 0), normal_rows(6000, 1, 0.7), n_rounds=1)
+    assert accepting.is_active and len(fits) == 1
+    rows = normal_rows(5000, 2, 0.3)
+    expected = fits[0].decision_function(rows.double().numpy())
+    difference = accepting.log_ratio(rows).double().numpy() - expected
+    np.testing.assert_allclose(difference, difference[0], atol=1e-4)
+
+
+def test_what_is_kept_is_like_the_real_rows():
+    """Of a shift of half a deviation in three columns two thirds go, the cap keeping the rest."""
+    real, made = normal_rows(6000, 0), normal_rows(18_000, 1, 0.5)
+    accepting = fitted(real, made)
+    fresh = normal_rows(20_000, 3, 0.5)
+    kept = fresh[accepting.accept(fresh, torch.Generator().manual_seed(0))]
+    assert 0.05 < len(kept) / len(fresh) < 0.9
+    assert kept.mean(dim=0).abs().max() < 0.17
+    assert (kept.std(dim=0) - 1).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_nothing_gives_rows_away_none_is_rejected(seed):
+    """By chance held-out rows come a little nearer now and then: next to no row is rejected."""
+    accepting = fitted(normal_rows(2000, seed), normal_rows(6000, 100 + seed), seed=seed)
+    rows = normal_rows(2000, 200 + seed)
+    kept = accepting.accept(rows, torch.Generator().manual_seed(0))
+    assert kept.float().mean() > 0.9
+
+
+def test_few_real_rows_teach_nothing():
+    accepting = fitted(normal_rows(150, 0), normal_rows(450, 1, 3.0))
+    assert not accepting.is_active
+
+
+def test_another_fit_forgets_the_last():
+    accepting = fitted(normal_rows(1000, 0), normal_rows(3000, 1, 1.0))
+    assert accepting.is_active
+    accepting.fit(normal_rows(100, 0), normal_rows(300, 1, 1.0), np.random.default_rng(0))
+    assert not accepting.is_active and accepting.cap == 0
+
+
+# ---------------------------------------------------------------------- in a synthesizer
+
+
+@pytest.fixture(scope="module")
+def poor_model():
+    """A model so little trained that trees reject much of what it makes."""
+    table = make_mixed_table(1500, random_state=0)
+    return WGANSynthesizer(n_steps=5, hidden_dim=16, acceptance_rounds=2, random_state=0).fit(table)
+
+
+def test_rejection_is_at_work_and_helps(poor_model):
+    assert poor_model._acceptance.is_active
+    table = make_mixed_table(1500, random_state=1)
+    corrected = poor_model.score(table)
+    without = WGANSynthesizer(n_steps=5, hidden_dim=16, random_state=0)
+    assert corrected > without.fit(make_mixed_table(1500, random_state=0)).score(table) + 0.05
+
+
+@pytest.mark.parametrize("n", [1, 7, 400])
+def test_exactly_as_many_rows_as_asked_for(poor_model, n):
+    made = poor_model.sample(n, random_state=3)
+    assert len(made) == n
+    pd.testing.assert_frame_equal(made, poor_model.sample(n, random_state=3))
+
+
+@pytest.mark.parametrize("carrier", contract.CARRIERS)
+def test_copies_reject_the_same_rows(poor_model, carrier):
+    copy = contract.CARRIERS[carrier](poor_model)
+    assert copy._acceptance.is_active
+    same = [model.sample(200, random_state=5) for model in (poor_model, copy)]
+    pd.testing.assert_frame_equal(*same)
+
+
+def test_conditions_are_met_row_by_row():
+    table = make_mixed_table(1500, random_state=0)
+    model = CGANSynthesizer(
+        condition_columns=["colour"], n_steps=5, hidden_dim=16, acceptance_rounds=1, random_state=0
+    ).fit(table)
+    assert model._acceptance.is_active
+    asked = table[["colour"]].head(300)
+    made = model.sample(conditions=asked, random_state=0)
+    assert made["colour"].tolist() == asked["colour"].tolist()
+    some = table["colour"].mode()[0]
+    assert (model.sample(40, conditions={"colour": some})["colour"] == some).all()
+
+
+def test_switched_off_it_costs_nothing_and_changes_nothing():
+    table = narrow_table()
+    model = fit_small(AutoregressiveSynthesizer, table, acceptance_rounds=0)
+    assert sum(buffer.numel() for buffer in model._acceptance.buffers()) == 2
+    assert not model._acceptance.is_active
+
+
+def test_rounds_must_be_a_whole_number():
+    told = "acceptance_rounds must be an integer of at least 0, got -1."
+    with pytest.raises(ValueError, match=says(told)):
+        fit_small(tabgan.GANSynthesizer, narrow_table(), acceptance_rounds=-1)
