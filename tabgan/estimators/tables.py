@@ -75,7 +75,6 @@ class TableSynthesizer(AdversarialEstimator):
 
     _numeric_encoding: ClassVar[NumericEncoding] = "scalar"
     _n_bins: ClassVar[int] = 64
-    _rows_per_bin: ClassVar[int] = 1
     _tensor_holders = (
         "_encoder",
         "_layout",
@@ -87,6 +86,7 @@ class TableSynthesizer(AdversarialEstimator):
     )
     _validation_name: ClassVar[str] = "fidelity"
     _n_looks: ClassVar[int] = 20
+    _steps_per_look: ClassVar[int] = 1
     _rate_cuts: ClassVar[int] = 0
 
     def __init__(
@@ -170,7 +170,7 @@ class TableSynthesizer(AdversarialEstimator):
         if reset:
             self.schema_ = self._infer_schema(table)
             self._condition_names = conditions
-            self._bins = int(np.clip(len(table) // self._rows_per_bin, 8, self._n_bins))
+            self._bins = self._cut(len(table))
             self._begin()
         rng, noise = self._training_streams()
         made = self._encoder.encode(table[self._encoder.schema.names], rng)
@@ -180,6 +180,10 @@ class TableSynthesizer(AdversarialEstimator):
         if self._layout.width and self.n_steps:
             self._learn(Rows(made, given).to(self._device), noise, rng)
         return self
+
+    def _cut(self, n_rows: int) -> dict[str, int]:
+        """Say how finely numbers are cut, as `Encoder` takes it."""
+        return {"n_bins": self._n_bins}
 
     def _learn(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> None:
         """Train, and learn all that makes rows truer after training."""
@@ -196,7 +200,7 @@ class TableSynthesizer(AdversarialEstimator):
         layouts = (self._layout, self._conditions.encoder.layout)
         data = TrainingSet(seen.made, layouts[0], seen.given, layouts[1])
         self._train(data, noise, validation)
-        self._calibrate(real.n, noise, rng)
+        self._calibrate(real, noise, rng)
         if self.acceptance_rounds:
             self._learn_acceptance(real.some(MAX_REAL_ROWS, rng), noise, rng)
         self._warn_of_collapse(real.some(MAX_ROWS, rng), noise, rng)
@@ -212,7 +216,7 @@ class TableSynthesizer(AdversarialEstimator):
 
     def _validation(self, held: Rows) -> Validation:
         """Say how weights are judged by rows that they did not learn from."""
-        every = max(1, self.n_steps // self._n_looks)
+        every = max(self._steps_per_look, self.n_steps // self._n_looks)
         score = self._held_out_score(held)
         return Validation(
             self._validation_name, score, every, self.n_iter_no_change, self._rate_cuts
@@ -224,7 +228,7 @@ class TableSynthesizer(AdversarialEstimator):
         noise = begin_stream(rng, self._device)
 
         def fidelity(_: Game) -> float:
-            self._calibrate(held.n, noise, rng)
+            self._calibrate(held, noise, rng)
             return self._fidelity(held, noise, rng)
 
         return fidelity
@@ -260,7 +264,10 @@ class TableSynthesizer(AdversarialEstimator):
         given = self._condition_names
         made = [name for name in self.schema_.names if name not in given]
         self._encoder = Encoder(
-            self.schema_.select(made), self._numeric_encoding, self._bins, self.max_categories
+            self.schema_.select(made),
+            self._numeric_encoding,
+            max_categories=self.max_categories,
+            **self._bins,
         )
         self._layout = self._encoder.layout.to(self._device)
         self._conditions = ConditionModel(self.schema_.select(given), self.max_categories)
@@ -301,9 +308,9 @@ class TableSynthesizer(AdversarialEstimator):
             candidates = Rows(self._draw(told, noise), told)
         return rows
 
-    def _calibrate(self, n_rows: int, noise: torch.Generator, rng: np.random.Generator) -> None:
+    def _calibrate(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> None:
         # Rates need be no truer than the training rows know them; wide rows must fit in memory.
-        n = max(256, min(20_000, 2_000 + 10 * n_rows, 20_000_000 // self._layout.width))
+        n = max(256, min(20_000, 2_000 + 10 * real.n, 20_000_000 // self._layout.width))
         given = self._conditions.draw(n, rng).to(self._device)
         condition = self._conditions.encoder.layout.expand(*given)
         raw = self._generate(condition, noise)

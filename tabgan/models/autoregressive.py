@@ -26,8 +26,17 @@ from tabgan.table.layout import Layout
 EMBEDDING_DIM = 16
 """Width of what stands for a level when later columns look at it."""
 
+BINS = (8, 256)
+"""Fewest and most bins of a number."""
+
+ROWS_PER_BIN, ROWS_PER_TAIL, MAX_HALVINGS = 10, 5, 4
+"""Rows in a bin, and in the outermost ones, at least: none is to tell a single row."""
+
 N_WAVES, N_RAMPS = 8, 8
 """Functions of a level's rank, of cosines and of sigmoids, that neighbouring levels share."""
+
+N_CALIBRATIONS = 3
+"""Rounds of iterative proportional fitting after training."""
 
 STRATUM = 64
 """Rows alike in the columns drawn before share their randomness evenly in so many."""
@@ -169,11 +178,15 @@ class ColumnNetworks(nn.Module):
 
 
 def _functions(ranks: Tensor) -> Tensor:
-    """Smooth functions of ranks, shape (width, 1 + N_WAVES + N_RAMPS); zero where there is none."""
-    known, rank = ~ranks.isnan(), ranks.nan_to_num()[:, None]
+    """Compute smooth functions of ranks, shape (width, n_functions); zero where there is none.
+
+    Some are even over the ranks, others over normal scores, which tell tails apart.
+    """
+    known, rank = ~ranks.isnan(), ranks.nan_to_num(0.5)[:, None]
     waves = torch.cos(math.pi * torch.arange(1, N_WAVES + 1) * rank)
-    ramps = torch.tanh(6.0 * (rank - torch.linspace(0.0, 1.0, N_RAMPS)))
-    return torch.cat([2.0 * rank - 1.0, waves, ramps], dim=1) * known[:, None]
+    score = torch.special.ndtri(rank.double()).float().clamp(-4.0, 4.0)
+    ramps = torch.tanh(1.5 * (score - torch.linspace(-3.0, 3.0, N_RAMPS)))
+    return torch.cat([2.0 * rank - 1.0, score / 3.0, waves, ramps], dim=1) * known[:, None]
 
 
 def _even_shares(n: int, rng: torch.Generator) -> Tensor:
@@ -255,13 +268,12 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     """
 
     _numeric_encoding = "bins"
-    _n_bins = 256
-    _rows_per_bin = 10
     _betas = (0.9, 0.99)
     _weight_decay = 0.1
     _warm_up = 100
     _validation_name = "log_likelihood"
     _n_looks = 160
+    _steps_per_look = 25
     _rate_cuts = 4
 
     def __init__(
@@ -287,6 +299,12 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         )
         self.dropout = dropout
 
+    def _cut(self, n_rows: int) -> dict[str, int]:
+        n_bins = int(np.clip(n_rows // ROWS_PER_BIN, *BINS))
+        rows_per_bin = n_rows / n_bins
+        n_halvings = int(np.log2(max(1.0, rows_per_bin / ROWS_PER_TAIL)))
+        return {"n_bins": n_bins, "n_halvings": min(n_halvings, MAX_HALVINGS)}
+
     def _make_game(self, layout: Layout, condition_layout: Layout) -> AutoregressiveGame:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {self.dropout!r}.")
@@ -304,8 +322,18 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         condition = self._conditions.encoder.layout.expand(*held.given)
         return lambda game: float(_log_likelihood(game, held.made, condition).mean())
 
-    def _calibrate(self, n_rows: int, noise: torch.Generator, rng: np.random.Generator) -> None:
-        """Leave marginals alone: likelihood has them right."""
+    @torch.no_grad()
+    def _calibrate(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> None:
+        """Give each level its training rate, on average over what comes before it in real rows."""
+        networks, layout = self._game.networks, self._layout
+        parts = [real.take(part) for part in torch.arange(real.n, device=self._device).split(CHUNK)]
+        told = [self._conditions.encoder.layout.expand(*part.given) for part in parts]
+        rate = torch.stack([layout.expand(*part.made).sum(dim=0) for part in parts]).sum(dim=0)
+        for _ in range(N_CALIBRATIONS):
+            made = torch.zeros_like(rate)
+            for part, condition in zip(parts, told, strict=True):
+                made += layout.activate(networks(part.made.codes, condition)).sum(dim=0)
+            networks.bias += torch.where(rate > 0, (rate / made.clamp(min=1e-9)).log(), 0.0)
 
     @torch.no_grad()
     def _draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:

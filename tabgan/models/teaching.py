@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel
 from tabgan.estimators.inputs import check_integer, table_like
+from tabgan.estimators.judging import Rows
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target, label_wishes
 from tabgan.networks.mlp import ResidualMLP
@@ -209,7 +210,7 @@ class TeachingSynthesizer(TableSynthesizer):
         dims = (self.latent_dim, self.hidden_dim, self.learner_dim)
         return TeachingGame(layout, condition_layout, *dims, self.n_lessons, self.lesson_size)
 
-    def _calibrate(self, n_rows: int, noise: torch.Generator, rng: np.random.Generator) -> None:
+    def _calibrate(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> None:
         """Leave the rows as they teach best."""
 
     def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:

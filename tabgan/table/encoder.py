@@ -125,11 +125,13 @@ class NumericCodec:
     column : NumericColumn
     numeric : {"scalar", "bins", "rank"}
         See `Encoder`.
-    n_bins : int
-        Bins that a column without atoms would have.
+    n_bins, n_halvings : int
+        See `Encoder`.
     """
 
-    def __init__(self, column: NumericColumn, numeric: NumericEncoding, n_bins: int) -> None:
+    def __init__(
+        self, column: NumericColumn, numeric: NumericEncoding, n_bins: int, n_halvings: int
+    ) -> None:
         self.column = column
         table = column.table
         self.numeric = numeric
@@ -145,19 +147,21 @@ class NumericCodec:
         self.rest = table.without(own_level)
         rest_mass = 1.0 - table.mass[own_level].sum() if self.rest else 0.0
         self.has_scalar = self.rest is not None and numeric != "bins"
-        self.n_rest = (
-            0
-            if self.rest is None
-            else int(np.ceil((n_bins if numeric == "bins" else 1) * rest_mass))
-        )
-        rest_masses = np.full(self.n_rest, rest_mass / max(1, self.n_rest))
+        if self.rest is None:
+            self.edges = np.zeros(1)
+        elif numeric == "bins":
+            self.edges = _edges(int(np.ceil(n_bins * rest_mass)), n_halvings)
+        else:
+            self.edges = np.array([0.0, 1.0])
+        self.n_rest = len(self.edges) - 1
+        rest_masses = rest_mass * np.diff(self.edges)
         present = np.r_[rest_masses, table.mass[own_level]] * (1 - column.missing_rate)
         self.n_present = len(present)
         has_missing = column.missing_rate > 0
         self.masses = np.r_[present, column.missing_rate] if has_missing else present
         self.level_ranks = np.full(len(self.masses), np.nan)
         if self.rest is not None and numeric == "bins":
-            middles = self.rest.values((np.arange(self.n_rest) + 0.5) / self.n_rest)
+            middles = self.rest.values((self.edges[1:] + self.edges[:-1]) / 2)
             self.level_ranks[: self.n_rest] = table.ranks(middles)
         self.level_ranks[self.n_rest : self.n_present] = table.ranks(self.atoms)
 
@@ -172,7 +176,7 @@ class NumericCodec:
         ranks = np.zeros(len(numbers))
         if self.rest is not None:
             ranks = self.rest.ranks(numbers, None if self.numeric == "rank" else rng)
-            levels = np.minimum((ranks * self.n_rest).astype(np.int64), self.n_rest - 1)
+            levels = np.searchsorted(self.edges[1:-1], ranks, side="right")
         if len(self.atoms):
             nearest = np.searchsorted(self.atoms, numbers)
             if self.rest is None:  # a value between two atoms belongs to the nearer one
@@ -197,13 +201,22 @@ class NumericCodec:
         numbers = np.full(len(levels), np.nan)
         if self.rest is not None:
             in_rest = levels < self.n_rest
+            ranks = ranks[in_rest]
             if not self.has_scalar:
-                ranks = (levels + uniform(len(levels), rng)) / self.n_rest
-            numbers[in_rest] = self.rest.values(ranks[in_rest])
+                low, high = self.edges[levels[in_rest]], self.edges[levels[in_rest] + 1]
+                ranks = low + (high - low) * uniform(len(low), rng)
+            numbers[in_rest] = self.rest.values(ranks)
         atom = levels - self.n_rest
         is_atom = (atom >= 0) & (atom < len(self.atoms))
         numbers[is_atom] = self.atoms[atom[is_atom]]
         return self.column.series(numbers)
+
+
+def _edges(n_bins: int, n_halvings: int) -> NDArray[np.float64]:
+    """Cut ranks into equal bins, the first and the last again in halves towards the ends."""
+    even = np.linspace(0.0, 1.0, n_bins + 1)
+    tail = even[1] * 0.5 ** np.arange(n_halvings, 0, -1)
+    return np.unique(np.r_[even, tail, 1.0 - tail])
 
 
 class IdentifierCodec:
@@ -254,6 +267,9 @@ class Encoder:
         scalar, an atom being the middle of its ranks; for networks that read rows as images.
     n_bins : int
         Bins per number of "bins".
+    n_halvings : int
+        Times that the bins at either end are cut in halves, the outer one again each time: tails
+        are long, and what lies there weighs much.
     max_categories : int
         Softmax levels per categorical column; rarer categories share the last.
 
@@ -273,6 +289,7 @@ class Encoder:
         numeric: NumericEncoding = "scalar",
         n_bins: int = 64,
         max_categories: int = 256,
+        n_halvings: int = 0,
     ) -> None:
         self.schema = schema
         self.codecs: list[Codec] = []
@@ -282,7 +299,7 @@ class Encoder:
         self.level_ranks: list[NDArray[np.float64]] = []
         gates: list[int] = []
         for column in schema.columns:
-            codec = _codec(column, numeric, n_bins, max_categories)
+            codec = _codec(column, numeric, n_bins, max_categories, n_halvings)
             block = scalar = -1
             if len(codec.masses) > 1:
                 block = len(self.masses)
@@ -353,9 +370,11 @@ class Encoder:
                 frame[column.name] = column.series(frame[column.name].isna().to_numpy())
 
 
-def _codec(column: Column, numeric: NumericEncoding, n_bins: int, max_categories: int) -> Codec:
+def _codec(
+    column: Column, numeric: NumericEncoding, n_bins: int, max_categories: int, n_halvings: int
+) -> Codec:
     if isinstance(column, CategoricalColumn):
         return CategoricalCodec(column, max_categories)
     if isinstance(column, NumericColumn):
-        return NumericCodec(column, numeric, n_bins)
+        return NumericCodec(column, numeric, n_bins, n_halvings)
     return IdentifierCodec(column)
