@@ -199,6 +199,29 @@ def test_training_ends_when_held_out_rows_become_no_likelier(xor_model):
     assert fresh == pytest.approx(best, abs=0.25)
 
 
+def test_levels_have_their_training_rates_given_real_rows(xor_model):
+    """Whatever dropout and early stopping left undone."""
+    table = xor_table(3000, seed=0)
+    encoder, layout = xor_model._encoder, xor_model._layout
+    codes = encoder.encode(table, np.random.default_rng(0)).codes
+    with torch.no_grad():
+        raw = xor_model._game.networks(codes, torch.zeros(3000, 0))
+    rates = layout.activate(raw).mean(dim=0)
+    for block, masses in enumerate(encoder.masses):
+        start = int(layout.offsets[block])
+        np.testing.assert_allclose(rates[start : start + len(masses)], masses, atol=4e-3)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_bins", "n_halvings"),
+    [(1, 8, 0), (150, 15, 1), (2560, 256, 1), (11_097, 256, 3), (32_561, 256, 4), (10**6, 256, 4)],
+)
+def test_how_finely_numbers_are_cut(n_rows, n_bins, n_halvings):
+    """No bin of fewer than ten rows, five in the tails, but for tables of very few."""
+    cut = AutoregressiveSynthesizer()._cut(n_rows)
+    assert cut == {"n_bins": n_bins, "n_halvings": n_halvings}
+
+
 def test_real_rows_are_likelier_than_shuffled_ones(xor_model):
     rows = xor_table(500, seed=3)
     likely = xor_model.score_samples(rows)

@@ -336,3 +336,68 @@ def test_rows_and_devices():
     taken = encoded.rows(torch.tensor([2, 2]))
     assert torch.equal(taken.codes, torch.tensor([[4, 5], [4, 5]]))
     assert {part.device.type for part in encoded.to(torch.device("meta"))} == {"meta"}
+
+
+class TestTailBins:
+    """Bins at both ends that are cut in halves, and ranks of levels."""
+
+    TABLE = pd.DataFrame({"x": np.random.default_rng(0).lognormal(0, 2, 4000)})
+
+    def test_masses_are_halved_towards_the_ends(self):
+        encoder = encoder_of(self.TABLE, "bins", n_bins=10, n_halvings=2)
+        inner = [0.1] * 8
+        np.testing.assert_allclose(
+            encoder.masses[0], [0.025, 0.025, 0.05, *inner, 0.05, 0.025, 0.025]
+        )
+
+    @pytest.mark.parametrize("n_halvings", [0, 1, 4])
+    def test_levels_have_their_masses_and_values_come_back_near(self, n_halvings):
+        encoder = encoder_of(self.TABLE, "bins", n_bins=10, n_halvings=n_halvings)
+        codes = encoder.encode(self.TABLE, np.random.default_rng(0)).codes[:, 0].numpy()
+        rates = np.bincount(codes, minlength=len(encoder.masses[0])) / len(codes)
+        np.testing.assert_allclose(rates, encoder.masses[0], atol=2e-3)
+        back = there_and_back(self.TABLE, "bins", n_bins=10, n_halvings=n_halvings)["x"]
+        ranks = [values.rank(pct=True).to_numpy() for values in (self.TABLE["x"], back)]
+        assert np.abs(ranks[0] - ranks[1]).max() <= 0.1 + 1e-3
+
+    def test_halving_keeps_tails_apart(self):
+        """The largest values share a bin of a 640th, not of a 40th, of the rows."""
+        top = self.TABLE["x"].nlargest(6).index
+        back = [
+            there_and_back(self.TABLE, "bins", n_bins=40, n_halvings=n).loc[top, "x"].min()
+            for n in (0, 4)
+        ]
+        assert back[1] > 2 * back[0]
+
+    @pytest.mark.parametrize("numeric", ENCODINGS)
+    def test_ranks_of_levels(self, numeric):
+        table = make_mixed_table(600, missing=0.2, random_state=0)
+        encoder = encoder_of(table, numeric)
+        assert [len(ranks) for ranks in encoder.level_ranks] == list(encoder.layout.n_levels)
+        kinds = {codec.column.kind for codec in encoder.codecs}
+        assert len(kinds) > 2
+        for codec in encoder.codecs:
+            known = codec.level_ranks[~np.isnan(codec.level_ranks)]
+            assert ((known >= 0) & (known <= 1)).all()
+            if codec.column.missing_rate > 0 and len(codec.level_ranks) > 1:
+                assert np.isnan(codec.level_ranks[-1])
+
+    def test_ranks_follow_values(self):
+        """Bins come before atoms among the levels; ranks say which lies where."""
+        values = np.r_[np.zeros(300), np.linspace(-3, 3, 700)]
+        encoder = encoder_of(pd.DataFrame({"x": values}), "bins", n_bins=8)
+        decoded = encoder.decode(
+            EncodedTable(
+                torch.arange(len(encoder.masses[0]))[:, None],
+                torch.zeros(len(encoder.masses[0]), 0),
+            )
+        )["x"]
+        order = np.argsort(encoder.level_ranks[0])
+        assert decoded.iloc[order].is_monotonic_increasing
+
+    def test_ordered_categories_have_ranks_and_others_none(self):
+        kinds = pd.Categorical(["lo", "mid", "hi", "mid"] * 9, ["lo", "mid", "hi"], ordered=True)
+        table = pd.DataFrame({"ordered": kinds, "not": list("abca") * 9})
+        ordered, other = encoder_of(table).level_ranks
+        np.testing.assert_allclose(ordered, [1 / 6, 1 / 2, 5 / 6])
+        assert np.isnan(other).all()

@@ -9,6 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from tabgan.table.encoder import EncodedTable
+from tabgan.table.layout import Layout
+
+GUMBEL_TEMPERATURE = 0.5
+"""How sharp soft levels are that a critic sees."""
 
 
 @dataclass
@@ -111,3 +115,10 @@ def draw_gumbel(n: int, width: int, rng: torch.Generator) -> Tensor:
     """Draw standard Gumbel noise of shape (n, width) on the generator's device."""
     exponential = torch.empty(n, width, device=rng.device).exponential_(generator=rng)
     return -exponential.log()
+
+
+def soften(
+    layout: Layout, raw: Tensor, rng: torch.Generator, temperature: float = GUMBEL_TEMPERATURE
+) -> Tensor:
+    """Turn raw rows into soft draws, shape (n, width): Gumbel-softmax, one for each block."""
+    return layout.activate(raw, draw_gumbel(len(raw), layout.width, rng), temperature)

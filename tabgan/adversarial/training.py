@@ -146,7 +146,7 @@ class Training:
         """
         batches = data.batches(batch_size, rng)
         every = max(1, n_steps // N_RECORDS)
-        watch = Watch(validation) if validation else None
+        watch = Watch(validation, self.game, self.averaged) if validation else None
         started, before = time.perf_counter(), self.seconds
         self.game.train()
         bar = tqdm(total=n_steps, disable=not progress, unit="step", desc=type(self.game).__name__)
@@ -162,7 +162,7 @@ class Training:
                     is_last = i + 1 == n_steps
                     seen, is_over = {}, False
                     if watch and (watch.is_due(i + 1) or is_last):
-                        seen[watch.validation.name], is_over = watch.look(self)
+                        seen[watch.validation.name], is_over = watch.look()
                     if seen or is_last or (i + 1) % every == 0:
                         self.seconds = before + time.perf_counter() - started
                         self._record(losses, next(batches), seen)
@@ -178,7 +178,7 @@ class Training:
                 stacklevel=2,
             )
         if watch:
-            watch.restore(self)
+            watch.restore()
         self.game.eval()
 
     @torch.no_grad()

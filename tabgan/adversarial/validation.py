@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
 from tabgan.adversarial.game import Game
-
-if TYPE_CHECKING:
-    from tabgan.adversarial.training import Training
 
 RATE_CUT = 1 / 3
 """Factor on the learning rate each time it is cut."""
@@ -49,6 +45,8 @@ class Watch:
     Parameters
     ----------
     validation : Validation
+    game, averaged : Game
+        With the weights in training, and with their average, which is judged.
 
     Attributes
     ----------
@@ -58,27 +56,28 @@ class Watch:
         Best score seen.
     """
 
-    def __init__(self, validation: Validation) -> None:
+    def __init__(self, validation: Validation, game: Game, averaged: Game) -> None:
         self.validation = validation
+        self._games = (game, averaged)
         self.rate = 1.0
         self.best = -math.inf
         self._n_worse = 0
         self._n_cuts = 0
-        self._kept: dict[str, dict[str, torch.Tensor]] = {}
+        self._kept: list[dict[str, torch.Tensor]] = []
 
     def is_due(self, step: int) -> bool:
         """Whether the run has come to its next look."""
         return step % self.validation.every == 0
 
-    def look(self, training: Training) -> tuple[float, bool]:
+    def look(self) -> tuple[float, bool]:
         """Score the weights; keep a copy of the best, and say whether training is over."""
-        score = self.validation.score(training.averaged)
+        score = self.validation.score(self._games[1])
         if score > self.best:
             self.best, self._n_worse = score, 0
-            self._kept = {
-                name: {key: value.clone() for key, value in game.state_dict().items()}
-                for name, game in _games(training).items()
-            }
+            self._kept = [
+                {key: value.clone() for key, value in game.state_dict().items()}
+                for game in self._games
+            ]
         else:
             self._n_worse += 1
         if self._n_worse < self.validation.patience:
@@ -87,14 +86,10 @@ class Watch:
             return score, True
         self._n_cuts, self._n_worse = self._n_cuts + 1, 0
         self.rate *= RATE_CUT
-        self.restore(training)
+        self.restore()
         return score, False
 
-    def restore(self, training: Training) -> None:
-        """Put the best weights back, those in training and their average; the first if none."""
-        for name, weights in self._kept.items():
-            _games(training)[name].load_state_dict(weights)
-
-
-def _games(training: Training) -> dict[str, Game]:
-    return {"game": training.game, "averaged": training.averaged}
+    def restore(self) -> None:
+        """Put the best weights back, if any have been judged."""
+        for game, weights in zip(self._games, self._kept, strict=False):
+            game.load_state_dict(weights)

@@ -140,6 +140,16 @@ class AdversarialEstimator(BaseEstimator):
         """Train on `X`, from the start or on from where the last fit ended."""
         raise NotImplementedError
 
+    def _starts_anew(self) -> bool:
+        """Whether `fit` forgets what was learnt before."""
+        return not (self.warm_start and self.__sklearn_is_fitted__())
+
+    def _make_ready(self, reset: bool) -> None:
+        """Check the parameters, and forget what was learnt before if `reset`."""
+        self._check_parameters()
+        if reset:
+            self._forget()
+
     def _build(self) -> None:
         """Make networks and optimisers, from the schemas and the seed alone."""
         raise NotImplementedError
@@ -214,9 +224,9 @@ class AdversarialEstimator(BaseEstimator):
         check_integer("max_categories", self.max_categories, 2)
         if not isinstance(self.learning_rate, numbers.Real) or not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}.")
-        given = self.techniques if isinstance(self.techniques, Sequence) else [self.techniques]
-        wrong = [each for each in given if not isinstance(each, Technique)]
-        if wrong or given is not self.techniques:
+        if not isinstance(self.techniques, Sequence) or not all(
+            isinstance(each, Technique) for each in self.techniques
+        ):
             raise TypeError(
                 "techniques must be a list of objects of tabgan.adversarial, such as [R1()], "
                 f"got {self.techniques!r}."

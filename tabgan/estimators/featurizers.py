@@ -13,7 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
-from tabgan.estimators.inputs import check_table, table_like
+from tabgan.estimators.inputs import table_like
 from tabgan.estimators.tables import CHUNK, TableSynthesizer
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -59,10 +59,7 @@ class Featurizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableSynthes
 
     def _over_rows(self, X: Any, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
         """Apply a function of encoded rows to a table."""
-        check_is_fitted(self)
-        frame = check_table(self, X, reset=False)
-        table = self._encoder.encode(frame[self._encoder.schema.names]).to(self._device)
-        return over_rows(table, self._layout, function).cpu().numpy()
+        return over_rows(self._encode_seen(X), self._layout, function).cpu().numpy()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -94,7 +91,7 @@ class Autoencoder(Featurizer):
             )
         with torch.no_grad():
             raw = self._raw_rows(torch.from_numpy(features).to(self._device))
-        table = EncodedTable(*self._layout.draw(raw, torch.zeros_like(raw)))
+        table = EncodedTable(*self._layout.draw(raw))
         frame = self._encoder.decode(table)
         return table_like(frame[self._input_labels], self._input_dtype)
 

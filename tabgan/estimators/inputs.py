@@ -71,6 +71,12 @@ def check_integer(name: str, value: Any, least: int = 1) -> None:
         raise ValueError(f"{name} must be {kind}, got {value!r}.")
 
 
+def check_not_negative(name: str, value: Any) -> None:
+    """Raise a ValueError unless `value` is a number of at least zero."""
+    if not value >= 0:
+        raise ValueError(f"{name} must be a number of at least 0, got {value!r}.")
+
+
 def check_choice(name: str, value: Any, *choices: str) -> None:
     """Raise a ValueError unless `value` is one of the names."""
     if value not in choices:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tabgan.adversarial.game import Batch
+from tabgan.adversarial.training import shuffled
 from tabgan.networks.recurrent import by_step
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -61,12 +62,8 @@ class SequenceSet:
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Yield batches for ever, shuffled anew when too few sequences are left for another."""
-        n = len(self.index)
-        size = min(batch_size, n)
-        while True:
-            order = torch.randperm(n, generator=rng, device=rng.device)
-            for start in range(0, n - size + 1, size):
-                yield self.batch(self.index[order[start : start + size]], rng)
+        for order in shuffled(len(self.index), batch_size, rng):
+            yield self.batch(self.index[order], rng)
 
 
 def condition_and_mask(batch: Batch) -> tuple[Tensor, Tensor]:

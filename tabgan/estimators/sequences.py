@@ -120,7 +120,7 @@ class SequenceSynthesizer(AdversarialEstimator):
             `entity`, `time` or `static_columns` that do not fit the table, no channel, infinite
             values, another number of labels than of sequences, or a parameter out of range.
         """
-        return self._fit(X, y, reset=not (self.warm_start and self.__sklearn_is_fitted__()))
+        return self._fit(X, y, reset=self._starts_anew())
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train `n_steps` steps more, on these sequences, with weights and optimisers as they are.
@@ -140,9 +140,7 @@ class SequenceSynthesizer(AdversarialEstimator):
         return self._fit(X, y, reset=not self.__sklearn_is_fitted__())
 
     def _fit(self, X: Any, y: Any, reset: bool) -> Self:
-        self._check_parameters()
-        if reset:
-            self._forget()
+        self._make_ready(reset)
         sequences = self._read(X, y, reset)
         if reset:
             self.schema_ = self._infer_schema(sequences.steps)

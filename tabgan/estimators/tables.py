@@ -142,7 +142,7 @@ class TableSynthesizer(AdversarialEstimator):
             No rows or columns, infinite values, duplicate column names, or a parameter out of
             range.
         """
-        return self._fit(X, y, reset=not (self.warm_start and self.__sklearn_is_fitted__()))
+        return self._fit(X, y, reset=self._starts_anew())
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train `n_steps` steps more, on these rows, with weights and optimisers as they are.
@@ -162,9 +162,7 @@ class TableSynthesizer(AdversarialEstimator):
         return self._fit(X, y, reset=not self.__sklearn_is_fitted__())
 
     def _fit(self, X: Any, y: Any, reset: bool) -> Self:
-        self._check_parameters()
-        if reset:
-            self._forget()
+        self._make_ready(reset)
         frame = check_table(self, X, reset=reset)
         table, conditions = self._training_table(frame, y, reset)
         if reset:
@@ -173,13 +171,23 @@ class TableSynthesizer(AdversarialEstimator):
             self._bins = self._cut(len(table))
             self._begin()
         rng, noise = self._training_streams()
-        made = self._encoder.encode(table[self._encoder.schema.names], rng)
-        given = self._conditions.encode(table, rng)
+        rows = self._encode(table, rng)
         if reset:
-            self._conditions.learn(given)
+            self._conditions.learn(rows.given)
         if self._layout.width and self.n_steps:
-            self._learn(Rows(made, given).to(self._device), noise, rng)
+            self._learn(rows.to(self._device), noise, rng)
         return self
+
+    def _encode(self, table: pd.DataFrame, rng: np.random.Generator) -> Rows:
+        """Encode a table and its conditions."""
+        made = self._encoder.encode(table[self._encoder.schema.names], rng)
+        return Rows(made, self._conditions.encode(table, rng))
+
+    def _encode_seen(self, X: Any) -> EncodedTable:
+        """Encode rows to look at, on the device, without their conditions."""
+        check_is_fitted(self)
+        frame = check_table(self, X, reset=False)
+        return self._encoder.encode(frame[self._encoder.schema.names]).to(self._device)
 
     def _cut(self, n_rows: int) -> dict[str, int]:
         """Say how finely numbers are cut, as `Encoder` takes it."""
@@ -339,8 +347,7 @@ class TableSynthesizer(AdversarialEstimator):
         check_is_fitted(self)
         table, _ = self._training_table(check_table(self, X, reset=False), y, reset=False)
         rng = np.random.default_rng([self._seed, 2])
-        made = self._encoder.encode(table[self._encoder.schema.names], rng)
-        real = Rows(made, self._conditions.encode(table, rng)).to(self._device)
+        real = self._encode(table, rng).to(self._device)
         return self._fidelity(real, begin_stream(rng, self._device), rng)
 
     # ------------------------------------------------------------------ sampling

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.adversary import Adversary
-from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal
+from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal, soften
 from tabgan.adversarial.losses import NON_SATURATING
 from tabgan.adversarial.priors import Prior
 from tabgan.estimators.featurizers import Autoencoder
@@ -23,8 +23,6 @@ from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
-
-GUMBEL_TEMPERATURE = 0.5
 
 
 class AAEGame(Game):
@@ -107,9 +105,7 @@ class AAEGame(Game):
         z = mean + spread * draw_normal(len(mean), self.latent_dim, batch.rng)
         # NOTE[DIFF] not the plain softmax but draws from it: their sharpness tells the critic
         # nothing, only their rates do, and what the decoder must guess it makes certain.
-        noise = draw_gumbel(len(z), raw_label.shape[1], batch.rng)
-        label = self.condition_layout.activate(raw_label, noise, GUMBEL_TEMPERATURE)
-        return z, raw_label, label
+        return z, raw_label, soften(self.condition_layout, raw_label, batch.rng)
 
     def _is_labelled(self, batch: Batch) -> Tensor:
         """Which rows have their label, shape (n, 1)."""
@@ -302,5 +298,5 @@ class AAESynthesizer(Autoencoder):
             raise ValueError("predict needs labels: this AAESynthesizer was fitted without y.")
         layout = self._conditions.encoder.layout
         raw = torch.from_numpy(self._over_rows(X, lambda row: self._game.encode(row)[2]))
-        table = EncodedTable(*layout.draw(raw.to(self._device), torch.zeros_like(raw)))
+        table = EncodedTable(*layout.draw(raw.to(self._device)))
         return self._conditions.encoder.decode(table)[self._target_name].to_numpy()

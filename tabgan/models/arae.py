@@ -14,7 +14,7 @@ from tabgan.adversarial.game import Batch, Game, Player, draw_normal
 from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.estimators.featurizers import Autoencoder
-from tabgan.estimators.inputs import check_integer
+from tabgan.estimators.inputs import check_integer, check_not_negative
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 
@@ -200,8 +200,7 @@ class ARAESynthesizer(Autoencoder):
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> RowARAEGame:
         check_integer("code_dim", self.code_dim)
-        if not self.kl_weight >= 0:
-            raise ValueError(f"kl_weight must be a number of at least 0, got {self.kl_weight!r}.")
+        check_not_negative("kl_weight", self.kl_weight)
         dims = (self.code_dim, self.latent_dim, self.hidden_dim)
         return RowARAEGame(layout, *dims, self.kl_weight)
 

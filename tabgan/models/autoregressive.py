@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.techniques import Technique, WeightAveraging
 from tabgan.adversarial.training import fast_matmul, rounded_layers
-from tabgan.estimators.inputs import check_table
 from tabgan.estimators.judging import Rows
 from tabgan.estimators.tables import CHUNK, TableSynthesizer
 from tabgan.networks.grouped import CausalLinear, GroupedResidual, drop_units
@@ -238,6 +236,10 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     training rows by boosted trees, and `sample` keeps a made row with a probability in proportion
     to the density ratio: a generator whose adversary corrects it.
 
+    Rows of one call of `sample` that agree in some columns share the randomness of the next evenly:
+    rates stray less from the model's than those of independent rows, and each row by itself is
+    drawn from it exactly.
+
     The nearest to the real rows of all systems here; there is no latent space. `score_samples`
     gives log-likelihoods.
 
@@ -356,9 +358,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         ndarray of shape (n,)
             In nats; that of a bin for numbers. Categories not seen in training cost nothing.
         """
-        check_is_fitted(self)
-        frame = check_table(self, X, reset=False)
-        table = self._encoder.encode(frame[self._encoder.schema.names]).to(self._device)
+        table = self._encode_seen(X)
         condition = torch.zeros(len(table), 0, device=self._device)
         return _log_likelihood(self._game, table, condition).cpu().numpy().astype(np.float64)
 

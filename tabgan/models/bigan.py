@@ -9,14 +9,12 @@ import torch
 from torch import Tensor
 
 from tabgan.adversarial.adversary import Adversary
-from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal
+from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.estimators.featurizers import Autoencoder
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
-
-GUMBEL_TEMPERATURE = 0.5
 
 
 class BiGANGame(Game):
@@ -54,10 +52,8 @@ class BiGANGame(Game):
         -------
         real, fake : Tensor of shape (n, width + latent_dim)
         """
-        n = len(batch.row)
-        z = draw_normal(n, self.latent_dim, batch.rng)
-        noise = draw_gumbel(n, self.layout.width, batch.rng)
-        made = self.layout.activate(self.generator(z), noise, GUMBEL_TEMPERATURE)
+        z = draw_normal(len(batch.row), self.latent_dim, batch.rng)
+        made = soften(self.layout, self.generator(z), batch.rng)
         real = torch.cat([batch.row, self.encoder(batch.row)], dim=1)
         return real, torch.cat([made, z], dim=1)
 

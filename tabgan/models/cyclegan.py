@@ -12,13 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.adversary import Adversary
-from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel
+from tabgan.adversarial.game import Batch, Game, Player, soften
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
 from tabgan.estimators.estimator import AdversarialEstimator
 from tabgan.estimators.inputs import check_integer, check_table, table_like
-from tabgan.models.wgan import GUMBEL_TEMPERATURE
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.revision import Revision
 from tabgan.table.encoder import EncodedTable, Encoder
@@ -122,11 +121,7 @@ class CycleGANGame(Game):
     def translate(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Translate a batch both ways: soft rows as of A, and as of B."""
         raw_a, raw_b = self.to_a(batch.condition), self.to_b(batch.row)
-        return self._soften(self.a, raw_a, batch), self._soften(self.b, raw_b, batch)
-
-    def _soften(self, layout: Layout, raw: Tensor, batch: Batch) -> Tensor:
-        noise = draw_gumbel(len(raw), layout.width, batch.rng)
-        return layout.activate(raw, noise, GUMBEL_TEMPERATURE)
+        return soften(self.a, raw_a, batch.rng), soften(self.b, raw_b, batch.rng)
 
     def critic_loss(self, batch: Batch) -> Tensor:
         """Sum of both critics' losses of telling real from translated rows."""
@@ -246,16 +241,14 @@ class CycleGANTranslator(AdversarialEstimator):
             No rows or columns, infinite values, duplicate column names, or a parameter out of
             range.
         """
-        return self._fit(A, B, reset=not (self.warm_start and self.__sklearn_is_fitted__()))
+        return self._fit(A, B, reset=self._starts_anew())
 
     def partial_fit(self, A: Any, B: Any) -> Self:
         """Train `n_steps` steps more on these tables; the schemas stay. Parameters as in `fit`."""
         return self._fit(A, B, reset=not self.__sklearn_is_fitted__())
 
     def _fit(self, X: Any, y: Any, reset: bool) -> Self:
-        self._check_parameters()
-        if reset:
-            self._forget()
+        self._make_ready(reset)
         a, b = check_table(self, X, reset=reset), self._check_b(y, reset)
         if reset:
             self._infer_schemas(a, b)
@@ -344,7 +337,7 @@ class CycleGANTranslator(AdversarialEstimator):
         self, table: EncodedTable, translator: nn.Module, source: Encoder, target: Encoder
     ) -> pd.DataFrame:
         raw = translator(source.layout.expand(*table.to(self._device)))
-        return target.decode(EncodedTable(*target.layout.draw(raw, torch.zeros_like(raw))))
+        return target.decode(EncodedTable(*target.layout.draw(raw)))
 
     def _given_back(self, frame: pd.DataFrame, given: Any, target: dict[str, Any]) -> Any:
         rows = table_like(frame[target["_input_labels"]], target["_input_dtype"])

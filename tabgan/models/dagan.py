@@ -170,16 +170,14 @@ class DAGANAugmenter(AdversarialEstimator):
             No rows or columns, infinite values, duplicate column names, missing classes, or a
             parameter out of range.
         """
-        return self._fit(X, y, reset=not (self.warm_start and self.__sklearn_is_fitted__()))
+        return self._fit(X, y, reset=self._starts_anew())
 
     def partial_fit(self, X: Any, y: Any) -> Self:
         """Train `n_steps` steps more on these rows; the schema stays. Parameters as in `fit`."""
         return self._fit(X, y, reset=not self.__sklearn_is_fitted__())
 
     def _fit(self, X: Any, y: Any, reset: bool) -> Self:
-        self._check_parameters()
-        if reset:
-            self._forget()
+        self._make_ready(reset)
         frame = check_table(self, X, reset=reset)
         classes = class_codes(self, frame, y)[0]
         if reset:

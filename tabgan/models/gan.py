@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tabgan.adversarial.adversary import Adversary
-from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal
+from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, AdversarialLoss
 from tabgan.estimators.featurizers import CriticFeaturizer
 from tabgan.estimators.inputs import check_choice
@@ -66,8 +66,7 @@ class GANGame(Game):
         """Turn raw rows into what the critic sees: one softmax per block."""
         if self.temperature is None:
             return self.layout.activate(raw)
-        noise = draw_gumbel(len(raw), self.layout.width, rng)
-        return self.layout.activate(raw, noise, self.temperature)
+        return soften(self.layout, raw, rng, self.temperature)
 
     def score(self, row: Tensor, condition: Tensor) -> Tensor:
         """Score encoded rows, shape (n,)."""

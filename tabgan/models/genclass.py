@@ -200,7 +200,7 @@ class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
             A class without attributes, attributes that are no finite numbers, missing classes, or
             what every estimator refuses.
         """
-        reset = not (self.warm_start and self.__sklearn_is_fitted__())
+        reset = self._starts_anew()
         return self._fit(X, y, reset, class_attributes)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
@@ -223,9 +223,7 @@ class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
         return self._fit(X, y, reset, attributes)
 
     def _fit(self, X: Any, y: Any, reset: bool, class_attributes: Any = None) -> Self:
-        self._check_parameters()
-        if reset:
-            self._forget()
+        self._make_ready(reset)
         frame = check_table(self, X, reset=reset)
         codes, labels = class_codes(self, frame, y)
         check_classification_targets(y)

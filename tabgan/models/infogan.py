@@ -297,5 +297,5 @@ class InfoGANFeaturizer(CriticFeaturizer):
         if not layout.n_blocks:
             raise ValueError(f"predict needs a categorical code, but codes is {self.codes!r}.")
         raw = torch.from_numpy(self._over_rows(X, self._game.infer)).to(self._device)
-        classes = layout.draw(raw, torch.zeros_like(raw))[0].cpu().numpy()
+        classes = layout.draw(raw)[0].cpu().numpy()
         return classes[:, 0] if layout.n_blocks == 1 else classes

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tabgan.adversarial.game import Batch
 from tabgan.adversarial.techniques import R1, R2, Technique
-from tabgan.estimators.inputs import check_integer
+from tabgan.estimators.inputs import check_integer, check_not_negative
 from tabgan.estimators.sequence_set import condition_and_mask
 from tabgan.estimators.sequences import LatentSequenceSynthesizer
 from tabgan.estimators.writing import Writer, step_log_likelihood, write
@@ -126,7 +126,6 @@ class SequenceARAESynthesizer(LatentSequenceSynthesizer, Writer):
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> SequenceARAEGame:
         check_integer("code_dim", self.code_dim)
-        if not self.kl_weight >= 0:
-            raise ValueError(f"kl_weight must be a number of at least 0, got {self.kl_weight!r}.")
+        check_not_negative("kl_weight", self.kl_weight)
         dims = (self.code_dim, self.latent_dim, self.hidden_dim)
         return SequenceARAEGame(layout, condition_layout.width, *dims, self.kl_weight)

@@ -7,15 +7,13 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from tabgan.adversarial.game import Batch, Player
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique, WeightClipping
 from tabgan.estimators.featurizers import CriticFeaturizer
 from tabgan.estimators.inputs import check_choice, check_integer
 from tabgan.models.gan import GANGame
 from tabgan.table.layout import Layout
-
-GUMBEL_TEMPERATURE = 0.5
 
 
 class WGANGame(GANGame):

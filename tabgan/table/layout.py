@@ -153,24 +153,22 @@ class Layout(nn.Module):
         probability = row[:, self.offsets[self.gates.clamp(min=0)]]
         return torch.where(self.gates >= 0, probability, 1.0)
 
-    def draw(self, raw: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def draw(self, raw: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Draw one level per block from a generator's raw output.
 
         Parameters
         ----------
         raw : Tensor of shape (n, width)
-        noise : Tensor of shape (n, width)
-            Gumbel noise; zeros give the most probable levels.
+        noise : Tensor of shape (n, width), optional
+            Gumbel noise; without, the most probable levels are drawn.
 
         Returns
         -------
         codes : Tensor of shape (n, n_blocks)
         scalars : Tensor of shape (n, n_scalars), in [-1, 1]
         """
-        codes = [
-            (_blocks(raw, group) + _blocks(noise, group) + group.mask).argmax(-1)
-            for group in self.groups()
-        ]
+        noisy = raw if noise is None else raw + noise
+        codes = [(_blocks(noisy, group) + group.mask).argmax(-1) for group in self.groups()]
         scalars = raw[:, : self.n_scalars].clamp(-1.0, 1.0)
         if not codes:
             return torch.empty(len(raw), 0, dtype=torch.long, device=raw.device), scalars
