@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tabgan.table.quantiles import MAX_INTERVALS, QuantileTable, uniform
+from tabgan.table.quantiles import MAX_INTERVALS, QuantileTable, uniform, uniform_within
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 columns_of_floats = st.lists(finite, min_size=1, max_size=60).map(np.array)
@@ -159,3 +159,16 @@ def test_uniform():
     draws = uniform(1000, np.random.default_rng(0))
     assert ((draws >= 0) & (draws < 1)).all()
     assert len(np.unique(draws)) == 1000
+
+
+def test_numbers_are_even_within_each_group():
+    groups = np.random.default_rng(0).permutation(np.repeat([0, 3, 4], [1, 7, 200]))
+    drawn = uniform_within(groups, np.random.default_rng(1))
+    assert ((drawn >= 0) & (drawn < 1)).all()
+    for group, n in ((0, 1), (3, 7), (4, 200)):
+        parts = np.sort((drawn[groups == group] * n).astype(int))
+        np.testing.assert_array_equal(parts, np.arange(n))
+    # Which row gets which part says nothing: false alarm once in a million.
+    assert abs(np.corrcoef(np.arange(200), drawn[groups == 4])[0, 1]) < 0.35
+    np.testing.assert_array_equal(uniform_within(groups, None), np.full(208, 0.5))
+    assert len(uniform_within(groups[:0], np.random.default_rng(0))) == 0

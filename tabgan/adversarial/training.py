@@ -221,10 +221,10 @@ def fast_matmul() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def rounded_layers(device: torch.device) -> torch.autocast:
-    """Let layers round their outputs to bfloat16 too, within the block, where that is quick."""
+def quick_dtype(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where a device has instructions for it, else float32."""
     if device.type == "cuda":
-        is_quick = torch.cuda.is_bf16_supported()
+        has_bfloat16 = torch.cuda.is_bf16_supported()
     else:
-        is_quick = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_quick)
+        has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return torch.bfloat16 if has_bfloat16 else torch.float32

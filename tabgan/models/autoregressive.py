@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.techniques import Technique, WeightAveraging
-from tabgan.adversarial.training import fast_matmul, rounded_layers
+from tabgan.adversarial.training import fast_matmul, quick_dtype
 from tabgan.estimators.judging import Rows
 from tabgan.estimators.tables import CHUNK, TableSynthesizer
 from tabgan.networks.grouped import CausalLinear, GroupedResidual, drop_units
@@ -154,17 +154,18 @@ class ColumnNetworks(nn.Module):
         them, so that rates, of combinations too, stray less from the model's than those of
         independent rows would. Each row by itself is drawn from the model exactly.
         """
-        n, layout, outputs, embeddings = len(given), self.layout, self.outputs(), self.embeddings()
+        n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
+        outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
         codes = torch.empty(n, layout.n_blocks, dtype=torch.long, device=given.device)
-        told = F.pad(given, (0, layout.n_blocks * EMBEDDING_DIM))
+        told = F.pad(given, (0, layout.n_blocks * EMBEDDING_DIM)).to(dtype)
         alike = torch.arange(n, device=given.device)
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
             own = slice(start, start + layout.n_levels[block])
-            with rounded_layers(given.device):
+            with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
                 hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, told))))
-            raw = torch.addmm(self.bias[own], hidden.float(), outputs[own].T)
-            edges = torch.softmax(raw, dim=1).cumsum(dim=1)
+                raw = F.linear(hidden, outputs[own])
+            edges = torch.softmax(raw.float() + self.bias[own], dim=1).cumsum(dim=1)
             share = torch.empty(n, device=given.device)
             share[alike] = _even_shares(n, rng)
             drawn = torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True)

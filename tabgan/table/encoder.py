@@ -19,7 +19,7 @@ from tabgan.table.columns import (
     NumericColumn,
 )
 from tabgan.table.layout import Layout
-from tabgan.table.quantiles import uniform
+from tabgan.table.quantiles import uniform, uniform_within
 from tabgan.table.schema import Schema
 
 MAX_DISCRETE_LEVELS = 20
@@ -203,8 +203,10 @@ class NumericCodec:
             in_rest = levels < self.n_rest
             ranks = ranks[in_rest]
             if not self.has_scalar:
-                low, high = self.edges[levels[in_rest]], self.edges[levels[in_rest] + 1]
-                ranks = low + (high - low) * uniform(len(low), rng)
+                # Evenly, so that values at the ends of a bin come out as often as they should.
+                bins = levels[in_rest]
+                low, high = self.edges[bins], self.edges[bins + 1]
+                ranks = low + (high - low) * uniform_within(bins, rng)
             numbers[in_rest] = self.rest.values(ranks)
         atom = levels - self.n_rest
         is_atom = (atom >= 0) & (atom < len(self.atoms))

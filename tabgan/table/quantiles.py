@@ -127,3 +127,20 @@ class QuantileTable:
 def uniform(n: int, rng: np.random.Generator | None) -> NDArray[np.float64]:
     """Draw `n` numbers evenly from [0, 1), or return the middle `n` times without `rng`."""
     return np.full(n, 0.5) if rng is None else rng.random(n)
+
+
+def uniform_within(
+    groups: NDArray[np.int64], rng: np.random.Generator | None
+) -> NDArray[np.float64]:
+    """Draw a number from [0, 1) for each row, one in each of as many equal parts as its group has.
+
+    Without `rng` all are in the middle. `groups` holds small numbers, shape (n,).
+    """
+    n = len(groups)
+    if rng is None or n == 0:
+        return uniform(n, rng)
+    counts = np.bincount(groups)
+    order = np.lexsort((rng.random(n), groups))
+    place = np.empty(n)
+    place[order] = np.arange(n) - (np.cumsum(counts) - counts)[groups[order]]
+    return (place + rng.random(n)) / counts[groups]
