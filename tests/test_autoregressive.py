@@ -241,3 +241,12 @@ def test_unseen_categories_are_scored(xor_model):
 def test_dropout_out_of_range(dropout):
     with pytest.raises(ValueError, match=says(f"dropout must lie in [0, 1), got {dropout}.")):
         fit_small(AutoregressiveSynthesizer, narrow_table(), dropout=dropout)
+
+
+def test_wide_tables_do_not_blow_up():
+    """300 columns: weights of the order of 64 columns', and rows come out."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.random((40, 300)) < 0.3)
+    model = fit_small(AutoregressiveSynthesizer, table, hidden_dim=128, acceptance_rounds=0)
+    assert sum(p.numel() for p in model._game.parameters()) < 12_000_000
+    assert model.sample(3).shape == (3, 300)

@@ -146,6 +146,12 @@ class TestLossDisplay:
         assert len(display.ax_.lines) == 4
         np.testing.assert_array_equal(display.ax_.lines[1].get_ydata(), np.arange(300.0))
 
+    def test_figures_seen_now_and_then_are_joined(self):
+        fidelity = np.where(np.arange(200) % 10 == 9, 0.5, np.nan)
+        display = LossDisplay.from_estimator(Trained(critic=np.ones(200), fidelity=fidelity))
+        line = display.ax_.lines[-2]
+        assert len(line.get_xdata()) == 20 and np.isfinite(line.get_ydata()).all()
+
     def test_a_spike_at_the_start_does_not_flatten_the_rest(self):
         losses = np.sin(np.arange(500.0))
         losses[:3] = 1e6

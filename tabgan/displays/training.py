@@ -68,13 +68,17 @@ class LossDisplay:
         losses = losses.dropna(axis="columns", how="all")
         if losses.empty:
             raise ValueError("history_ holds no loss to draw.")
-        steps = self.history["step"].to_numpy()
+        # A figure of held-out rows has gaps.
         smooth = losses.rolling(max(1, len(losses) // 50), min_periods=1, center=True).median()
         for name in losses:
-            (line,) = self.ax_.plot(steps, smooth[name], label=str(name), linewidth=1.6)
+            seen = losses[name].notna()
+            steps = self.history.loc[seen, "step"]
+            (line,) = self.ax_.plot(steps, smooth.loc[seen, name], label=str(name), linewidth=1.6)
             if len(losses) >= 100:
                 color = line.get_color()
-                self.ax_.plot(steps, losses[name], color=color, alpha=0.25, linewidth=0.6, zorder=1)
+                self.ax_.plot(
+                    steps, losses.loc[seen, name], color=color, alpha=0.25, linewidth=0.6, zorder=1
+                )
         # A spike in the first steps must not flatten everything after it.
         low, high = np.nanquantile(smooth.to_numpy(), [0.005, 0.995])
         margin = 0.08 * (high - low) or 1.0

@@ -106,7 +106,7 @@ def pair_trends(
     Notes
     -----
     Without missing values and constant columns the scores are SDMetrics' "Column Pair Trends" [1]_
-    (its newer versions average over `strong_pairs` only; published figures are over all pairs). The
+    (its newer versions, and the published figures, average over `strong_pairs` only). The
     bins follow SDMetrics too: a number that is only stretched or shifted loses nothing in mixed
     pairs, which `column_shapes` sees. Two steps away from SDMetrics:
 

@@ -24,6 +24,12 @@ from tabgan.table.layout import Layout
 EMBEDDING_DIM = 16
 """Width of what stands for a level when later columns look at it."""
 
+FULL_BLOCKS = 64
+"""Of more blocks than this all widths shrink, so that weights do not grow with their square."""
+
+CHUNK_UNITS = 20_000_000
+"""Hidden units that rows are looked at by at once."""
+
 BINS = (8, 256)
 """Fewest and most bins of a number."""
 
@@ -59,7 +65,7 @@ class ColumnNetworks(nn.Module):
     n_given : int
         Width of the condition.
     hidden_dim : int
-        Width of each block's network.
+        Width of each block's network, of no more than `FULL_BLOCKS` blocks.
     dropout : float in [0, 1)
     """
 
@@ -78,6 +84,10 @@ class ColumnNetworks(nn.Module):
         super().__init__()
         self.layout = layout
         n_blocks, width = layout.n_blocks, layout.width
+        share = min(1.0, FULL_BLOCKS / max(1, n_blocks))
+        hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
+        self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
+        self.rows_at_once = max(64, CHUNK_UNITS // max(1, n_blocks * hidden_dim))
         ranks, owner = torch.full((width,), torch.nan), torch.zeros(width, dtype=torch.long)
         bias = torch.zeros(width)
         for place, block in enumerate(layout.order.tolist()):
@@ -90,11 +100,11 @@ class ColumnNetworks(nn.Module):
         n_functions = self.functions.shape[1]
         # Neighbouring levels begin nearly alike, others unlike.
         scale = torch.where(ranks.isnan(), 0.5, 0.1)[:, None]
-        self.embedding = nn.Parameter(scale * torch.randn(width, EMBEDDING_DIM))
+        self.embedding = nn.Parameter(scale * torch.randn(width, self.embedding_dim))
         self.smooth_embedding = nn.Parameter(
-            0.3 * torch.randn(n_blocks, n_functions, EMBEDDING_DIM)
+            0.3 * torch.randn(n_blocks, n_functions, self.embedding_dim)
         )
-        self.inward = CausalLinear(n_given, n_blocks, EMBEDDING_DIM, hidden_dim)
+        self.inward = CausalLinear(n_given, n_blocks, self.embedding_dim, hidden_dim)
         self.block = GroupedResidual(n_blocks, hidden_dim, dropout)
         self.norm = nn.LayerNorm(hidden_dim)
         self.dropout = dropout
@@ -103,7 +113,7 @@ class ColumnNetworks(nn.Module):
         self.bias = nn.Parameter(bias.clamp(min=math.log(1e-6)))
 
     def embeddings(self) -> Tensor:
-        """Compute what stands for each level, shape (width, EMBEDDING_DIM)."""
+        """Compute what stands for each level, shape (width, embedding_dim)."""
         return self._with_smooth(self.embedding, self.smooth_embedding)
 
     def outputs(self) -> Tensor:
@@ -157,7 +167,7 @@ class ColumnNetworks(nn.Module):
         n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
         outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
         codes = torch.empty(n, layout.n_blocks, dtype=torch.long, device=given.device)
-        told = F.pad(given, (0, layout.n_blocks * EMBEDDING_DIM)).to(dtype)
+        told = F.pad(given, (0, layout.n_blocks * self.embedding_dim)).to(dtype)
         alike = torch.arange(n, device=given.device)
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
@@ -170,8 +180,8 @@ class ColumnNetworks(nn.Module):
             share[alike] = _even_shares(n, rng)
             drawn = torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True)
             codes[:, block] = drawn.squeeze(1).clamp(max=layout.n_levels[block] - 1)
-            first = given.shape[1] + place * EMBEDDING_DIM
-            told[:, first : first + EMBEDDING_DIM] = embeddings[start + codes[:, block]]
+            first = given.shape[1] + place * self.embedding_dim
+            told[:, first : first + self.embedding_dim] = embeddings[start + codes[:, block]]
             alike = alike[torch.argsort(codes[alike, block], stable=True)]
         return codes
 
@@ -251,7 +261,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     learning_rate : float, default=4e-3
         AdamW's; it rises over the first 100 steps.
     hidden_dim : int, default=128
-        Width of each column's network.
+        Width of each column's network; less in tables of more than 64 columns.
     dropout : float in [0, 1), default=0.2
         Share of hidden units left out in training.
     early_stopping : bool, default=True
@@ -329,7 +339,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     def _calibrate(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> None:
         """Give each level its training rate, on average over what comes before it in real rows."""
         networks, layout = self._game.networks, self._layout
-        parts = [real.take(part) for part in torch.arange(real.n, device=self._device).split(CHUNK)]
+        index = torch.arange(real.n, device=self._device)
+        parts = [real.take(part) for part in index.split(networks.rows_at_once)]
         told = [self._conditions.encoder.layout.expand(*part.given) for part in parts]
         rate = torch.stack([layout.expand(*part.made).sum(dim=0) for part in parts]).sum(dim=0)
         for _ in range(N_CALIBRATIONS):
@@ -367,5 +378,6 @@ class AutoregressiveSynthesizer(TableSynthesizer):
 @torch.no_grad()
 def _log_likelihood(game: Any, table: EncodedTable, condition: Tensor) -> Tensor:
     """Log-probability of rows, some thousands at a time; shape (n,)."""
-    parts = torch.arange(len(table), device=condition.device).split(CHUNK)
+    index = torch.arange(len(table), device=condition.device)
+    parts = index.split(game.networks.rows_at_once)
     return torch.cat([game.log_likelihood(table.rows(part), condition[part]) for part in parts])
