@@ -228,3 +228,12 @@ def quick_dtype(device: torch.device) -> torch.dtype:
     else:
         has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return torch.bfloat16 if has_bfloat16 else torch.float32
+
+
+@contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Seed the weights of networks made within the block; the global generator is put back."""
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would reach the GPUs' generators, which are not put back.
+        torch.default_generator.manual_seed(seed)
+        yield

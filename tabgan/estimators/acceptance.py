@@ -94,13 +94,14 @@ class Acceptance(nn.Module):
             (rows[torch.from_numpy(seen)], rows[torch.from_numpy(held)])
             for rows, (seen, held) in zip((real, made), splits, strict=True)
         )
-        best = 0.0
+        best, ratio = 0.0, self.log_ratio(seen_made)
         for _ in range(self.n_rounds):
             n_trees, cap = int(self.n_trees), self.cap.clone()
-            weight = self._log_weight(seen_made).exp().cpu().numpy().astype(np.float64)
+            weight = _array(self._capped(ratio).exp())
             trees = _learn(_array(seen_real), _array(seen_made), weight, int(rng.integers(2**31)))
             self._append(trees)
-            self.cap = self.log_ratio(seen_made).quantile(CAP_RATE)
+            ratio = self.log_ratio(seen_made)
+            self.cap = ratio.quantile(CAP_RATE)
             gain = self._gain(held_real, held_made)
             if gain <= best:
                 self.n_trees.fill_(n_trees)
@@ -123,7 +124,10 @@ class Acceptance(nn.Module):
         return float(self._log_weight(real).double().mean() - weight.mean().log())
 
     def _log_weight(self, rows: Tensor) -> Tensor:
-        return (self.log_ratio(rows) - self.cap).clamp(max=0.0)
+        return self._capped(self.log_ratio(rows))
+
+    def _capped(self, ratio: Tensor) -> Tensor:
+        return (ratio - self.cap).clamp(max=0.0)
 
     @torch.no_grad()
     def log_ratio(self, rows: Tensor) -> Tensor:

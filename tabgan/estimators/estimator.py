@@ -20,7 +20,7 @@ from torch import nn
 
 from tabgan.adversarial.game import Game
 from tabgan.adversarial.techniques import Technique, apply_techniques
-from tabgan.adversarial.training import BatchSource, Training, TrainingRule
+from tabgan.adversarial.training import BatchSource, Training, TrainingRule, seeded_weights
 from tabgan.adversarial.updates import adam
 from tabgan.adversarial.validation import Validation
 from tabgan.estimators.inputs import check_integer, resolve_device
@@ -168,11 +168,9 @@ class AdversarialEstimator(BaseEstimator):
 
     def _assemble(self, make_game: Callable[[], Game]) -> None:
         """Make the game and its training, with all techniques."""
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        with seeded_weights(self._seed), warnings.catch_warnings():
             # A constant table has nothing to learn, and its networks have nothing to do.
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")
-            # torch.manual_seed would reach the GPUs' generators, which are not put back.
-            torch.default_generator.manual_seed(self._seed)
             game = make_game()
             optimizer = adam(self.learning_rate, self._betas, self._weight_decay)
             rule = TrainingRule(optimizer, warm_up=self._warm_up)

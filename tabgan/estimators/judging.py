@@ -59,7 +59,7 @@ class RowJudge:
     """
 
     def __init__(self, made: Encoder, given: Encoder) -> None:
-        self._encoders = (made, given)
+        self._lookups = [_Lookup(encoder) for encoder in (made, given)]
 
     def features(self, rows: Rows) -> Tensor:
         """Give each block and each scalar one number that trees can split by.
@@ -70,8 +70,8 @@ class RowJudge:
             Ranks for levels that have an order, numbers below zero for others; 2 where a value is
             not known.
         """
-        parts = [_numbers(*each) for each in zip(self._encoders, rows, strict=True)]
-        return torch.cat(parts, dim=1)
+        each = zip(self._lookups, rows, strict=True)
+        return torch.cat([lookup.numbers(table) for lookup, table in each], dim=1)
 
     def score(self, real: Rows, made: Rows, seed: int) -> float:
         """Score by a two-sample test how hard rows are to tell apart; see `evaluation.c2st`.
@@ -101,12 +101,20 @@ class RowJudge:
         return len(torch.unique((COARSENESS * self.features(rows)).floor(), dim=0))
 
 
-def _numbers(encoder: Encoder, table: EncodedTable) -> Tensor:
-    of_level = torch.empty(encoder.layout.width)
-    for block, ranks in enumerate(encoder.level_ranks):
-        start = int(encoder.layout.offsets[block])
-        numbers = np.where(np.isnan(ranks), -1.0 - np.arange(len(ranks)), ranks)
-        of_level[start : start + len(ranks)] = torch.from_numpy(numbers)
-    levels = of_level.to(table.codes.device)[encoder.layout.positions(table.codes)]
-    levels = levels.masked_fill(table.codes < 0, 2.0)
-    return torch.cat([levels, table.scalars.nan_to_num(2.0)], dim=1)
+class _Lookup:
+    """The number that stands for each level of an encoder's rows."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.layout = encoder.layout
+        self.of_level = torch.empty(encoder.layout.width)
+        for block, ranks in enumerate(encoder.level_ranks):
+            start = int(encoder.layout.offsets[block])
+            numbers = np.where(np.isnan(ranks), -1.0 - np.arange(len(ranks)), ranks)
+            self.of_level[start : start + len(ranks)] = torch.from_numpy(numbers)
+        self.of_level = self.of_level.to(encoder.layout.offsets.device)
+
+    def numbers(self, table: EncodedTable) -> Tensor:
+        """Turn rows into numbers, shape (n, n_blocks + n_scalars)."""
+        levels = self.of_level[self.layout.positions(table.codes)]
+        levels = levels.masked_fill(table.codes < 0, 2.0)
+        return torch.cat([levels, table.scalars.nan_to_num(2.0)], dim=1)

@@ -10,18 +10,16 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.utils.validation import check_array, check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from tabgan.adversarial.game import Game
-from tabgan.estimators.calibration import Calibration
-from tabgan.estimators.conditioning import ConditionModel
-from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.conditioned import ConditionedEstimator
 from tabgan.estimators.inputs import check_integer, check_table, frame_dtype
 from tabgan.estimators.sequence_set import SequenceSet
 from tabgan.estimators.target import append_target, label_wishes
 from tabgan.table.columns import IdentifierColumn
 from tabgan.table.conditions import Wish, as_frame, encode_wish
-from tabgan.table.encoder import EncodedTable, Encoder, NumericEncoding
+from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
 from tabgan.table.sequences import SequenceFormat, Sequences, SequenceTable, length_mask
@@ -33,7 +31,7 @@ CHUNK = 32_768
 """Steps generated at once."""
 
 
-class SequenceSynthesizer(AdversarialEstimator):
+class SequenceSynthesizer(ConditionedEstimator):
     """Learns sequences and makes sequences like them; the base of every such system.
 
     Sequences come as a long table, one row for each step of each entity, or as an array of shape
@@ -67,12 +65,10 @@ class SequenceSynthesizer(AdversarialEstimator):
         is called "length" unless a column is.
     """
 
-    _numeric_encoding: ClassVar[NumericEncoding] = "scalar"
     _n_bins: ClassVar[int] = 32
     _schemas = ("schema_", "given_schema_")
     _format: SequenceFormat | None
     _extra_state = ("_input_dtype", "_input_labels", "_target_name")
-    _tensor_holders = ("_encoder", "_layout", "_conditions", "_calibration", "_training")
 
     def __init__(
         self,
@@ -235,16 +231,9 @@ class SequenceSynthesizer(AdversarialEstimator):
         )
 
     def _build(self) -> None:
-        self._encoder = Encoder(
-            self.schema_, self._numeric_encoding, self._n_bins, self.max_categories
-        )
-        self._layout = self._encoder.layout.to(self._device)
         # Identifiers say nothing of a sequence, and are made anew.
         told = [c.name for c in self.given_schema_.columns if not isinstance(c, IdentifierColumn)]
-        self._conditions = ConditionModel(self.given_schema_.select(told), self.max_categories)
-        condition_layout = self._conditions.encoder.layout.to(self._device)
-        self._calibration = Calibration(self._layout).to(self._device)
-        self._assemble(lambda: self._make_game(self._layout, condition_layout))
+        self._set_up(self.schema_, self.given_schema_.select(told), n_bins=self._n_bins)
 
     def _calibrate(
         self, data: SequenceSet, noise: torch.Generator, rng: np.random.Generator
@@ -371,21 +360,14 @@ class SequenceSynthesizer(AdversarialEstimator):
 
     # ------------------------------------------------------------------ persistence
 
-    def _modules(self) -> dict[str, nn.Module]:
-        return {"calibration": self._calibration}
-
     def _get_values(self) -> dict[str, Any]:
-        own = {
-            "combinations": vars(self._conditions.combinations),
-            "format": None if self._format is None else self._format.to_dict(),
-        }
-        return super()._get_values() | own
+        form = None if self._format is None else self._format.to_dict()
+        return super()._get_values() | {"format": form}
 
     def _set_values(self, values: dict[str, Any]) -> None:
-        combinations, form = values.pop("combinations"), values.pop("format")
+        form = values.pop("format")
         self._format = None if form is None else SequenceFormat.from_dict(form)
         super()._set_values(values)
-        vars(self._conditions.combinations).update(combinations)
 
 
 class LatentSequenceSynthesizer(SequenceSynthesizer):

@@ -17,14 +17,13 @@ from tabgan.adversarial.game import Game
 from tabgan.adversarial.training import TrainingSet, fast_matmul
 from tabgan.adversarial.validation import Validation
 from tabgan.estimators.acceptance import MAX_REAL_ROWS, POOL_SIZE, Acceptance
-from tabgan.estimators.calibration import Calibration
-from tabgan.estimators.conditioning import ConditionModel, MadeRows, equal_wishes, fulfil
-from tabgan.estimators.estimator import AdversarialEstimator, begin_stream
+from tabgan.estimators.conditioned import ConditionedEstimator
+from tabgan.estimators.conditioning import MadeRows, equal_wishes, fulfil
+from tabgan.estimators.estimator import begin_stream
 from tabgan.estimators.inputs import check_integer, check_table, table_like
 from tabgan.estimators.judging import MAX_ROWS, RowJudge, Rows
 from tabgan.table.conditions import as_frame, encode_wish
-from tabgan.table.encoder import EncodedTable, Encoder, NumericEncoding
-from tabgan.table.layout import Layout
+from tabgan.table.encoder import EncodedTable
 from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ COLLAPSED = 0.05
 """Made rows of fewer different kinds than this share of the real ones' mean a collapse."""
 
 
-class TableSynthesizer(AdversarialEstimator):
+class TableSynthesizer(ConditionedEstimator):
     """Learns a table and makes rows like it; the base of every system.
 
     Parameters
@@ -73,17 +72,8 @@ class TableSynthesizer(AdversarialEstimator):
     .. [1] Azadi et al. (2019), "Discriminator Rejection Sampling", arXiv 1810.06758.
     """
 
-    _numeric_encoding: ClassVar[NumericEncoding] = "scalar"
     _n_bins: ClassVar[int] = 64
-    _tensor_holders = (
-        "_encoder",
-        "_layout",
-        "_conditions",
-        "_calibration",
-        "_acceptance",
-        "_judge",
-        "_training",
-    )
+    _tensor_holders = (*ConditionedEstimator._tensor_holders, "_acceptance", "_judge")
     _validation_name: ClassVar[str] = "fidelity"
     _n_looks: ClassVar[int] = 20
     _steps_per_look: ClassVar[int] = 1
@@ -103,10 +93,6 @@ class TableSynthesizer(AdversarialEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.validation_fraction = validation_fraction
         self.acceptance_rounds = acceptance_rounds
-
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> Game:
-        """Build the networks for encoded rows and conditions of these layouts."""
-        raise NotImplementedError
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, reset: bool
@@ -271,19 +257,9 @@ class TableSynthesizer(AdversarialEstimator):
     def _build(self) -> None:
         given = self._condition_names
         made = [name for name in self.schema_.names if name not in given]
-        self._encoder = Encoder(
-            self.schema_.select(made),
-            self._numeric_encoding,
-            max_categories=self.max_categories,
-            **self._bins,
-        )
-        self._layout = self._encoder.layout.to(self._device)
-        self._conditions = ConditionModel(self.schema_.select(given), self.max_categories)
-        condition_layout = self._conditions.encoder.layout.to(self._device)
-        self._calibration = Calibration(self._layout).to(self._device)
+        self._set_up(self.schema_.select(made), self.schema_.select(given), **self._bins)
         self._judge = RowJudge(self._encoder, self._conditions.encoder)
         self._acceptance = Acceptance(self.acceptance_rounds).to(self._device)
-        self._assemble(lambda: self._make_game(self._layout, condition_layout))
 
     @torch.no_grad()
     def _generate(self, condition: Tensor, noise: torch.Generator) -> Tensor:
@@ -433,14 +409,8 @@ class TableSynthesizer(AdversarialEstimator):
     # ------------------------------------------------------------------ persistence
 
     def _modules(self) -> dict[str, nn.Module]:
-        return {"calibration": self._calibration, "acceptance": self._acceptance}
+        return super()._modules() | {"acceptance": self._acceptance}
 
     def _get_values(self) -> dict[str, Any]:
         names = ("_input_dtype", "_input_labels", "_condition_names", "_bins")
-        own = {name: getattr(self, name) for name in names}
-        return super()._get_values() | own | {"combinations": vars(self._conditions.combinations)}
-
-    def _set_values(self, values: dict[str, Any]) -> None:
-        combinations = values.pop("combinations")
-        super()._set_values(values)
-        vars(self._conditions.combinations).update(combinations)
+        return super()._get_values() | {name: getattr(self, name) for name in names}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabgan.adversarial.game import Batch, Game, Player
-from tabgan.adversarial.training import Training, TrainingRule
+from tabgan.adversarial.training import Training, TrainingRule, seeded_weights
 from tabgan.adversarial.updates import adam
 from tabgan.estimators.sequence_set import SequenceSet, condition_and_mask
 from tabgan.networks.recurrent import Recurrence, RecurrentCritic, by_step
@@ -24,8 +24,6 @@ from tabgan.table.sequences import SequenceFormat, Sequences, SequenceTable
 
 BATCH_SIZE, LEARNING_RATE = 128, 5e-3
 """Of both networks; TimeGAN's learning rate is 1e-3, with twice the steps."""
-
-GameT = TypeVar("GameT", bound=Game)
 
 
 def discriminative_score(
@@ -84,7 +82,8 @@ def discriminative_score(
     n_test = int(np.clip(round(test_size * n), 1, n - 1))
     halves = zip(*(np.split(each, [n_test]) for each in drawn), strict=True)
     test, train = (torch.from_numpy(np.concatenate(parts)) for parts in halves)
-    game = _seeded(lambda: _Classifier(data.layout.width, hidden_dim), random_state)
+    with seeded_weights(random_state):
+        game = _Classifier(data.layout.width, hidden_dim)
     noise = _train(game, data.subset(train), n_steps, random_state)
     return abs(float(game.accuracy(data.batch(test, noise))) - 0.5)
 
@@ -128,7 +127,8 @@ def predictive_score(
     if data.table.n_steps < 2:
         raise ValueError("predictive_score needs sequences of at least 2 steps, got 1.")
     index = torch.arange(len(data.table))
-    game = _seeded(lambda: _Predictor(data.layout, hidden_dim), random_state)
+    with seeded_weights(random_state):
+        game = _Predictor(data.layout, hidden_dim)
     noise = _train(game, data.subset(index[n_real:]), n_steps, random_state)
     return float(game.error(data.batch(index[:n_real], noise)))
 
@@ -223,13 +223,6 @@ def _of_array(array: Any) -> Sequences:
         )
     steps = pd.DataFrame(array.reshape(-1, array.shape[2]))
     return Sequences(steps, pd.DataFrame({"length": np.full(len(array), array.shape[1])}))
-
-
-def _seeded(make_game: Callable[[], GameT], seed: int) -> GameT:
-    """Make a game without touching torch's global generator."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return make_game()
 
 
 def _train(game: Game, data: SequenceSet, n_steps: int, seed: int) -> torch.Generator:

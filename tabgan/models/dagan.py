@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 
-from tabgan.adversarial.game import Batch, draw_gumbel, draw_normal
+from tabgan.adversarial.game import Batch, draw_normal
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.estimators.estimator import AdversarialEstimator
-from tabgan.estimators.inputs import check_integer, check_table, table_like
+from tabgan.estimators.inputs import check_integer, check_table
+from tabgan.estimators.rows_of_classes import RowsOfClasses
 from tabgan.estimators.target import class_codes
 from tabgan.models.wgan import WGANGame
 from tabgan.networks.revision import Revision
-from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
 
@@ -100,7 +99,7 @@ class DAGANGame(WGANGame):
         return self.generator(draw_normal(len(condition), self.latent_dim, rng), condition)
 
 
-class DAGANAugmenter(AdversarialEstimator):
+class DAGANAugmenter(RowsOfClasses):
     """Data augmentation GAN [1]_: learns how rows of one class differ, for classes to come.
 
     The generator makes from a row x and noise z *another* row of x's class; the critic sees pairs,
@@ -132,9 +131,6 @@ class DAGANAugmenter(AdversarialEstimator):
     .. [1] Antoniou et al. (2018), "Data Augmentation Generative Adversarial Networks",
        arXiv 1711.04340, section 3.
     """
-
-    _extra_state = ("_input_dtype", "_input_labels")
-    _tensor_holders = ("_encoder", "_layout", "_training")
 
     def __init__(
         self,
@@ -190,12 +186,6 @@ class DAGANAugmenter(AdversarialEstimator):
             self._train(pairs, noise)
         return self
 
-    def _build(self) -> None:
-        # Of a row that is read as well as made, numbers count in their order.
-        self._encoder = Encoder(self.schema_, "rank", max_categories=self.max_categories)
-        self._layout = self._encoder.layout.to(self._device)
-        self._assemble(self._make_game)
-
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
 
@@ -243,16 +233,8 @@ class DAGANAugmenter(AdversarialEstimator):
         given = self._encoder.encode(frame).rows(torch.from_numpy(source)).to(self._device)
         with torch.no_grad():
             raw = self._game.generate(self._layout.expand(*given), noise)
-        drawn = self._layout.draw(raw, draw_gumbel(len(raw), self._layout.width, noise))
-        rows = table_like(
-            self._encoder.decode(EncodedTable(*drawn), rng)[self._input_labels], self._input_dtype
-        )
+        rows = self._rows(raw, noise, rng)
         if y is None:
             return rows
         check_consistent_length(frame, y)
         return rows, (y.array if isinstance(y, pd.Series) else np.asarray(y))[source]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

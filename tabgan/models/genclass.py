@@ -10,22 +10,21 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn import functional as F
 
-from tabgan.adversarial.game import Batch, Player, draw_gumbel
+from tabgan.adversarial.game import Batch, Player
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.estimators.estimator import AdversarialEstimator
 from tabgan.estimators.featurizers import over_rows
-from tabgan.estimators.inputs import check_integer, check_table, table_like
+from tabgan.estimators.inputs import check_integer, check_table
+from tabgan.estimators.rows_of_classes import RowsOfClasses
 from tabgan.estimators.target import class_codes
 from tabgan.models.wgan import WGANGame
 from tabgan.networks.mlp import MLP
-from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
 
@@ -126,7 +125,7 @@ class GenClassGame(WGANGame):
         return {**super().monitor(batch), "classifier": self.classifier_loss(batch)}
 
 
-class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
+class GenClassClassifier(ClassifierMixin, RowsOfClasses):
     """GenClass [1]_: a generator and a classifier trained as one, for classes without a row too.
 
     The generator makes rows from the attributes of a class, judged by WGAN-GP's critic. A network
@@ -160,8 +159,7 @@ class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
        arXiv 1905.04511.
     """
 
-    _extra_state = ("_input_dtype", "_input_labels", "classes_", "_attributes", "_seen")
-    _tensor_holders = ("_encoder", "_layout", "_training")
+    _extra_state = (*RowsOfClasses._extra_state, "classes_", "_attributes", "_seen")
 
     def __init__(
         self,
@@ -263,12 +261,6 @@ class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
         centred = attributes - attributes.mean(axis=0)
         self._attributes = centred / np.where(spread > 0, spread, 1.0)
 
-    def _build(self) -> None:
-        # Of a row that is read as well as made, numbers count in their order.
-        self._encoder = Encoder(self.schema_, "rank", max_categories=self.max_categories)
-        self._layout = self._encoder.layout.to(self._device)
-        self._assemble(self._make_game)
-
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
 
@@ -342,14 +334,7 @@ class GenClassClassifier(ClassifierMixin, AdversarialEstimator):
         rng, noise = self._streams(random_state)
         with torch.no_grad():
             raw = self._game.generate(self._game.attributes[torch.from_numpy(numbers)], noise)
-        drawn = self._layout.draw(raw, draw_gumbel(len(raw), self._layout.width, noise))
-        frame = self._encoder.decode(EncodedTable(*drawn), rng)
-        return table_like(frame[self._input_labels], self._input_dtype)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
+        return self._rows(raw, noise, rng)
 
 
 def _one_hot(classes: pd.Index) -> pd.DataFrame:
