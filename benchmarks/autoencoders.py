@@ -1,10 +1,9 @@
-"""Systems with an encoder: fidelity, round trips, latent features, and clusters and classes.
+"""Systems with an encoder: round trips, latent features, and clusters and classes.
 
-    python benchmarks/autoencoders.py --data DIR [--parts fidelity round_trip digits] [--seeds 0]
+    python benchmarks/autoencoders.py --data DIR [--parts round_trip digits] [--seeds 0]
 
-DIR holds shoppers.csv.gz and beijing_pm25.csv.gz (UCI Machine Learning Repository).
+DIR holds shoppers.csv.gz (UCI Machine Learning Repository).
 
-- fidelity: ARAE at its defaults on the three tables, judged as in main_job.py.
 - round_trip: BiGAN, AAE and ARAE on Shoppers, 1,000 steps each: held-out rows encoded and decoded.
   Reported are the share of categorical cells that come back, and the mean absolute difference of
   ranks of numbers, beside rows drawn from the marginals. And InfoGAN too: the area under the ROC
@@ -27,7 +26,6 @@ import numpy as np
 import pandas as pd
 from common import load_table, write
 from digits import matched_accuracy
-from main_job import judge
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
@@ -45,29 +43,6 @@ from tabgan import (
 )
 
 Figures = dict[str, Any]
-
-
-def fidelity(seed: int, args: argparse.Namespace) -> list[Figures]:
-    """ARAE at its defaults on each table."""
-    results = []
-    for table in args.tables:
-        train, test, target = load_table(table, args.data)
-        started = time.process_time()
-        model = ARAESynthesizer(random_state=seed, **args.steps).fit(train)
-        fitted = time.process_time()
-        made = model.sample(len(train), random_state=seed)
-        sampled = time.process_time()
-        results.append(
-            {
-                "table": table,
-                "model": "ARAESynthesizer",
-                "fit_cpu_s": round(fitted - started, 1),
-                "rows_per_cpu_s": round(len(made) / (sampled - fitted)),
-                **judge(made, train, test, target),
-            }
-        )
-        print(results[-1], flush=True)
-    return results
 
 
 def round_trip(seed: int, args: argparse.Namespace) -> list[Figures]:
@@ -165,7 +140,7 @@ def digits(seed: int, args: argparse.Namespace) -> list[Figures]:
     return results
 
 
-PARTS = {"fidelity": fidelity, "round_trip": round_trip, "digits": digits}
+PARTS = {"round_trip": round_trip, "digits": digits}
 
 
 def main() -> None:
@@ -173,7 +148,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
-    parser.add_argument("--tables", nargs="+", default=["adult", "shoppers", "beijing"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--quick", action="store_true", help="20 steps, no JSON")
     args = parser.parse_args()

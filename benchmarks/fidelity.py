@@ -71,7 +71,18 @@ from rivals import (
     targets,
 )
 
-MODELS = ["AutoregressiveSynthesizer", "ARAESynthesizer", "WGANSynthesizer", "CGANSynthesizer"]
+MODELS = [
+    "AutoregressiveSynthesizer",
+    "ARAESynthesizer",
+    "AAESynthesizer",
+    "BiGANSynthesizer",
+    "WGANSynthesizer",
+    "CGANSynthesizer",
+    "CramerGANSynthesizer",
+    "InfoGANFeaturizer",
+    "LSGANSynthesizer",
+    "GANSynthesizer",
+]
 KEY = ("table", "model", "seed")
 QUICK_STEPS, QUICK_ROWS = 20, 1500
 

@@ -2,7 +2,7 @@
 
     python benchmarks/techniques.py --data DIR [--parts dirac losses tables] [--quick]
 
-DIR as for main_job.py. "dirac": distance from the equilibrium after 500 steps of the Dirac-GAN, and
+DIR as for fidelity.py. "dirac": distance from the equilibrium after 500 steps of the Dirac-GAN, and
 the eigenvalues of the joint Jacobian there; the same for consensus optimisation on the field
 (cos psi, sin theta). "losses": twenty times during training rows are made and compared with real
 ones, and the rank correlation of the loss with that fidelity is taken. "tables": the plain GAN

@@ -144,17 +144,17 @@ class Acceptance(nn.Module):
         n_trees = int(self.n_trees)
         if not n_trees:
             return rows.new_zeros(len(rows))
-        feature, threshold = self.feature[:n_trees].flatten(), self.threshold[:n_trees].flatten()
-        value = self.value[:n_trees].flatten()
-        trees = torch.arange(n_trees, device=rows.device)
+        feature, threshold = self.feature[:n_trees], self.threshold[:n_trees]
+        levels = [slice(2**depth - 1, 2 ** (depth + 1) - 1) for depth in range(MAX_DEPTH)]
+        splits = [(feature[:, level], threshold[:, level]) for level in levels]
         parts = []
         for part in rows.split(_CHUNK):
-            node = torch.zeros(len(part), n_trees, dtype=torch.long, device=rows.device)
-            for _ in range(MAX_DEPTH):
-                place = node + trees * _N_SPLITS
-                is_right = part.gather(1, feature[place]) > threshold[place]
-                node = 2 * node + 1 + is_right.long()
-            parts.append(value[node - _N_SPLITS + trees * _N_LEAVES].sum(dim=1))
+            columns = part.T.contiguous()
+            node = torch.zeros(n_trees, len(part), dtype=torch.long, device=rows.device)
+            for features, thresholds in splits:
+                value = columns.gather(0, features.gather(1, node))
+                node = 2 * node + (value > thresholds.gather(1, node))
+            parts.append(self.value[:n_trees].gather(1, node).sum(dim=0))
         return torch.cat(parts)
 
     def accept(self, rows: Tensor, rng: torch.Generator) -> Tensor:

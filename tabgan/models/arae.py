@@ -167,6 +167,7 @@ class ARAESynthesizer(Autoencoder):
     penalty_weight : float >= 0, default=0.1
         Weight of R1 and R2 on the critic of codes, which plays a relativistic game [2]_ in place
         of the paper's Wasserstein one.
+    acceptance_rounds : int, default=6
     **shared
         See `AdversarialEstimator`.
 
@@ -188,9 +189,15 @@ class ARAESynthesizer(Autoencoder):
         code_dim: int = 16,
         kl_weight: float = 0.5,
         penalty_weight: float = 0.1,
+        acceptance_rounds: int = 6,
         **shared: Any,
     ) -> None:
-        super().__init__(n_steps=n_steps, learning_rate=learning_rate, **shared)
+        super().__init__(
+            n_steps=n_steps,
+            learning_rate=learning_rate,
+            acceptance_rounds=acceptance_rounds,
+            **shared,
+        )
         self.code_dim = code_dim
         self.kl_weight = kl_weight
         self.penalty_weight = penalty_weight

@@ -18,6 +18,7 @@ from tabgan.adversarial.training import fast_matmul, quick_dtype
 from tabgan.estimators.judging import Rows
 from tabgan.estimators.tables import CHUNK, TableSynthesizer
 from tabgan.networks.grouped import CausalLinear, GroupedResidual, drop_units
+from tabgan.networks.ranks import rank_functions
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -35,9 +36,6 @@ BINS = (8, 256)
 
 ROWS_PER_BIN, ROWS_PER_TAIL, MAX_HALVINGS = 10, 5, 4
 """Rows in a bin, and in the outermost ones, at least: none is to tell a single row."""
-
-N_WAVES, N_RAMPS = 8, 8
-"""Functions of a level's rank, of cosines and of sigmoids, that neighbouring levels share."""
 
 N_CALIBRATIONS = 3
 """Rounds of iterative proportional fitting after training."""
@@ -70,7 +68,6 @@ class ColumnNetworks(nn.Module):
     """
 
     functions: Tensor
-    owner: Tensor
 
     def __init__(
         self,
@@ -88,18 +85,14 @@ class ColumnNetworks(nn.Module):
         hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
         self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
         self.rows_at_once = max(64, CHUNK_UNITS // max(1, n_blocks * hidden_dim))
-        ranks, owner = torch.full((width,), torch.nan), torch.zeros(width, dtype=torch.long)
         bias = torch.zeros(width)
-        for place, block in enumerate(layout.order.tolist()):
-            start, n_levels = int(layout.offsets[block]), layout.n_levels[block]
-            ranks[start : start + n_levels] = torch.from_numpy(level_ranks[block]).float()
+        for block, n_levels in enumerate(layout.n_levels):
+            start = int(layout.offsets[block])
             bias[start : start + n_levels] = torch.from_numpy(masses[block]).float().log()
-            owner[start:] = place
-        self.register_buffer("owner", owner, persistent=False)
-        self.register_buffer("functions", _functions(ranks), persistent=False)
+        self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
         # Neighbouring levels begin nearly alike, others unlike.
-        scale = torch.where(ranks.isnan(), 0.5, 0.1)[:, None]
+        scale = torch.where(self.functions.any(dim=1), 0.1, 0.5)[:, None]
         self.embedding = nn.Parameter(scale * torch.randn(width, self.embedding_dim))
         self.smooth_embedding = nn.Parameter(
             0.3 * torch.randn(n_blocks, n_functions, self.embedding_dim)
@@ -121,7 +114,14 @@ class ColumnNetworks(nn.Module):
         return self._with_smooth(self.out, self.smooth_out)
 
     def _with_smooth(self, own: Tensor, smooth: Tensor) -> Tensor:
-        return own + torch.einsum("wf,wfd->wd", self.functions, smooth[self.owner])
+        parts, place = [own[:0]], 0
+        for group in self.layout.groups():
+            stop = group.start + group.n_blocks * group.width
+            functions = self.functions[group.start : stop].view(group.n_blocks, group.width, -1)
+            shared = torch.bmm(functions, smooth[place : place + group.n_blocks])
+            parts.append(own[group.start : stop] + shared.flatten(0, 1))
+            place += group.n_blocks
+        return torch.cat(parts)
 
     def forward(self, codes: Tensor, given: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Predict all blocks of known rows.
@@ -184,18 +184,6 @@ class ColumnNetworks(nn.Module):
             told[:, first : first + self.embedding_dim] = embeddings[start + codes[:, block]]
             alike = alike[torch.argsort(codes[alike, block], stable=True)]
         return codes
-
-
-def _functions(ranks: Tensor) -> Tensor:
-    """Compute smooth functions of ranks, shape (width, n_functions); zero where there is none.
-
-    Some are even over the ranks, others over normal scores, which tell tails apart.
-    """
-    known, rank = ~ranks.isnan(), ranks.nan_to_num(0.5)[:, None]
-    waves = torch.cos(math.pi * torch.arange(1, N_WAVES + 1) * rank)
-    score = torch.special.ndtri(rank.double()).float().clamp(-4.0, 4.0)
-    ramps = torch.tanh(1.5 * (score - torch.linspace(-3.0, 3.0, N_RAMPS)))
-    return torch.cat([2.0 * rank - 1.0, score / 3.0, waves, ramps], dim=1) * known[:, None]
 
 
 def _even_shares(n: int, rng: torch.Generator) -> Tensor:

@@ -13,6 +13,7 @@ from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target, label_wishes
 from tabgan.models.gan import GANGame
 from tabgan.models.wgan import WGANGame
+from tabgan.networks.ranks import RankCritic
 from tabgan.table.layout import Layout
 
 
@@ -37,6 +38,7 @@ class CGANSynthesizer(TableSynthesizer):
         Critic updates per generator update, for ``loss="wgan-gp"``.
     penalty_weight : float, default=1
         The gradient penalty's lambda.
+    acceptance_rounds : int, default=6
     **shared
         See `AdversarialEstimator`.
 
@@ -48,6 +50,7 @@ class CGANSynthesizer(TableSynthesizer):
        Algorithm 1.
     """
 
+    _numeric_encoding = "bins"
     _extra_state = ("_target_name",)
 
     def __init__(
@@ -57,9 +60,10 @@ class CGANSynthesizer(TableSynthesizer):
         loss: Literal["wgan-gp", "gan"] = "wgan-gp",
         n_critic: int = 5,
         penalty_weight: float = 1.0,
+        acceptance_rounds: int = 6,
         **shared: Any,
     ) -> None:
-        super().__init__(**shared)
+        super().__init__(acceptance_rounds=acceptance_rounds, **shared)
         self.condition_columns = condition_columns
         self.loss = loss
         self.n_critic = n_critic
@@ -95,11 +99,13 @@ class CGANSynthesizer(TableSynthesizer):
         return [GradientPenalty(self.penalty_weight)] if self.loss == "wgan-gp" else []
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
-        dims = (layout, condition_layout.width, self.latent_dim, self.hidden_dim)
+        n_given, hidden_dim = condition_layout.width, self.hidden_dim
+        critic = RankCritic(layout, self._encoder.level_ranks, n_given, [hidden_dim] * 3)
+        dims = (layout, n_given, self.latent_dim, hidden_dim)
         if self.loss == "gan":
-            return GANGame(*dims)
+            return GANGame(*dims, critic=critic)
         check_integer("n_critic", self.n_critic)
-        return WGANGame(*dims, self.n_critic)
+        return WGANGame(*dims, self.n_critic, critic=critic)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -86,6 +86,7 @@ class CramerGANSynthesizer(Featurizer):
         Critic updates per generator update.
     penalty_weight : float, default=1
         The gradient penalty's lambda; 10 in [1]_.
+    acceptance_rounds : int, default=6
     **shared
         See `AdversarialEstimator`.
 
@@ -95,8 +96,15 @@ class CramerGANSynthesizer(Featurizer):
        Gradients", arXiv 1705.10743, Algorithm 1.
     """
 
-    def __init__(self, *, n_critic: int = 5, penalty_weight: float = 1.0, **shared: Any) -> None:
-        super().__init__(**shared)
+    def __init__(
+        self,
+        *,
+        n_critic: int = 5,
+        penalty_weight: float = 1.0,
+        acceptance_rounds: int = 6,
+        **shared: Any,
+    ) -> None:
+        super().__init__(acceptance_rounds=acceptance_rounds, **shared)
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
 

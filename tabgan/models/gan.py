@@ -28,6 +28,8 @@ class GANGame(Game):
     loss : AdversarialLoss
     temperature : float or None
         Made rows are Gumbel-softmax draws of this temperature; None leaves the plain softmax.
+    critic : Critic, optional
+        Of rows and their conditions; by default one of three layers of `hidden_dim`.
     """
 
     def __init__(
@@ -38,13 +40,15 @@ class GANGame(Game):
         hidden_dim: int,
         loss: AdversarialLoss = NON_SATURATING,
         temperature: float | None = None,
+        critic: Critic | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
         self.latent_dim = latent_dim
         self.temperature = temperature
         self.generator = ResidualMLP(latent_dim + n_given, [hidden_dim] * 2, layout.width)
-        self.adversary = Adversary(Critic(layout.width + n_given, [hidden_dim] * 3), loss)
+        critic = critic or Critic(layout.width + n_given, [hidden_dim] * 3)
+        self.adversary = Adversary(critic, loss)
 
     def players(self) -> tuple[Player, ...]:
         """Discriminator, then generator."""

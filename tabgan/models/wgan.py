@@ -13,6 +13,8 @@ from tabgan.adversarial.techniques import GradientPenalty, Technique, WeightClip
 from tabgan.estimators.featurizers import CriticFeaturizer
 from tabgan.estimators.inputs import check_choice, check_integer
 from tabgan.models.gan import GANGame
+from tabgan.networks.mlp import Critic
+from tabgan.networks.ranks import RankCritic
 from tabgan.table.layout import Layout
 
 
@@ -27,8 +29,10 @@ class WGANGame(GANGame):
         hidden_dim: int,
         n_critic: int,
         temperature: float | None = GUMBEL_TEMPERATURE,
+        critic: Critic | None = None,
     ) -> None:
-        super().__init__(layout, n_given, latent_dim, hidden_dim, WASSERSTEIN, temperature)
+        dims = (layout, n_given, latent_dim, hidden_dim)
+        super().__init__(*dims, WASSERSTEIN, temperature, critic)
         self.n_critic = n_critic
 
     def players(self) -> tuple[Player, ...]:
@@ -67,6 +71,7 @@ class WGANSynthesizer(CriticFeaturizer):
         so that z need not decide each level; None gives the critic the plain softmax.
     clip : float, default=0.01
         Bound on the critic's weights for ``lipschitz="clip"``.
+    acceptance_rounds : int, default=6
     **shared
         See `AdversarialEstimator`.
 
@@ -79,6 +84,8 @@ class WGANSynthesizer(CriticFeaturizer):
        arXiv 1611.01144, equation 2.
     """
 
+    _numeric_encoding = "bins"
+
     def __init__(
         self,
         *,
@@ -87,9 +94,10 @@ class WGANSynthesizer(CriticFeaturizer):
         penalty_weight: float = 1.0,
         temperature: float | None = GUMBEL_TEMPERATURE,
         clip: float = 0.01,
+        acceptance_rounds: int = 6,
         **shared: Any,
     ) -> None:
-        super().__init__(**shared)
+        super().__init__(acceptance_rounds=acceptance_rounds, **shared)
         self.lipschitz = lipschitz
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
@@ -106,5 +114,7 @@ class WGANSynthesizer(CriticFeaturizer):
         check_integer("n_critic", self.n_critic)
         if self.temperature is not None and not self.temperature > 0:
             raise ValueError(f"temperature must be positive or None, got {self.temperature!r}.")
-        dims = (layout, condition_layout.width, self.latent_dim, self.hidden_dim)
-        return WGANGame(*dims, self.n_critic, self.temperature)
+        n_given, hidden_dim = condition_layout.width, self.hidden_dim
+        critic = RankCritic(layout, self._encoder.level_ranks, n_given, [hidden_dim] * 3)
+        dims = (layout, n_given, self.latent_dim, hidden_dim)
+        return WGANGame(*dims, self.n_critic, self.temperature, critic)

@@ -1,0 +1,86 @@
+"""Levels that have an order: smooth functions of their ranks, which neighbours share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tabgan.networks.mlp import Critic
+from tabgan.table.layout import Layout
+
+N_WAVES, N_RAMPS = 8, 8
+"""Functions of a level's rank, of cosines and of sigmoids."""
+
+
+def rank_functions(layout: Layout, level_ranks: Sequence[NDArray[np.float64]]) -> Tensor:
+    """Compute smooth functions of the levels' ranks; zero where there is no rank.
+
+    Some are even over the ranks, others over normal scores, which tell tails apart.
+
+    Parameters
+    ----------
+    layout : Layout
+    level_ranks : sequence of ndarray
+        For each block, each level's rank in [0, 1] or NaN.
+
+    Returns
+    -------
+    Tensor of shape (width, n_functions)
+    """
+    ranks = torch.full((layout.width,), torch.nan)
+    for block, of_block in enumerate(level_ranks):
+        start = int(layout.offsets[block])
+        ranks[start : start + len(of_block)] = torch.from_numpy(of_block).float()
+    known, rank = ~ranks.isnan(), ranks.nan_to_num(0.5)[:, None]
+    waves = torch.cos(math.pi * torch.arange(1, N_WAVES + 1) * rank)
+    score = torch.special.ndtri(rank.double()).float().clamp(-4.0, 4.0)
+    ramps = torch.tanh(1.5 * (score - torch.linspace(-3.0, 3.0, N_RAMPS)))
+    return torch.cat([2.0 * rank - 1.0, score / 3.0, waves, ramps], dim=1) * known[:, None]
+
+
+class RankCritic(Critic):
+    """A critic of encoded rows that sees, beside each block, smooth functions of its rank.
+
+    Of soft levels it sees the functions' means, so that the generator learns which way to move.
+
+    Parameters
+    ----------
+    layout : Layout
+    level_ranks : sequence of ndarray
+        For each block, each level's rank in [0, 1] or NaN.
+    n_given : int
+        Width of what rows come with.
+    hidden : sequence of int
+        Width of each hidden layer.
+    """
+
+    functions: Tensor
+
+    def __init__(
+        self,
+        layout: Layout,
+        level_ranks: Sequence[NDArray[np.float64]],
+        n_given: int,
+        hidden: Sequence[int],
+    ) -> None:
+        functions = rank_functions(layout, level_ranks)
+        n_seen = layout.width + layout.n_blocks * functions.shape[1]
+        super().__init__(n_seen + n_given, hidden)
+        self.layout = layout
+        self.register_buffer("functions", functions, persistent=False)
+
+    def features(self, x: Tensor, *given: Tensor) -> Tensor:
+        """Activations of the last hidden layer, shape (n, hidden[-1]), of rows (n, width)."""
+        parts = [x]
+        for group in self.layout.groups():
+            stop = group.start + group.n_blocks * group.width
+            shape = (group.n_blocks, group.width)
+            levels = x[:, group.start : stop].unflatten(1, shape)
+            functions = self.functions[group.start : stop].unflatten(0, shape)
+            parts.append(torch.einsum("nbw,bwf->nbf", levels, functions).flatten(1))
+        return super().features(torch.cat(parts, dim=1), *given)
