@@ -46,6 +46,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from common import (
     SMALL_TABLES,
     RealTable,
@@ -158,6 +159,7 @@ def fit_and_sample(
     figures = {
         "fit_s": round(fit_s, 2),
         "n_steps": getattr(synthesizer, "n_steps_", None),
+        "threads": torch.get_num_threads(),
         "rows_per_s": round(n_more / (time.perf_counter() - started)),
         "peak_mb": round(peak),
         "warnings": sorted({f"{each.category.__name__}: {each.message}" for each in warned}),
@@ -311,6 +313,7 @@ def print_tables(results: list[Entry]) -> None:
         for model in ordered:
             line = lines[model]
             seeds = f"{line['seeds']} seed" + "s" * (line["seeds"] > 1)
+            seeds += ", one thread" * (line.get("threads") == 1)
             package = next(
                 (e["package"] for e in runs if e["model"] == model and "package" in e), ""
             )
