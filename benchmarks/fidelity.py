@@ -106,6 +106,12 @@ COLUMNS = {
     "peak_mb": "peak MB",
 }
 
+MEASURES = {
+    "roc_auc": "AUC",
+    "rmse": "RMSE, lower is better",
+    "log_rmse": "the RMSE of the logarithm, lower is better",
+}
+
 # ---------------------------------------------------------------------- one run
 
 
@@ -306,8 +312,9 @@ def print_tables(results: list[Entry]) -> None:
         ordered = sorted(lines, key=lambda m: (m in LINES, not is_ours(m), -lines[m]["c2st_xgb"]))
         runs = [entry for entry in results if entry["table"] == name]
         n_train, n_test = max((e["n_train"], e["n_test"]) for e in runs)
-        print(f"\n**{name}**: {n_train:,} train rows, {n_test:,} test rows; ", end="")
-        print(f"MLE is {next(iter(lines.values()))['measure']}\n")
+        measure = MEASURES[next(iter(lines.values()))["measure"]]
+        print(f"\n**{name.capitalize()}**: {n_train:,} train rows, {n_test:,} test rows; ", end="")
+        print(f"MLE is {measure}\n")
         print("| | " + " | ".join(COLUMNS.values()) + " |")
         print("|---" * (len(COLUMNS) + 1) + "|")
         for model in ordered:
