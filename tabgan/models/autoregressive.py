@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabgan.adversarial.game import Batch, Game, Player
+from tabgan.adversarial.ranks import level_weights, rank_functions
 from tabgan.adversarial.techniques import Technique, WeightAveraging
 from tabgan.adversarial.training import fast_matmul, quick_dtype
 from tabgan.estimators.judging import Rows
 from tabgan.estimators.tables import CHUNK, TableSynthesizer
 from tabgan.networks.grouped import CausalLinear, GroupedResidual, drop_units
-from tabgan.networks.ranks import rank_functions
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -107,21 +107,11 @@ class ColumnNetworks(nn.Module):
 
     def embeddings(self) -> Tensor:
         """Compute what stands for each level, shape (width, embedding_dim)."""
-        return self._with_smooth(self.embedding, self.smooth_embedding)
+        return self.embedding + level_weights(self.layout, self.functions, self.smooth_embedding)
 
     def outputs(self) -> Tensor:
         """Compute the weights of each level's log-probability, shape (width, hidden_dim)."""
-        return self._with_smooth(self.out, self.smooth_out)
-
-    def _with_smooth(self, own: Tensor, smooth: Tensor) -> Tensor:
-        parts, place = [own[:0]], 0
-        for group in self.layout.groups():
-            stop = group.start + group.n_blocks * group.width
-            functions = self.functions[group.start : stop].view(group.n_blocks, group.width, -1)
-            shared = torch.bmm(functions, smooth[place : place + group.n_blocks])
-            parts.append(own[group.start : stop] + shared.flatten(0, 1))
-            place += group.n_blocks
-        return torch.cat(parts)
+        return self.out + level_weights(self.layout, self.functions, self.smooth_out)
 
     def forward(self, codes: Tensor, given: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Predict all blocks of known rows.

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from tabgan.adversarial.ranks import RankCritic
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.estimators.inputs import check_choice, check_integer
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target, label_wishes
 from tabgan.models.gan import GANGame
 from tabgan.models.wgan import WGANGame
-from tabgan.networks.ranks import RankCritic
 from tabgan.table.layout import Layout
 
 

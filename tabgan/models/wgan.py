@@ -9,12 +9,12 @@ from torch import Tensor
 
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player
 from tabgan.adversarial.losses import WASSERSTEIN
+from tabgan.adversarial.ranks import RankCritic
 from tabgan.adversarial.techniques import GradientPenalty, Technique, WeightClipping
 from tabgan.estimators.featurizers import CriticFeaturizer
 from tabgan.estimators.inputs import check_choice, check_integer
 from tabgan.models.gan import GANGame
 from tabgan.networks.mlp import Critic
-from tabgan.networks.ranks import RankCritic
 from tabgan.table.layout import Layout
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from tabgan.networks.mlp import Critic
 from tabgan.table.layout import Layout
@@ -43,6 +45,30 @@ def rank_functions(layout: Layout, level_ranks: Sequence[NDArray[np.float64]]) -
     return torch.cat([2.0 * rank - 1.0, score / 3.0, waves, ramps], dim=1) * known[:, None]
 
 
+def level_weights(layout: Layout, functions: Tensor, shared: Tensor) -> Tensor:
+    """Give each level the weights that its block has on functions of ranks.
+
+    Parameters
+    ----------
+    layout : Layout
+    functions : Tensor of shape (width, n_functions)
+        See `rank_functions`.
+    shared : Tensor of shape (n_blocks, n_functions, d)
+        Blocks in the order in which they lie in a row.
+
+    Returns
+    -------
+    Tensor of shape (width, d)
+    """
+    parts, place = [shared.new_zeros(layout.n_scalars, shared.shape[2])], 0
+    for group in layout.groups():
+        stop = group.start + group.n_blocks * group.width
+        own = functions[group.start : stop].view(group.n_blocks, group.width, -1)
+        parts.append(torch.bmm(own, shared[place : place + group.n_blocks]).flatten(0, 1))
+        place += group.n_blocks
+    return torch.cat(parts)
+
+
 class RankCritic(Critic):
     """A critic of encoded rows that sees, beside each block, smooth functions of its rank.
 
@@ -69,18 +95,17 @@ class RankCritic(Critic):
         hidden: Sequence[int],
     ) -> None:
         functions = rank_functions(layout, level_ranks)
-        n_seen = layout.width + layout.n_blocks * functions.shape[1]
-        super().__init__(n_seen + n_given, hidden)
+        n_seen = layout.n_blocks * functions.shape[1]
+        super().__init__(layout.width + n_given + n_seen, hidden)
         self.layout = layout
         self.register_buffer("functions", functions, persistent=False)
 
     def features(self, x: Tensor, *given: Tensor) -> Tensor:
         """Activations of the last hidden layer, shape (n, hidden[-1]), of rows (n, width)."""
-        parts = [x]
-        for group in self.layout.groups():
-            stop = group.start + group.n_blocks * group.width
-            shape = (group.n_blocks, group.width)
-            levels = x[:, group.start : stop].unflatten(1, shape)
-            functions = self.functions[group.start : stop].unflatten(0, shape)
-            parts.append(torch.einsum("nbw,bwf->nbf", levels, functions).flatten(1))
-        return super().features(torch.cat(parts, dim=1), *given)
+        first: Any = self.trunk[0]
+        weight, shape = first.weight.T, (self.layout.n_blocks, self.functions.shape[1])
+        own, shared = weight.tensor_split([len(weight) - math.prod(shape)])
+        of_levels = level_weights(self.layout, self.functions, shared.unflatten(0, shape))
+        weight = own + F.pad(of_levels, (0, 0, 0, len(own) - len(of_levels)))
+        hidden = F.linear(torch.cat([x, *given], dim=1), weight.T, first.bias)
+        return self.trunk[1:](hidden)
