@@ -82,6 +82,19 @@ class TestOffsets:
         assert layout.state_dict() == {}
 
 
+class TestAlongRow:
+    def test_numbers_of_levels_lie_where_levels_do(self):
+        layout = Layout([5, 2, 3], [-1])
+        numbers = [np.arange(k) + 10.0 * block for block, k in enumerate(layout.n_levels)]
+        row = layout.along_row(numbers, fill=-1.0)
+        for block, k in enumerate(layout.n_levels):
+            codes = torch.full((k, 3), 0)
+            codes[:, block] = torch.arange(k)
+            there = row[layout.positions(codes)[:, block]]
+            assert there.tolist() == numbers[block].tolist()
+        assert (row == -1.0).sum() == layout.width - 10
+
+
 class TestExpand:
     def test_closed_form(self):
         layout = Layout([3, 2], [-1])

@@ -34,10 +34,7 @@ def rank_functions(layout: Layout, level_ranks: Sequence[NDArray[np.float64]]) -
     -------
     Tensor of shape (width, n_functions)
     """
-    ranks = torch.full((layout.width,), torch.nan)
-    for block, of_block in enumerate(level_ranks):
-        start = int(layout.offsets[block])
-        ranks[start : start + len(of_block)] = torch.from_numpy(of_block).float()
+    ranks = layout.along_row(level_ranks, fill=math.nan)
     known, rank = ~ranks.isnan(), ranks.nan_to_num(0.5)[:, None]
     waves = torch.cos(math.pi * torch.arange(1, N_WAVES + 1) * rank)
     score = torch.special.ndtri(rank.double()).float().clamp(-4.0, 4.0)

@@ -57,11 +57,7 @@ class Calibration(nn.Module):
             Raw rows of the generator.
         rng : torch.Generator
         """
-        target = torch.zeros(layout.width, dtype=torch.float32)
-        for block, mass in enumerate(masses):
-            start = int(layout.offsets[block])
-            target[start : start + len(mass)] = torch.from_numpy(mass)
-        log_target = target.to(raw.device).clamp_min(1e-7).log()
+        log_target = layout.along_row(masses).to(raw.device).clamp_min(1e-7).log()
         is_level = torch.zeros(layout.width, dtype=torch.bool, device=raw.device)
         is_level[layout.n_scalars :] = layout.level_mask[layout.n_scalars :] == 0
         self.offset.zero_()

@@ -106,12 +106,11 @@ class _Lookup:
 
     def __init__(self, encoder: Encoder) -> None:
         self.layout = encoder.layout
-        self.of_level = torch.empty(encoder.layout.width)
-        for block, ranks in enumerate(encoder.level_ranks):
-            start = int(encoder.layout.offsets[block])
-            numbers = np.where(np.isnan(ranks), -1.0 - np.arange(len(ranks)), ranks)
-            self.of_level[start : start + len(ranks)] = torch.from_numpy(numbers)
-        self.of_level = self.of_level.to(encoder.layout.offsets.device)
+        numbers = [
+            np.where(np.isnan(ranks), -1.0 - np.arange(len(ranks)), ranks)
+            for ranks in encoder.level_ranks
+        ]
+        self.of_level = self.layout.along_row(numbers).to(self.layout.offsets.device)
 
     def numbers(self, table: EncodedTable) -> Tensor:
         """Turn rows into numbers, shape (n, n_blocks + n_scalars)."""

@@ -85,10 +85,6 @@ class ColumnNetworks(nn.Module):
         hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
         self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
         self.rows_at_once = max(64, CHUNK_UNITS // max(1, n_blocks * hidden_dim))
-        bias = torch.zeros(width)
-        for block, n_levels in enumerate(layout.n_levels):
-            start = int(layout.offsets[block])
-            bias[start : start + n_levels] = torch.from_numpy(masses[block]).float().log()
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
         # Neighbouring levels begin nearly alike, others unlike.
@@ -103,7 +99,8 @@ class ColumnNetworks(nn.Module):
         self.dropout = dropout
         self.out = nn.Parameter(0.02 * torch.randn(width, hidden_dim))
         self.smooth_out = nn.Parameter(torch.zeros(n_blocks, n_functions, hidden_dim))
-        self.bias = nn.Parameter(bias.clamp(min=math.log(1e-6)))
+        rates = layout.along_row(masses, fill=1.0)
+        self.bias = nn.Parameter(rates.log().clamp(min=math.log(1e-6)))
 
     def embeddings(self) -> Tensor:
         """Compute what stands for each level, shape (width, embedding_dim)."""

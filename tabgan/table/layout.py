@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 _STEPS = sorted({2**k for k in range(1, 24)} | {3 * 2**k for k in range(0, 23)})
@@ -117,6 +119,25 @@ class Layout(nn.Module):
         Tensor of shape (n, n_blocks), in [n_scalars, width)
         """
         return self.offsets + codes.clamp(min=0)
+
+    def along_row(self, of_levels: Sequence[NDArray[np.float64]], fill: float = 0.0) -> Tensor:
+        """Lay a number for each level out as the levels lie in a row.
+
+        Parameters
+        ----------
+        of_levels : sequence of ndarray
+            For each block, one number per level.
+        fill : float
+            What stands elsewhere, at scalars and padding.
+
+        Returns
+        -------
+        Tensor of shape (width,), on the CPU
+        """
+        row = torch.full((self.width,), fill)
+        for start, numbers in zip(self.offsets.tolist(), of_levels, strict=True):
+            row[start : start + len(numbers)] = torch.from_numpy(numbers)
+        return row
 
     def activate(
         self, raw: Tensor, noise: Tensor | None = None, temperature: float = 1.0
