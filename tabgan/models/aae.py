@@ -185,7 +185,7 @@ class AAESynthesizer(Autoencoder):
     learning_rate : float, default=1e-3
         Adam's.
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------

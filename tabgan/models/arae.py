@@ -169,7 +169,7 @@ class ARAESynthesizer(Autoencoder):
         of the paper's Wasserstein one.
     acceptance_rounds : int, default=6
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------

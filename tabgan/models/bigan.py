@@ -84,7 +84,7 @@ class BiGANSynthesizer(Autoencoder):
         Weight of R1 and R2 on the discriminator, which plays a relativistic game [2]_ in place of
         the paper's.
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------

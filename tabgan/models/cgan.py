@@ -20,6 +20,8 @@ from tabgan.table.layout import Layout
 class CGANSynthesizer(TableSynthesizer):
     """Conditional GAN [1]_: the condition joins the input of generator and critic.
 
+    Columns are encoded, and seen by the critic, as those of `WGANSynthesizer`.
+
     The condition is either a label ``y`` given to `fit`, or some of the table's own columns. In
     both cases `sample` makes exactly the rows asked for; other columns can be asked for too, as
     with every synthesizer. `sample` without conditions draws them at the rates of training.
@@ -40,7 +42,7 @@ class CGANSynthesizer(TableSynthesizer):
         The gradient penalty's lambda.
     acceptance_rounds : int, default=6
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------

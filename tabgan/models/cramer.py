@@ -88,7 +88,7 @@ class CramerGANSynthesizer(Featurizer):
         The gradient penalty's lambda; 10 in [1]_.
     acceptance_rounds : int, default=6
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------

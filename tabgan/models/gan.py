@@ -100,7 +100,7 @@ class GANSynthesizer(CriticFeaturizer):
     loss : {"non-saturating", "minimax"}, default="non-saturating"
         What the generator minimises: ``-E log D(G(z))``, or ``E log(1 - D(G(z)))``.
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------

@@ -132,7 +132,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
     penalty_weight : float, default=1
         The gradient penalty's lambda.
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------

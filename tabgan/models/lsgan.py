@@ -29,7 +29,7 @@ class LSGANSynthesizer(CriticFeaturizer):
     Parameters
     ----------
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------

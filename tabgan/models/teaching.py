@@ -151,7 +151,8 @@ class TeachingSynthesizer(TableSynthesizer):
     learning_rate : float, default=1e-2
         Adam's, for the teacher; the learner's own is learnt.
     **shared
-        See `AdversarialEstimator`. `latent_dim` is the width of what each row is made from.
+        See `TableSynthesizer` and `AdversarialEstimator`. `latent_dim` is the width of what each
+        row is made from.
 
     Attributes
     ----------

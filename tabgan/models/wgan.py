@@ -55,8 +55,10 @@ class WGANGame(GANGame):
 class WGANSynthesizer(CriticFeaturizer):
     """Wasserstein GAN [1]_ with gradient penalty [2]_ for mixed tables.
 
-    Each categorical column is one softmax block of the generator; the critic sees the raw softmax,
-    and levels are drawn only when sampling, which is what lets a GAN make categorical data [2]_.
+    Each column is one softmax block of the generator, of its categories or, for numbers, of the
+    values that come often and bins of the others; the critic sees the soft block, and levels are
+    drawn only when sampling, which is what lets a GAN make categorical data [2]_. Of blocks whose
+    levels have an order it also sees smooth functions of their ranks.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ class WGANSynthesizer(CriticFeaturizer):
         Bound on the critic's weights for ``lipschitz="clip"``.
     acceptance_rounds : int, default=6
     **shared
-        See `AdversarialEstimator`.
+        See `TableSynthesizer` and `AdversarialEstimator`.
 
     References
     ----------
