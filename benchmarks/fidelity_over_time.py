@@ -20,7 +20,8 @@ import sys
 
 import pandas as pd
 from common import keep_result, read_results
-from fidelity import fit_and_sample, load, make_synthesizer, trend_and_mle
+from fidelity import fit_and_sample, load, make_synthesizer
+from judging import trend_and_mle
 from rivals import PUBLISHED, Entry
 
 FILE = "fidelity_over_time"
