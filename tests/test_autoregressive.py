@@ -22,18 +22,22 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.fixture
-def networks():
+def random_networks(n_given):
     """Networks of random weights for four blocks, one of ordered levels."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         masses = [np.full(k, 1 / k) for k in LEVELS]
         ranks = [np.full(k, np.nan) for k in LEVELS]
         ranks[0] = np.linspace(0.1, 0.9, 5)
-        networks = ColumnNetworks(Layout(LEVELS, []), masses, ranks, 2, 8, 0.5)
+        networks = ColumnNetworks(Layout(LEVELS, []), masses, ranks, n_given, 8, 0.5)
         for parameter in networks.parameters():
             parameter.data += 0.3 * torch.randn_like(parameter)
     return networks.requires_grad_(False)
+
+
+@pytest.fixture
+def networks():
+    return random_networks(2)
 
 
 def every_row():
@@ -121,6 +125,26 @@ def test_rows_are_drawn_with_their_probabilities(networks):
     counts = torch.bincount(numbers, minlength=60)
     statistic = ((counts - n * share) ** 2 / (n * share)).sum()
     assert statistic < 108  # 0.9999 quantile of 59 degrees of freedom
+
+
+def test_rows_that_are_the_same_so_far_are_computed_once(networks, monkeypatch):
+    """Rows that come with conditions, here of zeros, are computed each by itself."""
+    untold = random_networks(0)
+    weights = {name: value.clone() for name, value in networks.state_dict().items()}
+    weights["inward.weight"] = weights["inward.weight"][:, 2:]
+    untold.load_state_dict(weights)
+    n, n_computed = 2000, []
+    one = CausalLinear.one
+
+    def counted(self, group, x):
+        n_computed.append(len(x))
+        return one(self, group, x)
+
+    monkeypatch.setattr(CausalLinear, "one", counted)
+    drawn = [net.draw(torch.zeros(n, k), generator()) for net, k in ((networks, 2), (untold, 0))]
+    # Rounding may differ with the number of rows.
+    assert (drawn[0] == drawn[1]).all(dim=1).float().mean() > 0.99
+    assert n_computed == [n] * 4 + [1, 2, 4, 12]
 
 
 def test_rates_stray_less_than_those_of_independent_rows(networks):

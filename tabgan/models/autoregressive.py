@@ -17,7 +17,7 @@ from tabgan.adversarial.ranks import level_weights, rank_functions
 from tabgan.adversarial.techniques import Technique, WeightAveraging
 from tabgan.adversarial.training import fast_matmul, quick_dtype
 from tabgan.estimators.judging import Rows
-from tabgan.estimators.tables import CHUNK, TableSynthesizer
+from tabgan.estimators.tables import TableSynthesizer
 from tabgan.networks.grouped import CausalLinear, GroupedResidual, drop_units
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -29,7 +29,7 @@ FULL_BLOCKS = 64
 """Of more blocks than this all widths shrink, so that weights do not grow with their square."""
 
 CHUNK_UNITS = 20_000_000
-"""Hidden units that rows are looked at by at once."""
+"""Numbers that stand for the rows looked at, or drawn, at once."""
 
 BINS = (8, 256)
 """Fewest and most bins of a number."""
@@ -85,6 +85,8 @@ class ColumnNetworks(nn.Module):
         hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
         self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
         self.rows_at_once = max(64, CHUNK_UNITS // max(1, n_blocks * hidden_dim))
+        n_told = n_given + n_blocks * self.embedding_dim
+        self.draws_at_once = max(64, CHUNK_UNITS // (n_told + hidden_dim))
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
         # Neighbouring levels begin nearly alike, others unlike.
@@ -154,22 +156,29 @@ class ColumnNetworks(nn.Module):
         n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
         outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
         codes = torch.empty(n, layout.n_blocks, dtype=torch.long, device=given.device)
-        told = F.pad(given, (0, layout.n_blocks * self.embedding_dim)).to(dtype)
         alike = torch.arange(n, device=given.device)
+        # Rows that are the same so far are computed once: row i begins as told[prefix[i]].
+        is_told = given.shape[1] > 0
+        told = given.to(dtype) if is_told else given[:1].to(dtype)
+        prefix = alike if is_told else torch.zeros_like(alike)
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
             own = slice(start, start + layout.n_levels[block])
             with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
                 hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, told))))
                 raw = F.linear(hidden, outputs[own])
-            edges = torch.softmax(raw.float() + self.bias[own], dim=1).cumsum(dim=1)
+            edges = torch.softmax(raw.float() + self.bias[own], dim=1).cumsum(dim=1)[prefix]
             share = torch.empty(n, device=given.device)
             share[alike] = _even_shares(n, rng)
             drawn = torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True)
-            codes[:, block] = drawn.squeeze(1).clamp(max=layout.n_levels[block] - 1)
-            first = given.shape[1] + place * self.embedding_dim
-            told[:, first : first + self.embedding_dim] = embeddings[start + codes[:, block]]
-            alike = alike[torch.argsort(codes[alike, block], stable=True)]
+            drawn = drawn.squeeze(1).clamp(max=layout.n_levels[block] - 1)
+            codes[:, block] = drawn
+            alike = alike[torch.argsort(drawn[alike], stable=True)]
+            both = torch.stack([prefix, drawn])[:, alike]
+            is_new = F.pad((both.diff() != 0).any(dim=0), (1, 0), value=True)
+            parents, levels = both[:, is_new]
+            told = torch.cat([told[parents], embeddings[start + levels]], dim=1)
+            prefix = torch.empty_like(alike).index_put_((alike,), is_new.cumsum(dim=0) - 1)
         return codes
 
 
@@ -328,9 +337,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     def _draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
         condition = self._conditions.encoder.layout.expand(*given)
         with fast_matmul():
-            codes = torch.cat(
-                [self._game.networks.draw(part, noise) for part in condition.split(CHUNK)]
-            )
+            parts = condition.split(self._game.networks.draws_at_once)
+            codes = torch.cat([self._game.networks.draw(part, noise) for part in parts])
         return EncodedTable(codes, condition.new_zeros(len(codes), 0))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
