@@ -22,6 +22,9 @@ POOL_SIZE = 6
 HELD_OUT = 0.2
 """Share of real and made rows by which it is decided whether rejecting rows helps."""
 
+N_ERRORS = 2.0
+"""A round is kept if held-out real rows are nearer by more than so many standard errors."""
+
 CAP_RATE = 0.99
 """Made rows more real than this share of them are no more probable to be kept than that."""
 
@@ -34,8 +37,8 @@ class Acceptance(nn.Module):
 
     Boosted trees tell real rows from made ones; their logit estimates the logarithm of the ratio
     of densities. Made rows weighted by that ratio are then told from real ones by the next round's
-    trees, and the logits add up. As many rounds are kept as bring held-out real rows nearer, by the
-    Donsker-Varadhan bound: where discriminators find nothing, no row is rejected.
+    trees, and the logits add up. Rounds are kept as long as they bring held-out real rows clearly
+    nearer, by the Donsker-Varadhan bound: where discriminators find nothing, no row is rejected.
 
     Parameters
     ----------
@@ -94,20 +97,22 @@ class Acceptance(nn.Module):
             (rows[torch.from_numpy(seen)], rows[torch.from_numpy(held)])
             for rows, (seen, held) in zip((real, made), splits, strict=True)
         )
-        best, ratio = 0.0, self.log_ratio(seen_made)
+        judged = (seen_made, held_real, held_made)
+        ratios = [rows.new_zeros(len(rows)) for rows in judged]
         for _ in range(self.n_rounds):
             n_trees, cap = int(self.n_trees), self.cap.clone()
-            weight = _array(self._capped(ratio).exp())
+            weights = [self._log_weight(ratio) for ratio in ratios]
+            weight = _array(weights[0].exp())
             trees = _learn(_array(seen_real), _array(seen_made), weight, int(rng.integers(2**31)))
             self._append(trees)
-            ratio = self.log_ratio(seen_made)
-            self.cap = ratio.quantile(CAP_RATE)
-            gain = self._gain(held_real, held_made)
-            if gain <= best:
+            for ratio, rows in zip(ratios, judged, strict=True):
+                ratio += self.log_ratio(rows, since=n_trees)
+            self.cap = ratios[0].quantile(CAP_RATE)
+            gain, error = _gain(weights[1:], [self._log_weight(ratio) for ratio in ratios[1:]])
+            if gain <= N_ERRORS * error:
                 self.n_trees.fill_(n_trees)
                 self.cap.copy_(cap)
                 break
-            best = gain
 
     def _append(self, trees: list[NDArray[Any]]) -> None:
         start = int(self.n_trees)
@@ -118,33 +123,29 @@ class Acceptance(nn.Module):
             self.value[i] = torch.from_numpy(value)
         self.n_trees.add_(len(trees))
 
-    def _gain(self, real: Tensor, made: Tensor) -> float:
-        """Estimate how many nats nearer weighted rows are to real ones than rows as made."""
-        weight = self._log_weight(made).double().exp()
-        return float(self._log_weight(real).double().mean() - weight.mean().log())
-
-    def _log_weight(self, rows: Tensor) -> Tensor:
-        return self._capped(self.log_ratio(rows))
-
-    def _capped(self, ratio: Tensor) -> Tensor:
+    def _log_weight(self, ratio: Tensor) -> Tensor:
+        """Logarithm of the probability that a row of this log-ratio is kept."""
         return (ratio - self.cap).clamp(max=0.0)
 
     @torch.no_grad()
-    def log_ratio(self, rows: Tensor) -> Tensor:
+    def log_ratio(self, rows: Tensor, since: int = 0) -> Tensor:
         """Estimate, up to a constant, how much denser real rows lie than made ones.
 
         Parameters
         ----------
         rows : Tensor of shape (n, n_features)
+        since : int, default=0
+            Trees before this one are left out.
 
         Returns
         -------
         Tensor of shape (n,), in nats
         """
-        n_trees = int(self.n_trees)
+        own = slice(since, int(self.n_trees))
+        feature, threshold, value = self.feature[own], self.threshold[own], self.value[own]
+        n_trees = len(feature)
         if not n_trees:
             return rows.new_zeros(len(rows))
-        feature, threshold = self.feature[:n_trees], self.threshold[:n_trees]
         levels = [slice(2**depth - 1, 2 ** (depth + 1) - 1) for depth in range(MAX_DEPTH)]
         splits = [(feature[:, level], threshold[:, level]) for level in levels]
         parts = []
@@ -152,9 +153,9 @@ class Acceptance(nn.Module):
             columns = part.T.contiguous()
             node = torch.zeros(n_trees, len(part), dtype=torch.long, device=rows.device)
             for features, thresholds in splits:
-                value = columns.gather(0, features.gather(1, node))
-                node = 2 * node + (value > thresholds.gather(1, node))
-            parts.append(self.value[:n_trees].gather(1, node).sum(dim=0))
+                seen = columns.gather(0, features.gather(1, node))
+                node = 2 * node + (seen > thresholds.gather(1, node))
+            parts.append(value.gather(1, node).sum(dim=0))
         return torch.cat(parts)
 
     def accept(self, rows: Tensor, rng: torch.Generator) -> Tensor:
@@ -169,7 +170,7 @@ class Acceptance(nn.Module):
         -------
         Tensor of bool, shape (n,)
         """
-        chance = self._log_weight(rows).exp()
+        chance = self._log_weight(self.log_ratio(rows)).exp()
         return torch.rand(len(rows), generator=rng, device=rows.device) < chance
 
 
@@ -181,6 +182,25 @@ def _split(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray
 
 def _array(rows: Tensor) -> NDArray[np.float64]:
     return rows.cpu().numpy().astype(np.float64)
+
+
+def _gain(before: list[Tensor], after: list[Tensor]) -> tuple[float, float]:
+    """Estimate how many nats nearer real rows are to made ones, of other weights than before.
+
+    Parameters
+    ----------
+    before, after : list of two Tensors of shapes (n_real,) and (n_made,)
+        Logarithms of the weights of real and of made rows.
+
+    Returns
+    -------
+    gain, standard_error : float
+    """
+    real = (after[0] - before[0]).double()
+    old, new = (weights[1].double().exp() for weights in (before, after))
+    gain = real.mean() - (new.mean() / old.mean()).log()
+    made = new / new.mean() - old / old.mean()
+    return float(gain), float((real.var() / len(real) + made.var() / len(made)).sqrt())
 
 
 def _learn(

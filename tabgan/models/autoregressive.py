@@ -86,7 +86,8 @@ class ColumnNetworks(nn.Module):
         self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
         self.rows_at_once = max(64, CHUNK_UNITS // max(1, n_blocks * hidden_dim))
         n_told = n_given + n_blocks * self.embedding_dim
-        self.draws_at_once = max(64, CHUNK_UNITS // (n_told + hidden_dim))
+        widest = max(layout.n_levels, default=0)
+        self.draws_at_once = max(64, CHUNK_UNITS // (n_told + hidden_dim + widest))
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
         # Neighbouring levels begin nearly alike, others unlike.
@@ -156,29 +157,38 @@ class ColumnNetworks(nn.Module):
         n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
         outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
         codes = torch.empty(n, layout.n_blocks, dtype=torch.long, device=given.device)
-        alike = torch.arange(n, device=given.device)
-        # Rows that are the same so far are computed once: row i begins as told[prefix[i]].
-        is_told = given.shape[1] > 0
-        told = given.to(dtype) if is_told else given[:1].to(dtype)
-        prefix = alike if is_told else torch.zeros_like(alike)
+        alike = everyone = torch.arange(n, device=given.device)
+        # What rows have in common so far is computed once: row i begins as told[prefix[i]].
+        told = given[:1] if given.shape[1] == 0 else given
+        told = F.pad(told, (0, layout.n_blocks * self.embedding_dim)).to(dtype)
+        prefix = everyone if len(told) == n else torch.zeros_like(everyone)
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
             own = slice(start, start + layout.n_levels[block])
             with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
                 hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, told))))
                 raw = F.linear(hidden, outputs[own])
-            edges = torch.softmax(raw.float() + self.bias[own], dim=1).cumsum(dim=1)[prefix]
+            edges = torch.softmax(raw.float().add_(self.bias[own]), dim=1)
+            torch.cumsum(edges, dim=1, out=edges)
+            if prefix is not everyone:
+                edges = edges[prefix]
             share = torch.empty(n, device=given.device)
             share[alike] = _even_shares(n, rng)
             drawn = torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True)
-            drawn = drawn.squeeze(1).clamp(max=layout.n_levels[block] - 1)
-            codes[:, block] = drawn
-            alike = alike[torch.argsort(drawn[alike], stable=True)]
-            both = torch.stack([prefix, drawn])[:, alike]
-            is_new = F.pad((both.diff() != 0).any(dim=0), (1, 0), value=True)
-            parents, levels = both[:, is_new]
-            told = torch.cat([told[parents], embeddings[start + levels]], dim=1)
-            prefix = torch.empty_like(alike).index_put_((alike,), is_new.cumsum(dim=0) - 1)
+            levels = codes[:, block] = drawn.squeeze(1).clamp(max=layout.n_levels[block] - 1)
+            alike = alike[torch.argsort(levels[alike], stable=True)]
+            if prefix is not everyone:
+                both = torch.stack([prefix, levels])[:, alike]
+                is_new = F.pad((both.diff() != 0).any(dim=0), (1, 0), value=True)
+                if 2 * is_new.sum() < n:
+                    prefix = torch.empty_like(alike)
+                    prefix[alike] = is_new.cumsum(dim=0) - 1
+                    parents, levels = both[:, is_new]
+                    told = told[parents]
+                else:
+                    told, prefix = told[prefix], everyone
+            first = given.shape[1] + place * self.embedding_dim
+            told[:, first : first + self.embedding_dim] = embeddings[start + levels]
         return codes
 
 
