@@ -57,28 +57,13 @@ def test_what_is_kept_is_like_the_real_rows():
     assert (kept.std(dim=0) - 1).abs().max() < 0.1
 
 
-def test_where_nothing_gives_rows_away_none_is_rejected():
-    """A gain of more than two standard errors comes by chance once in 44 times."""
-    fits = [
-        fitted(normal_rows(2000, seed), normal_rows(6000, 100 + seed), seed=seed)
-        for seed in range(8)
-    ]
-    assert sum(accepting.is_active for accepting in fits) <= 1
-
-
-def test_gain_and_its_error():
-    """Halving the odds of made rows that are never real: ln of the mass that is lost."""
-    rng = torch.Generator().manual_seed(0)
-    gains, errors = [], []
-    for _ in range(300):
-        made = torch.rand(500, generator=rng) < 0.2
-        before = [torch.zeros(100), torch.zeros(500)]
-        after = [torch.zeros(100), torch.where(made, np.log(0.5), 0.0)]
-        gain, error = acceptance._gain(before, after)
-        gains.append(gain)
-        errors.append(error)
-    assert np.mean(gains) == pytest.approx(-np.log(0.9), rel=0.02)
-    assert np.mean(errors) == pytest.approx(np.std(gains), rel=0.15)
+@pytest.mark.parametrize("seed", range(5))
+def test_where_nothing_gives_rows_away_none_is_rejected(seed):
+    """By chance held-out rows come a little nearer now and then: next to no row is rejected."""
+    accepting = fitted(normal_rows(2000, seed), normal_rows(6000, 100 + seed), seed=seed)
+    rows = normal_rows(2000, 200 + seed)
+    kept = accepting.accept(rows, torch.Generator().manual_seed(0))
+    assert kept.float().mean() > 0.9
 
 
 def test_few_real_rows_teach_nothing():

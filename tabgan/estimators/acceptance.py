@@ -22,9 +22,6 @@ POOL_SIZE = 6
 HELD_OUT = 0.2
 """Share of real and made rows by which it is decided whether rejecting rows helps."""
 
-N_ERRORS = 2.0
-"""A round is kept if held-out real rows are nearer by more than so many standard errors."""
-
 CAP_RATE = 0.99
 """Made rows more real than this share of them are no more probable to be kept than that."""
 
@@ -37,8 +34,8 @@ class Acceptance(nn.Module):
 
     Boosted trees tell real rows from made ones; their logit estimates the logarithm of the ratio
     of densities. Made rows weighted by that ratio are then told from real ones by the next round's
-    trees, and the logits add up. Rounds are kept as long as they bring held-out real rows clearly
-    nearer, by the Donsker-Varadhan bound: where discriminators find nothing, no row is rejected.
+    trees, and the logits add up. Rounds are kept as long as they bring held-out real rows nearer,
+    by the Donsker-Varadhan bound: where discriminators find nothing, no row is rejected.
 
     Parameters
     ----------
@@ -108,8 +105,7 @@ class Acceptance(nn.Module):
             for ratio, rows in zip(ratios, judged, strict=True):
                 ratio += self.log_ratio(rows, since=n_trees)
             self.cap = ratios[0].quantile(CAP_RATE)
-            gain, error = _gain(weights[1:], [self._log_weight(ratio) for ratio in ratios[1:]])
-            if gain <= N_ERRORS * error:
+            if _gain(weights[1:], [self._log_weight(ratio) for ratio in ratios[1:]]) <= 0:
                 self.n_trees.fill_(n_trees)
                 self.cap.copy_(cap)
                 break
@@ -184,23 +180,14 @@ def _array(rows: Tensor) -> NDArray[np.float64]:
     return rows.cpu().numpy().astype(np.float64)
 
 
-def _gain(before: list[Tensor], after: list[Tensor]) -> tuple[float, float]:
+def _gain(before: list[Tensor], after: list[Tensor]) -> float:
     """Estimate how many nats nearer real rows are to made ones, of other weights than before.
 
-    Parameters
-    ----------
-    before, after : list of two Tensors of shapes (n_real,) and (n_made,)
-        Logarithms of the weights of real and of made rows.
-
-    Returns
-    -------
-    gain, standard_error : float
+    Both are logarithms of the weights of real rows, shape (n_real,), and of made ones, (n_made,).
     """
-    real = (after[0] - before[0]).double()
-    old, new = (weights[1].double().exp() for weights in (before, after))
-    gain = real.mean() - (new.mean() / old.mean()).log()
-    made = new / new.mean() - old / old.mean()
-    return float(gain), float((real.var() / len(real) + made.var() / len(made)).sqrt())
+    of_real = (after[0] - before[0]).double().mean()
+    kept_before, kept_after = (made.double().exp().mean() for _, made in (before, after))
+    return float(of_real - (kept_after / kept_before).log())
 
 
 def _learn(
