@@ -80,6 +80,8 @@ class RankCritic(Critic):
         Width of what rows come with.
     hidden : sequence of int
         Width of each hidden layer.
+    n_outputs : int, default=1
+        Scores of a row.
     """
 
     functions: Tensor
@@ -90,10 +92,11 @@ class RankCritic(Critic):
         level_ranks: Sequence[NDArray[np.float64]],
         n_given: int,
         hidden: Sequence[int],
+        n_outputs: int = 1,
     ) -> None:
         functions = rank_functions(layout, level_ranks)
         n_seen = layout.n_blocks * functions.shape[1]
-        super().__init__(layout.width + n_given + n_seen, hidden)
+        super().__init__(layout.width + n_given + n_seen, hidden, n_outputs)
         self.layout = layout
         self.register_buffer("functions", functions, persistent=False)
 

@@ -5,34 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch
 from tabgan.adversarial.losses import ENERGY
+from tabgan.adversarial.ranks import RankCritic
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.estimators.featurizers import Featurizer
 from tabgan.estimators.inputs import check_integer
 from tabgan.models.wgan import WGANGame
-from tabgan.networks.mlp import MLP
 from tabgan.table.layout import Layout
 
 
-class EnergyCritic(nn.Module):
+class EnergyCritic(RankCritic):
     """Scores how much nearer a row is to one real row than to one made row, in features h.
 
     Parameters
     ----------
-    n_inputs, hidden_dim : int
+    layout : Layout
+    level_ranks : sequence of ndarray
+        For each block, each level's rank in [0, 1] or NaN.
+    hidden_dim : int
     """
 
-    def __init__(self, n_inputs: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.features = MLP(n_inputs, [hidden_dim] * 2, hidden_dim)
+    def __init__(
+        self, layout: Layout, level_ranks: Sequence[NDArray[np.float64]], hidden_dim: int
+    ) -> None:
+        super().__init__(layout, level_ranks, 0, [hidden_dim] * 2, hidden_dim)
 
-    def forward(self, x: Tensor, h_fake: Tensor, h_real: Tensor) -> Tensor:
-        """Return ``|h(x) - h_fake| - |h(x) - h_real|``, shape (n,), of rows (n, n_inputs)."""
-        h = self.features(x)
+    def embed(self, x: Tensor) -> Tensor:
+        """Compute features h of rows (n, width), shape (n, hidden_dim)."""
+        return self.out(self.features(x))
+
+    def forward(self, x: Tensor, *given: Tensor) -> Tensor:
+        """Return ``|h(x) - h_fake| - |h(x) - h_real|``, shape (n,), of rows and the other two h."""
+        h, (h_fake, h_real) = self.embed(x), given
         return _distance(h, h_fake) - _distance(h, h_real)
 
 
@@ -45,15 +55,23 @@ class CramerGame(WGANGame):
     it and the generator minimises it. Bellemare et al. (2017), Algorithm 1.
     """
 
-    def __init__(self, layout: Layout, latent_dim: int, hidden_dim: int, n_critic: int) -> None:
-        super().__init__(layout, 0, latent_dim, hidden_dim, n_critic)
-        self.adversary = Adversary(EnergyCritic(layout.width, hidden_dim), ENERGY)
+    def __init__(
+        self,
+        layout: Layout,
+        level_ranks: Sequence[NDArray[np.float64]],
+        latent_dim: int,
+        hidden_dim: int,
+        n_critic: int,
+    ) -> None:
+        critic = EnergyCritic(layout, level_ranks, hidden_dim)
+        super().__init__(layout, 0, latent_dim, hidden_dim, n_critic, critic=critic)
+        self.adversary = Adversary(critic, ENERGY)
 
     def _others(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features of made and of real rows that are independent of those scored."""
         # NOTE[DIFF] the paper's Algorithm 1 puts |h(x)| for the distance to another real row,
         # for want of two real samples of one condition; a batch has as many as it has rows.
-        h = self.adversary.critic.features
+        h = self.adversary.critic.embed
         return h(self.fake(batch)), h(batch.row.roll(1, 0))
 
     def critic_loss(self, batch: Batch) -> Tensor:
@@ -96,6 +114,8 @@ class CramerGANSynthesizer(Featurizer):
        Gradients", arXiv 1705.10743, Algorithm 1.
     """
 
+    _numeric_encoding = "bins"
+
     def __init__(
         self,
         *,
@@ -113,10 +133,11 @@ class CramerGANSynthesizer(Featurizer):
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> CramerGame:
         check_integer("n_critic", self.n_critic)
-        return CramerGame(layout, self.latent_dim, self.hidden_dim, self.n_critic)
+        dims = (self.latent_dim, self.hidden_dim)
+        return CramerGame(layout, self._encoder.level_ranks, *dims, self.n_critic)
 
     def _features(self, row: Tensor) -> Tensor:
-        return self._game.adversary.critic.features(row)
+        return self._game.adversary.critic.embed(row)
 
     @property
     def _n_features_out(self) -> int:

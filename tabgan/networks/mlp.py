@@ -47,10 +47,12 @@ class Critic(MLP):
         Width of a row and of all it comes with.
     hidden : sequence of int
         Width of each hidden layer.
+    n_outputs : int, default=1
+        Scores of a row.
     """
 
-    def __init__(self, n_inputs: int, hidden: Sequence[int]) -> None:
-        super().__init__(n_inputs, hidden, 1)
+    def __init__(self, n_inputs: int, hidden: Sequence[int], n_outputs: int = 1) -> None:
+        super().__init__(n_inputs, hidden, n_outputs)
 
     def features(self, x: Tensor, *given: Tensor) -> Tensor:
         """Activations of the last hidden layer, shape (n, hidden[-1])."""
