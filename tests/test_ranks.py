@@ -34,6 +34,15 @@ def test_neighbours_are_alike_and_tails_differ(layout):
     assert steps[0] > steps[50] and steps[-1] > steps[50]
 
 
+def test_tails_grow_with_the_normal_score():
+    """Zero between scores of -1 and 1; at scores of 3 twice what they are beyond each start."""
+    ranks = torch.special.ndtr(torch.tensor([-3.0, -0.9, 0.0, 0.9, 3.0]).double()).numpy()
+    tails = rank_functions(Layout([5], []), [ranks])[:5, -4:]
+    beyond = torch.tensor([4.0, 3.0, 2.0, 1.0])
+    expected = torch.outer(torch.tensor([-1.0, 0, 0, 0, 1]), beyond)
+    torch.testing.assert_close(tails, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_critic_sees_means_of_functions(layout):
     critic = RankCritic(layout, RANKS, 0, [4])
     functions = rank_functions(layout, RANKS)

@@ -18,11 +18,15 @@ from tabgan.table.layout import Layout
 N_WAVES, N_RAMPS = 8, 8
 """Functions of a level's rank, of cosines and of sigmoids."""
 
+TAIL_STARTS = (1.0, 1.5, 2.0, 2.5)
+"""Normal scores from which on further functions grow, with twice the score."""
+
 
 def rank_functions(layout: Layout, level_ranks: Sequence[NDArray[np.float64]]) -> Tensor:
     """Compute smooth functions of the levels' ranks; zero where there is no rank.
 
-    Some are even over the ranks, others over normal scores, which tell tails apart.
+    Some are even over the ranks, others over normal scores, which tell tails apart; some are zero
+    but in the tails, and large there: few rows teach which tails go together.
 
     Parameters
     ----------
@@ -39,7 +43,9 @@ def rank_functions(layout: Layout, level_ranks: Sequence[NDArray[np.float64]]) -
     waves = torch.cos(math.pi * torch.arange(1, N_WAVES + 1) * rank)
     score = torch.special.ndtri(rank.double()).float().clamp(-4.0, 4.0)
     ramps = torch.tanh(1.5 * (score - torch.linspace(-3.0, 3.0, N_RAMPS)))
-    return torch.cat([2.0 * rank - 1.0, score / 3.0, waves, ramps], dim=1) * known[:, None]
+    tails = 2.0 * score.sign() * (score.abs() - torch.tensor(TAIL_STARTS)).clamp(min=0.0)
+    functions = [2.0 * rank - 1.0, score / 3.0, waves, ramps, tails]
+    return torch.cat(functions, dim=1) * known[:, None]
 
 
 def level_weights(layout: Layout, functions: Tensor, shared: Tensor) -> Tensor:

@@ -259,8 +259,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     dropout : float in [0, 1), default=0.2
         Share of hidden units left out in training.
     early_stopping : bool, default=True
-        Stop by the held-out likelihood. Each time it stops growing, training goes on from the best
-        weights at a third of the learning rate, four times at most.
+        Stop by the held-out likelihood. Where it first stops growing, training goes on from the
+        best weights at a third of the learning rate; where it does so again, training ends.
     n_iter_no_change : int, default=2
     acceptance_rounds : int, default=3
     **shared
@@ -281,7 +281,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     _validation_name = "log_likelihood"
     _n_looks = 160
     _steps_per_look = 25
-    _rate_cuts = 4
+    _rate_cuts = 1
 
     def __init__(
         self,
