@@ -19,7 +19,7 @@ class Known(EnergyCritic):
     """An energy critic of features that are the rows themselves."""
 
     def __init__(self):
-        super().__init__(Layout([], [-1]), [], 1)
+        super().__init__(Layout([], [-1]), [], 0, [1])
 
     def embed(self, x):
         return x

@@ -96,16 +96,17 @@ class Acceptance(nn.Module):
         )
         judged = (seen_made, held_real, held_made)
         ratios = [rows.new_zeros(len(rows)) for rows in judged]
+        weights = [self._log_weight(ratio) for ratio in ratios]
+        known_real, known_made = _array(seen_real), _array(seen_made)
         for _ in range(self.n_rounds):
             n_trees, cap = int(self.n_trees), self.cap.clone()
-            weights = [self._log_weight(ratio) for ratio in ratios]
-            weight = _array(weights[0].exp())
-            trees = _learn(_array(seen_real), _array(seen_made), weight, int(rng.integers(2**31)))
-            self._append(trees)
+            weight, seed = _array(weights[0].exp()), int(rng.integers(2**31))
+            self._append(_learn(known_real, known_made, weight, seed))
             for ratio, rows in zip(ratios, judged, strict=True):
                 ratio += self.log_ratio(rows, since=n_trees)
             self.cap = ratios[0].quantile(CAP_RATE)
-            if _gain(weights[1:], [self._log_weight(ratio) for ratio in ratios[1:]]) <= 0:
+            before, weights = weights, [self._log_weight(ratio) for ratio in ratios]
+            if _gain(before[1:], weights[1:]) <= 0:
                 self.n_trees.fill_(n_trees)
                 self.cap.copy_(cap)
                 break

@@ -61,9 +61,7 @@ class AAEGame(Game):
         self.latent_dim, self.prior = latent_dim, prior
         self.adversarial_weight, self.unlabelled = adversarial_weight, unlabelled
         n_label = condition_layout.width
-        rates = torch.zeros(n_label)
-        for start, share in zip(condition_layout.offsets, label_rates, strict=True):
-            rates[start : start + len(share)] = torch.from_numpy(share).log()
+        rates = condition_layout.along_row(label_rates, fill=1.0).log()
         self.register_buffer("label_rates", rates, persistent=False)
         self.encoder = ResidualMLP(layout.width, [hidden_dim] * 2, 2 * latent_dim + n_label)
         self.decoder = ResidualMLP(latent_dim + n_label, [hidden_dim] * 2, layout.width)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
-from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch
 from tabgan.adversarial.losses import ENERGY
 from tabgan.adversarial.ranks import RankCritic
@@ -21,23 +18,10 @@ from tabgan.table.layout import Layout
 
 
 class EnergyCritic(RankCritic):
-    """Scores how much nearer a row is to one real row than to one made row, in features h.
-
-    Parameters
-    ----------
-    layout : Layout
-    level_ranks : sequence of ndarray
-        For each block, each level's rank in [0, 1] or NaN.
-    hidden_dim : int
-    """
-
-    def __init__(
-        self, layout: Layout, level_ranks: Sequence[NDArray[np.float64]], hidden_dim: int
-    ) -> None:
-        super().__init__(layout, level_ranks, 0, [hidden_dim] * 2, hidden_dim)
+    """Scores how much nearer a row is to one real row than to one made row, in its outputs h."""
 
     def embed(self, x: Tensor) -> Tensor:
-        """Compute features h of rows (n, width), shape (n, hidden_dim)."""
+        """Compute features h of rows (n, width), shape (n, n_outputs)."""
         return self.out(self.features(x))
 
     def forward(self, x: Tensor, *given: Tensor) -> Tensor:
@@ -55,17 +39,7 @@ class CramerGame(WGANGame):
     it and the generator minimises it. Bellemare et al. (2017), Algorithm 1.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        level_ranks: Sequence[NDArray[np.float64]],
-        latent_dim: int,
-        hidden_dim: int,
-        n_critic: int,
-    ) -> None:
-        critic = EnergyCritic(layout, level_ranks, hidden_dim)
-        super().__init__(layout, 0, latent_dim, hidden_dim, n_critic, critic=critic)
-        self.adversary = Adversary(critic, ENERGY)
+    loss = ENERGY
 
     def _others(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features of made and of real rows that are independent of those scored."""
@@ -133,8 +107,10 @@ class CramerGANSynthesizer(Featurizer):
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> CramerGame:
         check_integer("n_critic", self.n_critic)
-        dims = (self.latent_dim, self.hidden_dim)
-        return CramerGame(layout, self._encoder.level_ranks, *dims, self.n_critic)
+        hidden_dim = self.hidden_dim
+        shape = (0, [hidden_dim] * 2, hidden_dim)
+        critic = EnergyCritic(layout, self._encoder.level_ranks, *shape)
+        return CramerGame(layout, 0, self.latent_dim, hidden_dim, self.n_critic, critic=critic)
 
     def _features(self, row: Tensor) -> Tensor:
         return self._game.adversary.critic.embed(row)

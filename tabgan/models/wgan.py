@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player
-from tabgan.adversarial.losses import WASSERSTEIN
+from tabgan.adversarial.losses import WASSERSTEIN, AdversarialLoss
 from tabgan.adversarial.ranks import RankCritic
 from tabgan.adversarial.techniques import GradientPenalty, Technique, WeightClipping
 from tabgan.estimators.featurizers import CriticFeaturizer
@@ -21,6 +21,8 @@ from tabgan.table.layout import Layout
 class WGANGame(GANGame):
     """A generator against a critic whose slope is to be held; see `WGANSynthesizer`."""
 
+    loss: ClassVar[AdversarialLoss] = WASSERSTEIN
+
     def __init__(
         self,
         layout: Layout,
@@ -32,7 +34,7 @@ class WGANGame(GANGame):
         critic: Critic | None = None,
     ) -> None:
         dims = (layout, n_given, latent_dim, hidden_dim)
-        super().__init__(*dims, WASSERSTEIN, temperature, critic)
+        super().__init__(*dims, self.loss, temperature, critic)
         self.n_critic = n_critic
 
     def players(self) -> tuple[Player, ...]:
