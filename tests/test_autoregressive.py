@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 
 import numpy as np
@@ -26,10 +27,10 @@ def random_networks(n_given):
     """Networks of random weights for four blocks, one of ordered levels."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        masses = [np.full(k, 1 / k) for k in LEVELS]
+        counts = [np.full(k, 50.0) for k in LEVELS]
         ranks = [np.full(k, np.nan) for k in LEVELS]
         ranks[0] = np.linspace(0.1, 0.9, 5)
-        networks = ColumnNetworks(Layout(LEVELS, []), masses, ranks, n_given, 8, 0.5)
+        networks = ColumnNetworks(Layout(LEVELS, []), counts, ranks, n_given, 8, 0.5)
         for parameter in networks.parameters():
             parameter.data += 0.3 * torch.randn_like(parameter)
     return networks.requires_grad_(False)
@@ -263,8 +264,32 @@ def test_unseen_categories_are_scored(xor_model):
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0])
 def test_dropout_out_of_range(dropout):
-    with pytest.raises(ValueError, match=says(f"dropout must lie in [0, 1), got {dropout}.")):
+    message = f"dropout must lie in [0, 1) or be None, got {dropout}."
+    with pytest.raises(ValueError, match=says(message)):
         fit_small(AutoregressiveSynthesizer, narrow_table(), dropout=dropout)
+
+
+@pytest.mark.parametrize(("n_rows", "dropout"), [(10, 0.5), (11_111, 0.3), (1_000_000, 0.2)])
+def test_default_dropout_is_less_of_more_rows(xor_model, n_rows, dropout):
+    model = copy.copy(xor_model)
+    model._n_rows = n_rows
+    game = model._make_game(model._layout, model._conditions.encoder.layout)
+    assert game.networks.dropout == pytest.approx(dropout, abs=1e-3)
+
+
+def test_own_weights_of_ordered_levels_say_less_of_few_rows():
+    """Two ordered levels of 300 and of no rows, and two without an order."""
+    counts = [np.array([300.0, 0.0]), np.array([300.0, 0.0])]
+    ranks = [np.array([0.25, 0.75]), np.full(2, np.nan)]
+    networks = ColumnNetworks(Layout([2, 2], []), counts, ranks, 0, 8, 0.5)
+    assert networks.own_share.flatten().tolist() == [0.75, 0.0, 1.0, 1.0]
+    with torch.no_grad():
+        before = networks.outputs(), networks.embeddings()
+        networks.out += 1.0
+        networks.embedding += 1.0
+        after = networks.outputs(), networks.embeddings()
+    for first, second in zip(before, after, strict=True):
+        torch.testing.assert_close(second - first, networks.own_share.expand_as(first))
 
 
 def test_wide_tables_do_not_blow_up():

@@ -154,7 +154,7 @@ class TableSynthesizer(ConditionedEstimator):
         if reset:
             self.schema_ = self._infer_schema(table)
             self._condition_names = conditions
-            self._bins = self._cut(len(table))
+            self._n_rows = len(table)
             self._begin()
         rng, noise = self._training_streams()
         rows = self._encode(table, rng)
@@ -257,7 +257,8 @@ class TableSynthesizer(ConditionedEstimator):
     def _build(self) -> None:
         given = self._condition_names
         made = [name for name in self.schema_.names if name not in given]
-        self._set_up(self.schema_.select(made), self.schema_.select(given), **self._bins)
+        cut = self._cut(self._n_rows)
+        self._set_up(self.schema_.select(made), self.schema_.select(given), **cut)
         self._judge = RowJudge(self._encoder, self._conditions.encoder)
         self._acceptance = Acceptance(self.acceptance_rounds).to(self._device)
 
@@ -412,5 +413,5 @@ class TableSynthesizer(ConditionedEstimator):
         return super()._modules() | {"acceptance": self._acceptance}
 
     def _get_values(self) -> dict[str, Any]:
-        names = ("_input_dtype", "_input_labels", "_condition_names", "_bins")
+        names = ("_input_dtype", "_input_labels", "_condition_names", "_n_rows")
         return super()._get_values() | {name: getattr(self, name) for name in names}

@@ -37,6 +37,12 @@ BINS = (8, 256)
 ROWS_PER_BIN, ROWS_PER_TAIL, MAX_HALVINGS = 10, 5, 4
 """Rows in a bin, and in the outermost ones, at least: none is to tell a single row."""
 
+OWN_ROWS = 100
+"""Rows of an ordered level that give half the say to its own weights, which others do not share."""
+
+DROPOUTS, MANY_ROWS = (0.2, 0.5), 25_000
+"""Shares of hidden units left out by default: the first from so many rows on, more of fewer."""
+
 N_CALIBRATIONS = 3
 """Rounds of iterative proportional fitting after training."""
 
@@ -52,14 +58,14 @@ class ColumnNetworks(nn.Module):
 
     Levels that have an order (bins and atoms of numbers, ordered categories) have weights of their
     own and weights on smooth functions of their rank, in and out, so that neighbours learn from
-    each other.
+    each other. The fewer rows a level has, the less its own weights say.
 
     Parameters
     ----------
     layout : Layout
         Softmax blocks alone.
-    masses, level_ranks : sequence of ndarray
-        For each block, each level's training share, and its rank in [0, 1] or NaN.
+    counts, level_ranks : sequence of ndarray
+        For each block, each level's training rows, and its rank in [0, 1] or NaN.
     n_given : int
         Width of the condition.
     hidden_dim : int
@@ -68,11 +74,12 @@ class ColumnNetworks(nn.Module):
     """
 
     functions: Tensor
+    own_share: Tensor
 
     def __init__(
         self,
         layout: Layout,
-        masses: Sequence[NDArray[np.float64]],
+        counts: Sequence[NDArray[np.float64]],
         level_ranks: Sequence[NDArray[np.float64]],
         n_given: int,
         hidden_dim: int,
@@ -90,8 +97,12 @@ class ColumnNetworks(nn.Module):
         self.draws_at_once = max(64, CHUNK_UNITS // (n_told + hidden_dim + widest))
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
+        is_ordered = self.functions.any(dim=1, keepdim=True)
+        rows = layout.along_row(counts)[:, None]
+        own_share = torch.where(is_ordered, rows / (rows + OWN_ROWS), 1.0)
+        self.register_buffer("own_share", own_share, persistent=False)
         # Neighbouring levels begin nearly alike, others unlike.
-        scale = torch.where(self.functions.any(dim=1), 0.1, 0.5)[:, None]
+        scale = torch.where(is_ordered, 0.1, 0.5)
         self.embedding = nn.Parameter(scale * torch.randn(width, self.embedding_dim))
         self.smooth_embedding = nn.Parameter(
             0.3 * torch.randn(n_blocks, n_functions, self.embedding_dim)
@@ -102,16 +113,18 @@ class ColumnNetworks(nn.Module):
         self.dropout = dropout
         self.out = nn.Parameter(0.02 * torch.randn(width, hidden_dim))
         self.smooth_out = nn.Parameter(torch.zeros(n_blocks, n_functions, hidden_dim))
-        rates = layout.along_row(masses, fill=1.0)
+        rates = layout.along_row([of_block / of_block.sum() for of_block in counts], fill=1.0)
         self.bias = nn.Parameter(rates.log().clamp(min=math.log(1e-6)))
 
     def embeddings(self) -> Tensor:
         """Compute what stands for each level, shape (width, embedding_dim)."""
-        return self.embedding + level_weights(self.layout, self.functions, self.smooth_embedding)
+        shared = level_weights(self.layout, self.functions, self.smooth_embedding)
+        return self.own_share * self.embedding + shared
 
     def outputs(self) -> Tensor:
         """Compute the weights of each level's log-probability, shape (width, hidden_dim)."""
-        return self.out + level_weights(self.layout, self.functions, self.smooth_out)
+        shared = level_weights(self.layout, self.functions, self.smooth_out)
+        return self.own_share * self.out + shared
 
     def forward(self, codes: Tensor, given: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Predict all blocks of known rows.
@@ -256,8 +269,9 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         AdamW's; it rises over the first 100 steps.
     hidden_dim : int, default=128
         Width of each column's network; less in tables of more than 64 columns.
-    dropout : float in [0, 1), default=0.2
-        Share of hidden units left out in training.
+    dropout : float in [0, 1), default=None
+        Share of hidden units left out in training. None: .2 from 25,000 rows on, more of fewer, as
+        the root of how many times fewer they are, up to .5.
     early_stopping : bool, default=True
         Stop by the held-out likelihood. Where it first stops growing, training goes on from the
         best weights at a third of the learning rate; where it does so again, training ends.
@@ -289,7 +303,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         n_steps: int = 4000,
         learning_rate: float = 4e-3,
         hidden_dim: int = 128,
-        dropout: float = 0.2,
+        dropout: float | None = None,
         early_stopping: bool = True,
         n_iter_no_change: int = 2,
         acceptance_rounds: int = 3,
@@ -313,12 +327,15 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         return {"n_bins": n_bins, "n_halvings": min(n_halvings, MAX_HALVINGS)}
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> AutoregressiveGame:
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout!r}.")
+        dropout, n_rows = self.dropout, self._n_rows
+        if dropout is None:
+            dropout = float(np.clip(DROPOUTS[0] * (MANY_ROWS / n_rows) ** 0.5, *DROPOUTS))
+        elif not 0 <= dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1) or be None, got {dropout!r}.")
         encoder = self._encoder
-        of_blocks = (encoder.masses, encoder.level_ranks)
+        of_blocks = ([rates * n_rows for rates in encoder.masses], encoder.level_ranks)
         networks = ColumnNetworks(
-            layout, *of_blocks, condition_layout.width, self.hidden_dim, self.dropout
+            layout, *of_blocks, condition_layout.width, self.hidden_dim, dropout
         )
         return AutoregressiveGame(networks)
 
