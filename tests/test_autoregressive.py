@@ -282,7 +282,7 @@ def test_own_weights_of_ordered_levels_say_less_of_few_rows():
     counts = [np.array([300.0, 0.0]), np.array([300.0, 0.0])]
     ranks = [np.array([0.25, 0.75]), np.full(2, np.nan)]
     networks = ColumnNetworks(Layout([2, 2], []), counts, ranks, 0, 8, 0.5)
-    assert networks.own_share.flatten().tolist() == [0.75, 0.0, 1.0, 1.0]
+    assert networks.own_share.flatten().tolist() == [0.5, 0.0, 1.0, 1.0]
     with torch.no_grad():
         before = networks.outputs(), networks.embeddings()
         networks.out += 1.0

@@ -37,7 +37,7 @@ BINS = (8, 256)
 ROWS_PER_BIN, ROWS_PER_TAIL, MAX_HALVINGS = 10, 5, 4
 """Rows in a bin, and in the outermost ones, at least: none is to tell a single row."""
 
-OWN_ROWS = 100
+OWN_ROWS = 300
 """Rows of an ordered level that give half the say to its own weights, which others do not share."""
 
 DROPOUTS, MANY_ROWS = (0.2, 0.5), 25_000
