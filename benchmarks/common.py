@@ -54,14 +54,19 @@ def write(name: str, results: Any) -> Path:
 
 
 def commit() -> str | None:
-    """Name the version of the code, "-dirty" where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty"]
+    """Name the version of the code, "-dirty" where files differ from it, those of results aside."""
     try:
-        done = subprocess.run(
-            command, cwd=RESULTS.parent, capture_output=True, text=True, check=True
-        )
+        name = _git("describe", "--always")
+        changed = _git("status", "--porcelain", "-uno", "--", ":/", f":(exclude){RESULTS.name}")
     except (OSError, subprocess.CalledProcessError):
         return None
+    return f"{name}-dirty" if changed else name
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=RESULTS.parent, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
