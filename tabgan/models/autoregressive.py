@@ -40,7 +40,7 @@ ROWS_PER_BIN, ROWS_PER_TAIL, MAX_HALVINGS = 10, 5, 4
 OWN_ROWS = 300
 """Rows of an ordered level that give half the say to its own weights, which others do not share."""
 
-DROPOUTS, MANY_ROWS = (0.2, 0.5), 25_000
+DROPOUTS, MANY_ROWS = (0.2, 0.35), 25_000
 """Shares of hidden units left out by default: the first from so many rows on, more of fewer."""
 
 N_CALIBRATIONS = 3
@@ -271,7 +271,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         Width of each column's network; less in tables of more than 64 columns.
     dropout : float in [0, 1), default=None
         Share of hidden units left out in training. None: .2 from 25,000 rows on, more of fewer, as
-        the root of how many times fewer they are, up to .5.
+        the root of how many times fewer they are, up to .35.
     early_stopping : bool, default=True
         Stop by the held-out likelihood. Where it first stops growing, training goes on from the
         best weights at a third of the learning rate; where it does so again, training ends.
