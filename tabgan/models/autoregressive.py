@@ -269,7 +269,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         AdamW's; it rises over the first 100 steps.
     hidden_dim : int, default=128
         Width of each column's network; less in tables of more than 64 columns.
-    dropout : float in [0, 1), default=None
+    dropout : float in [0, 1) or None, default=None
         Share of hidden units left out in training. None: .2 from 25,000 rows on, more of fewer, as
         the root of how many times fewer they are, up to .35.
     early_stopping : bool, default=True
