@@ -74,7 +74,20 @@ class TestOffsets:
 
     def test_many_columns_are_few_groups(self):
         layout = Layout([2 + i % 40 for i in range(500)], [])
-        assert len(list(layout.groups())) <= 10
+        assert len(layout.groups) <= 10
+
+    def test_groups_split_a_row_between_them(self, layout):
+        """Along either dimension, and blocks as they follow each other; scalars are left out."""
+        row = torch.arange(2.0 * layout.width).view(2, layout.width)
+        along = layout.split(row, 1)
+        across = layout.split(row.T, 0)
+        assert [tuple(part.shape) for part in along] == [(2, *group) for group in layout.groups]
+        blocks = layout.split_blocks(torch.arange(layout.n_blocks))
+        assert [len(part) for part in blocks] == [n_blocks for n_blocks, _ in layout.groups]
+        for part, other in zip(along, across, strict=True):
+            assert torch.equal(part, other.movedim(2, 0))
+        flat = [part.flatten(1) for part in along]
+        assert torch.equal(torch.cat([row[:, : layout.n_scalars], *flat], dim=1), row)
 
     def test_moving_takes_all_tensors_along(self):
         layout = Layout(*LAYOUTS["mixed"]).to("meta")

@@ -63,13 +63,9 @@ def level_weights(layout: Layout, functions: Tensor, shared: Tensor) -> Tensor:
     -------
     Tensor of shape (width, d)
     """
-    parts, place = [shared.new_zeros(layout.n_scalars, shared.shape[2])], 0
-    for group in layout.groups():
-        stop = group.start + group.n_blocks * group.width
-        own = functions[group.start : stop].view(group.n_blocks, group.width, -1)
-        parts.append(torch.bmm(own, shared[place : place + group.n_blocks]).flatten(0, 1))
-        place += group.n_blocks
-    return torch.cat(parts)
+    of_groups = zip(layout.split(functions, 0), layout.split_blocks(shared), strict=True)
+    parts = [torch.bmm(own, of_blocks).flatten(0, 1) for own, of_blocks in of_groups]
+    return torch.cat([shared.new_zeros(layout.n_scalars, shared.shape[2]), *parts])
 
 
 class RankCritic(Critic):

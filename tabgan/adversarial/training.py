@@ -148,6 +148,7 @@ class Training:
         every = max(1, n_steps // N_RECORDS)
         watch = Watch(validation, self.game, self.averaged) if validation else None
         started, before = time.perf_counter(), self.seconds
+        _keep_freed_memory()
         self.game.train()
         bar = tqdm(total=n_steps, disable=not progress, unit="step", desc=type(self.game).__name__)
         try:
@@ -205,6 +206,15 @@ class Training:
 
     def _last_losses(self) -> dict[str, float]:
         return {k: v for k, v in self.history[-1].items() if k not in ("step", "seconds")}
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep up to 64 MiB of freed memory, which the next step takes again.
+
+    glibc gives the kernel back what is more than twice the largest block freed so far, and pages
+    that come back are cleared first: up to a quarter of a training step. So a large one is freed.
+    """
+    torch.empty(2**23 - 2**11)
 
 
 @contextmanager

@@ -28,8 +28,8 @@ EMBEDDING_DIM = 16
 FULL_BLOCKS = 64
 """Of more blocks than this all widths shrink, so that weights do not grow with their square."""
 
-CHUNK_UNITS = 20_000_000
-"""Numbers that stand for the rows looked at, or drawn, at once."""
+LOOKED_AT, DRAWN = 2_000_000, 20_000_000
+"""Numbers that stand for the rows looked at, and for those drawn, at once."""
 
 BINS = (8, 256)
 """Fewest and most bins of a number."""
@@ -91,10 +91,10 @@ class ColumnNetworks(nn.Module):
         share = min(1.0, FULL_BLOCKS / max(1, n_blocks))
         hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
         self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
-        self.rows_at_once = max(64, CHUNK_UNITS // max(1, n_blocks * hidden_dim))
+        self.rows_at_once = max(64, LOOKED_AT // max(1, n_blocks * hidden_dim))
         n_told = n_given + n_blocks * self.embedding_dim
         widest = max(layout.n_levels, default=0)
-        self.draws_at_once = max(64, CHUNK_UNITS // (n_told + hidden_dim + widest))
+        self.draws_at_once = max(64, DRAWN // (n_told + hidden_dim + widest))
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
         is_ordered = self.functions.any(dim=1, keepdim=True)
@@ -145,20 +145,18 @@ class ColumnNetworks(nn.Module):
         known = (codes >= 0).unsqueeze(2)
         levels = F.embedding(self.layout.positions(codes), self.embeddings()) * known
         told = torch.cat([given, levels[:, self.layout.order].flatten(1)], dim=1)
-        hidden = self.block(self.inward(told), rng)
-        hidden = F.silu(self.norm(hidden))
-        if rng is not None:
-            hidden = drop_units(hidden, self.dropout, rng)
-        outputs, parts, place = self.outputs(), [], 0
-        for group in self.layout.groups():
-            stop = group.start + group.n_blocks * group.width
-            shape = (group.n_blocks, group.width)
-            weight = outputs[group.start : stop].unflatten(0, shape).transpose(1, 2)
-            bias = self.bias[group.start : stop].view(shape).unsqueeze(1)
-            part = hidden[place : place + group.n_blocks]
-            parts.append(torch.baddbmm(bias, part, weight).transpose(0, 1).flatten(1))
-            place += group.n_blocks
-        return torch.cat(parts, dim=1)
+        dtype = torch.float32 if rng is None else quick_dtype(given.device)
+        with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
+            hidden = self.block(self.inward(told), rng)
+            hidden = F.silu(self.norm(hidden))
+            if rng is not None:
+                hidden = drop_units(hidden, self.dropout, rng)
+            weights = self.layout.split(self.outputs(), 0)
+            parts = [
+                torch.bmm(of_blocks, weight.transpose(1, 2)).transpose(0, 1).flatten(1)
+                for of_blocks, weight in zip(self.layout.split_blocks(hidden), weights, strict=True)
+            ]
+        return torch.cat(parts, dim=1).float() + self.bias
 
     def draw(self, given: Tensor, rng: torch.Generator) -> Tensor:
         """Draw rows, one for each condition: codes of shape (n, n_blocks).

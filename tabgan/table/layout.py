@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,15 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 _STEPS = sorted({2**k for k in range(1, 24)} | {3 * 2**k for k in range(0, 23)})
-
-
-class _Group(NamedTuple):
-    """Neighbouring blocks padded to one width, so that they are one tensor operation."""
-
-    start: int
-    n_blocks: int
-    width: int
-    mask: Tensor  # (n_blocks, width): 0 for a level, -inf for padding
 
 
 class Layout(nn.Module):
@@ -37,6 +27,11 @@ class Layout(nn.Module):
     gates : sequence of int
         For each scalar, the block whose level 0 says that the scalar applies, or -1 if it always
         does. A scalar that does not apply is 0.
+
+    Attributes
+    ----------
+    groups : list of (n_blocks, width)
+        Equally wide blocks, in the order in which they lie in the row.
     """
 
     offsets: Tensor
@@ -54,16 +49,10 @@ class Layout(nn.Module):
         # inverse.
         order = sorted(range(len(padded)), key=lambda block: (padded[block], block))
         offsets, position = [0] * len(padded), self.n_scalars
-        groups: list[tuple[int, int, int]] = []
         for block in order:
-            if groups and groups[-1][2] == padded[block]:
-                start, count, width = groups[-1]
-                groups[-1] = (start, count + 1, width)
-            else:
-                groups.append((position, 1, padded[block]))
             offsets[block] = position
             position += padded[block]
-        self._groups = groups
+        self.groups = [(padded.count(width), width) for width in sorted(set(padded))]
         self.width = position
         mask = torch.full((position,), -torch.inf)
         mask[: self.n_scalars] = 0.0
@@ -84,11 +73,27 @@ class Layout(nn.Module):
         """Number of softmax blocks."""
         return len(self.n_levels)
 
-    def groups(self) -> Iterator[_Group]:
-        """Yield the groups of equally wide blocks in the order in which they lie in a row."""
-        for start, n_blocks, width in self._groups:
-            stop = start + n_blocks * width
-            yield _Group(start, n_blocks, width, self.level_mask[start:stop].view(n_blocks, width))
+    def split(self, x: Tensor, dim: int) -> list[Tensor]:
+        """Split what lies along a row, as levels do, into the parts of its groups of blocks.
+
+        Parameters
+        ----------
+        x : Tensor
+        dim : int
+            Along it, of size `width`, lies the row.
+
+        Returns
+        -------
+        list of Tensor
+            For each group, with `dim` unflattened into (n_blocks, width); scalars are left out.
+        """
+        sizes = [n_blocks * width for n_blocks, width in self.groups]
+        parts = x.split([self.n_scalars, *sizes], dim)[1:]
+        return [part.unflatten(dim, shape) for part, shape in zip(parts, self.groups, strict=True)]
+
+    def split_blocks(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Split what lies block after block, as in a row, along the first dimension into groups."""
+        return x.split([n_blocks for n_blocks, _ in self.groups])
 
     def expand(self, codes: Tensor, scalars: Tensor) -> Tensor:
         """Encode rows for a network: one-hot blocks beside the scalars.
@@ -158,13 +163,10 @@ class Layout(nn.Module):
         Tensor of shape (n, width)
             Scalars times the probability that they apply, and one softmax per block.
         """
+        noisy = raw if noise is None else raw + noise
+        logits = self.split(noisy / temperature + self.level_mask, 1)
         parts = [raw[:, : self.n_scalars]]
-        for group in self.groups():
-            logits = _blocks(raw, group)
-            if noise is not None:
-                logits = logits + _blocks(noise, group)
-            probabilities = torch.softmax(logits / temperature + group.mask, dim=-1)
-            parts.append(probabilities.flatten(1))
+        parts += [torch.softmax(part, dim=-1).flatten(1) for part in logits]
         if self.n_scalars and self.n_blocks:
             parts[0] = parts[0] * self._applies(torch.cat(parts, dim=1))
         return torch.cat(parts, dim=1)
@@ -189,7 +191,7 @@ class Layout(nn.Module):
         scalars : Tensor of shape (n, n_scalars), in [-1, 1]
         """
         noisy = raw if noise is None else raw + noise
-        codes = [(_blocks(noisy, group) + group.mask).argmax(-1) for group in self.groups()]
+        codes = [part.argmax(-1) for part in self.split(noisy + self.level_mask, 1)]
         scalars = raw[:, : self.n_scalars].clamp(-1.0, 1.0)
         if not codes:
             return torch.empty(len(raw), 0, dtype=torch.long, device=raw.device), scalars
@@ -216,10 +218,8 @@ class Layout(nn.Module):
 
     def log_probabilities(self, raw: Tensor) -> Tensor:
         """Log-softmax per block, shape (n, width - n_scalars) in the row's order."""
-        parts = [
-            torch.log_softmax(_blocks(raw, group) + group.mask, dim=-1).flatten(1)
-            for group in self.groups()
-        ]
+        logits = self.split(raw + self.level_mask, 1)
+        parts = [torch.log_softmax(part, dim=-1).flatten(1) for part in logits]
         return torch.cat(parts, dim=1) if parts else raw[:, self.n_scalars :]
 
     def cross_entropy(self, raw: Tensor, codes: Tensor) -> Tensor:
@@ -237,9 +237,3 @@ class Layout(nn.Module):
         """
         chosen = self.log_probabilities(raw).gather(1, self.positions(codes) - self.n_scalars)
         return -chosen.masked_fill(codes < 0, 0.0).sum(dim=1)
-
-
-def _blocks(row: Tensor, group: _Group) -> Tensor:
-    """View a group's part of a row as (n, n_blocks, width)."""
-    stop = group.start + group.n_blocks * group.width
-    return row[:, group.start : stop].unflatten(1, (group.n_blocks, group.width))
