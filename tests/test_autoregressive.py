@@ -27,10 +27,10 @@ def random_networks(n_given):
     """Networks of random weights for four blocks, one of ordered levels."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        counts = [np.full(k, 50.0) for k in LEVELS]
+        masses = [np.full(k, 1 / k) for k in LEVELS]
         ranks = [np.full(k, np.nan) for k in LEVELS]
         ranks[0] = np.linspace(0.1, 0.9, 5)
-        networks = ColumnNetworks(Layout(LEVELS, []), counts, ranks, n_given, 8, 0.5)
+        networks = ColumnNetworks(Layout(LEVELS, []), masses, ranks, 200, n_given, 8, 0.5)
         for parameter in networks.parameters():
             parameter.data += 0.3 * torch.randn_like(parameter)
     return networks.requires_grad_(False)
@@ -279,9 +279,9 @@ def test_default_dropout_is_less_of_more_rows(xor_model, n_rows, dropout):
 
 def test_own_weights_of_ordered_levels_say_less_of_few_rows():
     """Two ordered levels of 300 and of no rows, and two without an order."""
-    counts = [np.array([300.0, 0.0]), np.array([300.0, 0.0])]
+    masses = [np.array([1.0, 0.0]), np.array([1.0, 0.0])]
     ranks = [np.array([0.25, 0.75]), np.full(2, np.nan)]
-    networks = ColumnNetworks(Layout([2, 2], []), counts, ranks, 0, 8, 0.5)
+    networks = ColumnNetworks(Layout([2, 2], []), masses, ranks, 300, 0, 8, 0.5)
     assert networks.own_share.flatten().tolist() == [0.5, 0.0, 1.0, 1.0]
     with torch.no_grad():
         before = networks.outputs(), networks.embeddings()

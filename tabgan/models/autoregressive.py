@@ -64,8 +64,10 @@ class ColumnNetworks(nn.Module):
     ----------
     layout : Layout
         Softmax blocks alone.
-    counts, level_ranks : sequence of ndarray
-        For each block, each level's training rows, and its rank in [0, 1] or NaN.
+    masses, level_ranks : sequence of ndarray
+        For each block, each level's share of the training rows, and its rank in [0, 1] or NaN.
+    n_rows : int
+        Training rows.
     n_given : int
         Width of the condition.
     hidden_dim : int
@@ -79,8 +81,9 @@ class ColumnNetworks(nn.Module):
     def __init__(
         self,
         layout: Layout,
-        counts: Sequence[NDArray[np.float64]],
+        masses: Sequence[NDArray[np.float64]],
         level_ranks: Sequence[NDArray[np.float64]],
+        n_rows: int,
         n_given: int,
         hidden_dim: int,
         dropout: float,
@@ -98,7 +101,8 @@ class ColumnNetworks(nn.Module):
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
         is_ordered = self.functions.any(dim=1, keepdim=True)
-        rows = layout.along_row(counts)[:, None]
+        rates = layout.along_row(masses, fill=1.0)
+        rows = n_rows * rates[:, None]
         own_share = torch.where(is_ordered, rows / (rows + OWN_ROWS), 1.0)
         self.register_buffer("own_share", own_share, persistent=False)
         # Neighbouring levels begin nearly alike, others unlike.
@@ -113,7 +117,6 @@ class ColumnNetworks(nn.Module):
         self.dropout = dropout
         self.out = nn.Parameter(0.02 * torch.randn(width, hidden_dim))
         self.smooth_out = nn.Parameter(torch.zeros(n_blocks, n_functions, hidden_dim))
-        rates = layout.along_row([of_block / of_block.sum() for of_block in counts], fill=1.0)
         self.bias = nn.Parameter(rates.log().clamp(min=math.log(1e-6)))
 
     def embeddings(self) -> Tensor:
@@ -156,7 +159,7 @@ class ColumnNetworks(nn.Module):
                 torch.bmm(of_blocks, weight.transpose(1, 2)).transpose(0, 1).flatten(1)
                 for of_blocks, weight in zip(self.layout.split_blocks(hidden), weights, strict=True)
             ]
-        return torch.cat(parts, dim=1).float() + self.bias
+        return torch.cat(parts, dim=1).to(self.bias.dtype) + self.bias
 
     def draw(self, given: Tensor, rng: torch.Generator) -> Tensor:
         """Draw rows, one for each condition: codes of shape (n, n_blocks).
@@ -330,11 +333,9 @@ class AutoregressiveSynthesizer(TableSynthesizer):
             dropout = float(np.clip(DROPOUTS[0] * (MANY_ROWS / n_rows) ** 0.5, *DROPOUTS))
         elif not 0 <= dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1) or be None, got {dropout!r}.")
-        encoder = self._encoder
-        of_blocks = ([rates * n_rows for rates in encoder.masses], encoder.level_ranks)
-        networks = ColumnNetworks(
-            layout, *of_blocks, condition_layout.width, self.hidden_dim, dropout
-        )
+        of_levels = (self._encoder.masses, self._encoder.level_ranks)
+        sizes = (n_rows, condition_layout.width, self.hidden_dim)
+        networks = ColumnNetworks(layout, *of_levels, *sizes, dropout)
         return AutoregressiveGame(networks)
 
     def _own_techniques(self) -> Sequence[Technique]:

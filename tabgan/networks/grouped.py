@@ -39,22 +39,23 @@ class CausalLinear(nn.Module):
         Groups, and inputs and outputs of each.
     """
 
+    mask: Tensor
+
     def __init__(self, n_given: int, n_groups: int, n_inputs: int, n_outputs: int) -> None:
         super().__init__()
-        self.n_outputs = n_outputs
+        self.n_groups, self.n_outputs = n_groups, n_outputs
         self.n_seen = [n_given + group * n_inputs for group in range(n_groups)]
         seen = torch.tensor(self.n_seen).repeat_interleave(n_outputs)[:, None]
         weight = torch.empty(len(seen), n_given + n_groups * n_inputs).uniform_(-1.0, 1.0)
         self.weight = nn.Parameter(weight * (3.0 / seen.clamp(min=1)).sqrt())
         self.bias = nn.Parameter(torch.zeros(len(seen)))
+        mask = torch.arange(weight.shape[1]) < seen
+        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, n_given + n_groups * n_inputs) to (n_groups, n, n_outputs)."""
-        weights, biases = self.weight.split(self.n_outputs), self.bias.split(self.n_outputs)
-        of_groups = zip(weights, biases, self.n_seen, strict=True)
-        return torch.stack(
-            [F.linear(x[:, :n], weight[:, :n], bias) for weight, bias, n in of_groups]
-        )
+        y = F.linear(x, self.weight * self.mask, self.bias)
+        return y.unflatten(1, (self.n_groups, self.n_outputs)).transpose(0, 1)
 
     def one(self, group: int, x: Tensor) -> Tensor:
         """Compute one group's outputs, shape (n, n_outputs), from inputs as far as it sees them."""
