@@ -11,7 +11,7 @@ import pytest
 import torch
 from contract import fit_small, narrow_table, says
 
-from tabgan import AutoregressiveSynthesizer
+from tabgan import AutoregressiveSynthesizer, WGANSynthesizer
 from tabgan.models.autoregressive import STRATUM, ColumnNetworks, _even_shares
 from tabgan.networks.grouped import CausalLinear, GroupedLinear, GroupedResidual, drop_units
 from tabgan.table.layout import Layout
@@ -245,6 +245,7 @@ def test_how_finely_numbers_are_cut(n_rows, n_bins, n_halvings):
     """No bin of fewer than ten rows, five in the tails, but for tables of very few."""
     cut = AutoregressiveSynthesizer()._cut(n_rows)
     assert cut == {"n_bins": n_bins, "n_halvings": n_halvings}
+    assert WGANSynthesizer()._cut(n_rows) == {"n_bins": min(n_bins, 64)}
 
 
 def test_real_rows_are_likelier_than_shuffled_ones(xor_model):

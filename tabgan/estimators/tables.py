@@ -38,6 +38,9 @@ MAX_HELD_OUT = 10_000
 MAX_DRAWS = 50
 """Times that a rejected row is made anew before it is kept as it is."""
 
+FEWEST_BINS, ROWS_PER_BIN = 8, 10
+"""Bins of a number, and rows in a bin, at least: none is to tell a single row."""
+
 COLLAPSED = 0.05
 """Made rows of fewer different kinds than this share of the real ones' mean a collapse."""
 
@@ -72,7 +75,7 @@ class TableSynthesizer(ConditionedEstimator):
     .. [1] Azadi et al. (2019), "Discriminator Rejection Sampling", arXiv 1810.06758.
     """
 
-    _n_bins: ClassVar[int] = 64
+    _max_bins: ClassVar[int] = 64
     _tensor_holders = (*ConditionedEstimator._tensor_holders, "_acceptance", "_judge")
     _validation_name: ClassVar[str] = "fidelity"
     _n_looks: ClassVar[int] = 20
@@ -177,7 +180,7 @@ class TableSynthesizer(ConditionedEstimator):
 
     def _cut(self, n_rows: int) -> dict[str, int]:
         """Say how finely numbers are cut, as `Encoder` takes it."""
-        return {"n_bins": self._n_bins}
+        return {"n_bins": int(np.clip(n_rows // ROWS_PER_BIN, FEWEST_BINS, self._max_bins))}
 
     def _learn(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> None:
         """Train, and learn all that makes rows truer after training."""

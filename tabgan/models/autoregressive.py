@@ -31,11 +31,8 @@ FULL_BLOCKS = 64
 LOOKED_AT, DRAWN = 2_000_000, 20_000_000
 """Numbers that stand for the rows looked at, and for those drawn, at once."""
 
-BINS = (8, 256)
-"""Fewest and most bins of a number."""
-
-ROWS_PER_BIN, ROWS_PER_TAIL, MAX_HALVINGS = 10, 5, 4
-"""Rows in a bin, and in the outermost ones, at least: none is to tell a single row."""
+ROWS_PER_TAIL, MAX_HALVINGS = 5, 4
+"""Rows in the outermost bins, at least, and how often they are halved, at most."""
 
 OWN_ROWS = 300
 """Rows of an ordered level that give half the say to its own weights, which others do not share."""
@@ -290,6 +287,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     """
 
     _numeric_encoding = "bins"
+    _max_bins = 256
     _betas = (0.9, 0.99)
     _weight_decay = 0.1
     _warm_up = 100
@@ -322,10 +320,10 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         self.dropout = dropout
 
     def _cut(self, n_rows: int) -> dict[str, int]:
-        n_bins = int(np.clip(n_rows // ROWS_PER_BIN, *BINS))
-        rows_per_bin = n_rows / n_bins
+        cut = super()._cut(n_rows)
+        rows_per_bin = n_rows / cut["n_bins"]
         n_halvings = int(np.log2(max(1.0, rows_per_bin / ROWS_PER_TAIL)))
-        return {"n_bins": n_bins, "n_halvings": min(n_halvings, MAX_HALVINGS)}
+        return {**cut, "n_halvings": min(n_halvings, MAX_HALVINGS)}
 
     def _make_game(self, layout: Layout, condition_layout: Layout) -> AutoregressiveGame:
         dropout, n_rows = self.dropout, self._n_rows
