@@ -214,12 +214,12 @@ def _keep_freed_memory() -> None:
     glibc gives the kernel back what is more than twice the largest block freed so far, and pages
     that come back are cleared first: up to a quarter of a training step. So a large one is freed.
     """
-    torch.empty(2**23 - 2**11)
+    torch.empty(2**23 - 2**11, device="cpu")
 
 
 @contextmanager
 def fast_matmul() -> Iterator[None]:
-    """Let matrix products round their inputs, two to three times faster, within the block.
+    """Let matrix products round their inputs, where that is faster, within the block.
 
     On CPUs with bfloat16 instructions they run in bfloat16, on GPUs in TensorFloat-32.
     """

@@ -135,7 +135,8 @@ class ColumnNetworks(nn.Module):
             A negative code is unknown.
         given : Tensor of shape (n, n_given)
         rng : torch.Generator, optional
-            Draws which hidden units are left out; without, none is.
+            Draws which hidden units are left out, in training, where products are in bfloat16 if
+            that is quick; without, none is, and they are in float32.
 
         Returns
         -------
@@ -331,9 +332,15 @@ class AutoregressiveSynthesizer(TableSynthesizer):
             dropout = float(np.clip(DROPOUTS[0] * (MANY_ROWS / n_rows) ** 0.5, *DROPOUTS))
         elif not 0 <= dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1) or be None, got {dropout!r}.")
-        of_levels = (self._encoder.masses, self._encoder.level_ranks)
-        sizes = (n_rows, condition_layout.width, self.hidden_dim)
-        networks = ColumnNetworks(layout, *of_levels, *sizes, dropout)
+        networks = ColumnNetworks(
+            layout,
+            self._encoder.masses,
+            self._encoder.level_ranks,
+            n_rows=n_rows,
+            n_given=condition_layout.width,
+            hidden_dim=self.hidden_dim,
+            dropout=dropout,
+        )
         return AutoregressiveGame(networks)
 
     def _own_techniques(self) -> Sequence[Technique]:
