@@ -26,6 +26,7 @@ from contract import (
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from tabgan.estimators import tables
 from tabgan.table.encoder import Encoder
 
 every_estimator = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
@@ -244,6 +245,26 @@ def test_zero_steps(cls):
     synthesizer = fit_small(cls, narrow_table(), n_steps=0)
     assert synthesizer.n_steps_ == 0 and len(synthesizer.history_) == 0
     assert len(outcome(synthesizer)) >= 20
+
+
+@every_estimator
+def test_steps_by_default(cls, monkeypatch):
+    monkeypatch.setattr(cls, "_default_steps", 3)
+    assert fit_small(cls, narrow_table(), n_steps=None).n_steps_ == 3
+
+
+@every_synthesizer
+def test_small_tables_are_not_seen_too_often(cls, monkeypatch):
+    """Neither what is asked for nor what early stopping decides is cut short."""
+    monkeypatch.setattr(tables, "MAX_EPOCHS", 2)
+    table = narrow_table()
+    settings = {"n_steps": None, "early_stopping": False}
+    assert fit_small(cls, table, **settings, batch_size=100).n_steps_ == 2
+    assert fit_small(cls, table, **settings, batch_size=20).n_steps_ == 6
+    assert fit_small(cls, table, n_steps=5, early_stopping=False).n_steps_ == 5
+    monkeypatch.setattr(cls, "_default_steps", 5)
+    patient = {"n_steps": None, "early_stopping": True, "n_iter_no_change": 99}
+    assert fit_small(cls, table, **patient).n_steps_ == 5
 
 
 # ---------------------------------------------------------------------- stopping, and saying so

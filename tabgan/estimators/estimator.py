@@ -36,8 +36,9 @@ class AdversarialEstimator(BaseEstimator):
 
     Parameters
     ----------
-    n_steps : int, default=1000
-        Training steps; in each, every player moves.
+    n_steps : int or None, default=None
+        Training steps; in each, every player moves. None: the class's own number, 1,000 if it
+        names no other.
     batch_size : int, default=500
         Rows per update; tables with fewer rows are taken whole.
     learning_rate : float, default=5e-4
@@ -81,6 +82,7 @@ class AdversarialEstimator(BaseEstimator):
     _betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
     _weight_decay: ClassVar[float] = 0.0
     _warm_up: ClassVar[int] = 1
+    _default_steps: ClassVar[int] = 1000
     _schemas: ClassVar[tuple[str, ...]] = ("schema_",)
     _extra_state: ClassVar[tuple[str, ...]] = ()
     _tensor_holders: ClassVar[tuple[str, ...]] = ("_training",)
@@ -88,7 +90,7 @@ class AdversarialEstimator(BaseEstimator):
     def __init__(
         self,
         *,
-        n_steps: int = 1000,
+        n_steps: int | None = None,
         batch_size: int = 500,
         learning_rate: float = 5e-4,
         latent_dim: int = 64,
@@ -178,18 +180,27 @@ class AdversarialEstimator(BaseEstimator):
         self._training = Training(game.to(self._device), rule)
 
     def _train(
-        self, data: BatchSource, noise: torch.Generator, validation: Validation | None = None
+        self,
+        data: BatchSource,
+        noise: torch.Generator,
+        n_steps: int,
+        validation: Validation | None = None,
     ) -> None:
         """Run the training; a model that diverged is forgotten."""
         callbacks = self.callbacks or ()
         progress = self.verbose > 0
         try:
             self._training.run(
-                data, self.n_steps, self.batch_size, noise, callbacks, progress, validation
+                data, n_steps, self.batch_size, noise, callbacks, progress, validation
             )
         except FloatingPointError:
             self._forget()
             raise
+
+    @property
+    def _n_steps(self) -> int:
+        """Steps to make in one run of training."""
+        return self._default_steps if self.n_steps is None else self.n_steps
 
     @property
     def _game(self) -> Any:
@@ -218,7 +229,8 @@ class AdversarialEstimator(BaseEstimator):
     def _check_parameters(self) -> None:
         for name in ("batch_size", "latent_dim", "hidden_dim"):
             check_integer(name, getattr(self, name))
-        check_integer("n_steps", self.n_steps, 0)
+        if self.n_steps is not None:
+            check_integer("n_steps", self.n_steps, 0)
         check_integer("max_categories", self.max_categories, 2)
         if not isinstance(self.learning_rate, numbers.Real) or not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}.")

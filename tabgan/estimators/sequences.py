@@ -146,8 +146,8 @@ class SequenceSynthesizer(ConditionedEstimator):
         data = self._encode(sequences, rng)
         if reset:
             self._conditions.learn(data.condition_table.to(torch.device("cpu")))
-        if self._layout.width and self.n_steps:
-            self._train(data, noise)
+        if self._layout.width and self._n_steps:
+            self._train(data, noise, self._n_steps)
             self._calibrate(data, noise, rng)
         return self
 

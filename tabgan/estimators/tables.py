@@ -38,6 +38,9 @@ MAX_HELD_OUT = 10_000
 MAX_DRAWS = 50
 """Times that a rejected row is made anew before it is kept as it is."""
 
+MAX_EPOCHS = 300
+"""Times that training by default sees a row at most: more, and small tables are learnt by heart."""
+
 FEWEST_BINS, ROWS_PER_BIN = 8, 10
 """Bins of a number, and rows in a bin, at least: none is to tell a single row."""
 
@@ -50,6 +53,9 @@ class TableSynthesizer(ConditionedEstimator):
 
     Parameters
     ----------
+    n_steps : int or None, default=None
+        Training steps; in each, every player moves. None: 1,000 unless the class says otherwise,
+        and without early stopping so few that no row is seen more than 300 times.
     early_stopping : bool, default=False
         Whether to hold rows out, to record twenty times and more a run how good made rows are
         beside them, to stop when that no longer improves, and to keep the best weights.
@@ -163,7 +169,7 @@ class TableSynthesizer(ConditionedEstimator):
         rows = self._encode(table, rng)
         if reset:
             self._conditions.learn(rows.given)
-        if self._layout.width and self.n_steps:
+        if self._layout.width and self._n_steps:
             self._learn(rows.to(self._device), noise, rng)
         return self
 
@@ -194,9 +200,12 @@ class TableSynthesizer(ConditionedEstimator):
                 real.take(order[n_held:]),
                 self._validation(real.take(order[:n_held])),
             )
+        n_steps = self._n_steps
+        if self.n_steps is None and validation is None:
+            n_steps = min(n_steps, MAX_EPOCHS * seen.n // min(self.batch_size, seen.n))
         layouts = (self._layout, self._conditions.encoder.layout)
         data = TrainingSet(seen.made, layouts[0], seen.given, layouts[1])
-        self._train(data, noise, validation)
+        self._train(data, noise, n_steps, validation)
         self._calibrate(real, noise, rng)
         if self.acceptance_rounds:
             self._learn_acceptance(real.some(MAX_REAL_ROWS, rng), noise, rng)
@@ -213,7 +222,7 @@ class TableSynthesizer(ConditionedEstimator):
 
     def _validation(self, held: Rows) -> Validation:
         """Say how weights are judged by rows that they did not learn from."""
-        every = max(self._steps_per_look, self.n_steps // self._n_looks)
+        every = max(self._steps_per_look, self._n_steps // self._n_looks)
         score = self._held_out_score(held)
         return Validation(
             self._validation_name, score, every, self.n_iter_no_change, self._rate_cuts

@@ -167,8 +167,8 @@ class AAESynthesizer(Autoencoder):
 
     Parameters
     ----------
-    n_steps : int, default=2000
-        Training steps.
+    n_steps : int or None, default=None
+        Training steps. None: 2,000, and fewer on small tables.
     latent_dim : int, default=16
         Width of the code.
     prior : {"normal", "uniform", "mixture"}, default="normal"
@@ -190,13 +190,13 @@ class AAESynthesizer(Autoencoder):
     .. [1] Makhzani et al. (2016), "Adversarial Autoencoders", arXiv 1511.05644, sections 2 to 5.
     """
 
+    _default_steps = 2000
     _numeric_encoding = "bins"
     _extra_state = ("_target_name", "_unlabelled")
 
     def __init__(
         self,
         *,
-        n_steps: int = 2000,
         latent_dim: int = 16,
         prior: Literal["normal", "uniform", "mixture"] = "normal",
         prior_scale: float = 1.0,
@@ -205,9 +205,7 @@ class AAESynthesizer(Autoencoder):
         learning_rate: float = 1e-3,
         **shared: Any,
     ) -> None:
-        super().__init__(
-            n_steps=n_steps, latent_dim=latent_dim, learning_rate=learning_rate, **shared
-        )
+        super().__init__(latent_dim=latent_dim, learning_rate=learning_rate, **shared)
         self.prior = prior
         self.prior_scale = prior_scale
         self.n_components = n_components

@@ -155,8 +155,9 @@ class ARAESynthesizer(Autoencoder):
 
     Parameters
     ----------
-    n_steps : int, default=1500
-        Training steps; in each, the autoencoder moves twice, critic and generator once.
+    n_steps : int or None, default=None
+        Training steps; in each, the autoencoder moves twice, critic and generator once. None:
+        1,500, and fewer on small tables.
     learning_rate : float, default=1e-3
         Adam's.
     code_dim : int, default=16
@@ -179,12 +180,12 @@ class ARAESynthesizer(Autoencoder):
        arXiv 2501.05441.
     """
 
+    _default_steps = 1500
     _numeric_encoding = "bins"
 
     def __init__(
         self,
         *,
-        n_steps: int = 1500,
         learning_rate: float = 1e-3,
         code_dim: int = 16,
         kl_weight: float = 0.5,
@@ -193,7 +194,6 @@ class ARAESynthesizer(Autoencoder):
         **shared: Any,
     ) -> None:
         super().__init__(
-            n_steps=n_steps,
             learning_rate=learning_rate,
             acceptance_rounds=acceptance_rounds,
             **shared,

@@ -262,8 +262,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
 
     Parameters
     ----------
-    n_steps : int, default=4000
-        Most training steps; `early_stopping` ends most runs much sooner.
+    n_steps : int or None, default=None
+        Most training steps; `early_stopping` ends most runs much sooner. None: 4,000.
     learning_rate : float, default=4e-3
         AdamW's; it rises over the first 100 steps.
     hidden_dim : int, default=128
@@ -287,6 +287,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     .. [2] Azadi et al. (2019), "Discriminator Rejection Sampling", arXiv 1810.06758.
     """
 
+    _default_steps = 4000
     _numeric_encoding = "bins"
     _max_bins = 256
     _betas = (0.9, 0.99)
@@ -300,7 +301,6 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     def __init__(
         self,
         *,
-        n_steps: int = 4000,
         learning_rate: float = 4e-3,
         hidden_dim: int = 128,
         dropout: float | None = None,
@@ -310,7 +310,6 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         **shared: Any,
     ) -> None:
         super().__init__(
-            n_steps=n_steps,
             learning_rate=learning_rate,
             hidden_dim=hidden_dim,
             early_stopping=early_stopping,

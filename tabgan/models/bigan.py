@@ -76,8 +76,8 @@ class BiGANSynthesizer(Autoencoder):
 
     Parameters
     ----------
-    n_steps : int, default=2000
-        Training steps.
+    n_steps : int or None, default=None
+        Training steps. None: 2,000, and fewer on small tables.
     latent_dim : int, default=16
         Width of z, and so of the features.
     penalty_weight : float >= 0, default=1
@@ -93,15 +93,16 @@ class BiGANSynthesizer(Autoencoder):
        arXiv 2501.05441.
     """
 
+    _default_steps = 2000
+
     def __init__(
         self,
         *,
-        n_steps: int = 2000,
         latent_dim: int = 16,
         penalty_weight: float = 1.0,
         **shared: Any,
     ) -> None:
-        super().__init__(n_steps=n_steps, latent_dim=latent_dim, **shared)
+        super().__init__(latent_dim=latent_dim, **shared)
         self.penalty_weight = penalty_weight
 
     def _own_techniques(self) -> Sequence[Technique]:

@@ -259,8 +259,8 @@ class CycleGANTranslator(AdversarialEstimator):
             self._encoder_a.encode(a, rng).to(self._device),
             self._encoder_b.encode(b, rng).to(self._device),
         )
-        if all(layout.width for layout in layouts) and self.n_steps:
-            self._train(TwoTables(tables, layouts), noise)
+        if all(layout.width for layout in layouts) and self._n_steps:
+            self._train(TwoTables(tables, layouts), noise, self._n_steps)
         return self
 
     def _check_b(self, B: Any, reset: bool) -> pd.DataFrame:

@@ -109,8 +109,9 @@ class DAGANAugmenter(RowsOfClasses):
 
     Parameters
     ----------
-    n_steps : int, default=200
-        Training steps. More of them learn the training classes by heart where those are few.
+    n_steps : int or None, default=None
+        Training steps. None: 200; more of them learn the training classes by heart where those
+        are few.
     code_dim : int, default=4
         How many numbers tell the generator's networks of x, which is changed but not remade. Few
         keep the classes of unseen rows; more fit classes that were seen better.
@@ -132,16 +133,17 @@ class DAGANAugmenter(RowsOfClasses):
        arXiv 1711.04340, section 3.
     """
 
+    _default_steps = 200
+
     def __init__(
         self,
         *,
-        n_steps: int = 200,
         code_dim: int = 4,
         n_critic: int = 5,
         penalty_weight: float = 1.0,
         **shared: Any,
     ) -> None:
-        super().__init__(n_steps=n_steps, **shared)
+        super().__init__(**shared)
         self.code_dim = code_dim
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
@@ -181,9 +183,9 @@ class DAGANAugmenter(RowsOfClasses):
             self._begin()
         rng, noise = self._training_streams()
         table = self._encoder.encode(frame, rng).to(self._device)
-        if self._layout.width and self.n_steps:
+        if self._layout.width and self._n_steps:
             pairs = PairSet(table, self._layout, torch.from_numpy(classes).to(self._device))
-            self._train(pairs, noise)
+            self._train(pairs, noise, self._n_steps)
         return self
 
     def _own_techniques(self) -> Sequence[Technique]:

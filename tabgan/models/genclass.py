@@ -239,9 +239,11 @@ class GenClassClassifier(ClassifierMixin, RowsOfClasses):
             self._begin()
         rng, noise = self._training_streams()
         table = self._encoder.encode(frame, rng).to(self._device)
-        if self._layout.width and self.n_steps:
+        if self._layout.width and self._n_steps:
             classes = torch.from_numpy(numbers[codes]).to(self._device)
-            self._train(ClassSet(table, self._layout, classes, self._game.attributes), noise)
+            self._train(
+                ClassSet(table, self._layout, classes, self._game.attributes), noise, self._n_steps
+            )
         return self
 
     def _describe(self, labels: pd.Index, class_attributes: Any) -> None:

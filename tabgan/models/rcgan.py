@@ -85,8 +85,8 @@ class RCGANSynthesizer(LatentSequenceSynthesizer):
 
     Parameters
     ----------
-    n_steps : int, default=2500
-        Training steps.
+    n_steps : int or None, default=None
+        Training steps. None: 2,500.
     batch_size : int, default=128
         Sequences per update.
     learning_rate : float, default=2e-3
@@ -110,10 +110,11 @@ class RCGANSynthesizer(LatentSequenceSynthesizer):
        arXiv 2501.05441, equation 2 and section 2.2.
     """
 
+    _default_steps = 2500
+
     def __init__(
         self,
         *,
-        n_steps: int = 2500,
         batch_size: int = 128,
         learning_rate: float = 2e-3,
         latent_dim: int = 16,
@@ -123,7 +124,6 @@ class RCGANSynthesizer(LatentSequenceSynthesizer):
         **shared: Any,
     ) -> None:
         super().__init__(
-            n_steps=n_steps,
             batch_size=batch_size,
             learning_rate=learning_rate,
             latent_dim=latent_dim,

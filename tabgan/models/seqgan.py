@@ -148,8 +148,8 @@ class SeqGANSynthesizer(Writer):
 
     Parameters
     ----------
-    n_steps : int, default=1500
-        Training steps, those of likelihood included.
+    n_steps : int or None, default=None
+        Training steps, those of likelihood included. None: 1,500.
     batch_size : int, default=64
         Sequences per update.
     learning_rate : float, default=2e-3
@@ -169,10 +169,11 @@ class SeqGANSynthesizer(Writer):
        arXiv 1609.05473, Algorithm 1 and equations 4 to 8.
     """
 
+    _default_steps = 1500
+
     def __init__(
         self,
         *,
-        n_steps: int = 1500,
         batch_size: int = 64,
         learning_rate: float = 2e-3,
         hidden_dim: int = 64,
@@ -181,7 +182,6 @@ class SeqGANSynthesizer(Writer):
         **shared: Any,
     ) -> None:
         super().__init__(
-            n_steps=n_steps,
             batch_size=batch_size,
             learning_rate=learning_rate,
             hidden_dim=hidden_dim,

@@ -71,8 +71,8 @@ class SequenceARAESynthesizer(LatentSequenceSynthesizer, Writer):
 
     Parameters
     ----------
-    n_steps : int, default=1500
-        Training steps.
+    n_steps : int or None, default=None
+        Training steps. None: 1,500.
     batch_size : int, default=64
         Sequences per update.
     learning_rate : float, default=2e-3
@@ -96,10 +96,11 @@ class SequenceARAESynthesizer(LatentSequenceSynthesizer, Writer):
        Algorithm 1.
     """
 
+    _default_steps = 1500
+
     def __init__(
         self,
         *,
-        n_steps: int = 1500,
         batch_size: int = 64,
         learning_rate: float = 2e-3,
         latent_dim: int = 16,
@@ -110,7 +111,6 @@ class SequenceARAESynthesizer(LatentSequenceSynthesizer, Writer):
         **shared: Any,
     ) -> None:
         super().__init__(
-            n_steps=n_steps,
             batch_size=batch_size,
             learning_rate=learning_rate,
             latent_dim=latent_dim,
