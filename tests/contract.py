@@ -14,6 +14,8 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import pytest
+import torch
 from sklearn.utils import get_tags
 
 import tabgan.models
@@ -27,8 +29,11 @@ ESTIMATORS = [
     cls for cls in EVERYONE if "SequenceSynthesizer" not in {base.__name__ for base in cls.__mro__}
 ]
 SYNTHESIZERS = [cls for cls in ESTIMATORS if issubclass(cls, TableSynthesizer)]
+every_estimator = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
+every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
 # What teaches best need not be like the table: rows of it that are rare may never be made.
 LIKENESSES = [cls for cls in SYNTHESIZERS if cls is not tabgan.TeachingSynthesizer]
+every_likeness = pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
 FEATURIZERS = [cls for cls in SYNTHESIZERS if hasattr(cls, "transform")]
 
 assert all(issubclass(cls, AdversarialEstimator) for cls in EVERYONE)
@@ -71,6 +76,11 @@ def outcome(estimator, random_state=None):
         there = estimator.transform(narrow_table())
         return pd.concat([there, estimator.inverse_transform(narrow_table())])
     return pd.DataFrame(estimator.predict_proba(narrow_table()))
+
+
+def weights(estimator):
+    """Return all weights that rows are made with, as one vector."""
+    return torch.cat([p.detach().flatten() for p in estimator._game.parameters()])
 
 
 def go_on(estimator, table=None):

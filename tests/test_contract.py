@@ -6,7 +6,15 @@ import contract
 import numpy as np
 import pandas as pd
 import pytest
-from contract import FEATURIZERS, LIKENESSES, SYNTHESIZERS, fit_small, narrow_table, says, small
+from contract import (
+    FEATURIZERS,
+    every_likeness,
+    every_synthesizer,
+    fit_small,
+    narrow_table,
+    says,
+    small,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
@@ -14,8 +22,6 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
-every_likeness = pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
 every_featurizer = pytest.mark.parametrize("cls", FEATURIZERS, ids=lambda cls: cls.__name__)
 every_table = pytest.mark.parametrize("name", contract.TABLES)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
 import random
-import types
 
 import contract
 import numpy as np
@@ -12,9 +10,10 @@ import pandas as pd
 import pytest
 import torch
 from contract import (
-    ESTIMATORS,
     FEATURIZERS,
     SYNTHESIZERS,
+    every_estimator,
+    every_synthesizer,
     examples,
     fit_small,
     go_on,
@@ -22,24 +21,18 @@ from contract import (
     outcome,
     says,
     small,
+    weights,
 )
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from tabgan.estimators import tables
-from tabgan.table.encoder import Encoder
 
-every_estimator = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
-every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
 every_carrier = pytest.mark.parametrize("carrier", contract.CARRIERS)
 
 
 def assert_same_rows(one, other):
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-
-
-def weights(synthesizer):
-    return torch.cat([p.detach().flatten() for p in synthesizer._game.parameters()])
 
 
 def without_seconds(history):
@@ -267,6 +260,26 @@ def test_small_tables_are_not_seen_too_often(cls, monkeypatch):
     assert fit_small(cls, table, **patient).n_steps_ == 5
 
 
+@every_estimator
+def test_sampling_is_in_evaluation_mode_and_without_gradients(cls):
+    synthesizer = contract.carry_by_pickle(contract.fitted(cls))
+    go_on(synthesizer)
+    assert not any(module.training for module in synthesizer._training.game.modules())
+    used = []
+
+    def watch(module, inputs, output):
+        used.append((module.training, output.requires_grad))
+
+    for module in synthesizer._game.modules():
+        module.register_forward_hook(watch)
+    outcome(synthesizer)
+    if cls in SYNTHESIZERS:
+        synthesizer.sample(3, conditions={"flag": True})
+    if cls in FEATURIZERS:
+        synthesizer.transform(narrow_table())
+    assert used and set(used) == {(False, False)}
+
+
 # ---------------------------------------------------------------------- stopping, and saying so
 
 
@@ -373,81 +386,3 @@ def test_html(cls):
     for synthesizer in (small(cls), contract.fitted(cls)):
         assert cls.__name__ in synthesizer._repr_html_()
         assert cls.__name__ in repr(synthesizer)
-
-
-# ---------------------------------------------------------------------- what a model keeps
-
-
-@every_estimator
-def test_sampling_is_in_evaluation_mode_and_without_gradients(cls):
-    synthesizer = contract.carry_by_pickle(contract.fitted(cls))
-    go_on(synthesizer)
-    assert not any(module.training for module in synthesizer._training.game.modules())
-    used = []
-
-    def watch(module, inputs, output):
-        used.append((module.training, output.requires_grad))
-
-    for module in synthesizer._game.modules():
-        module.register_forward_hook(watch)
-    outcome(synthesizer)
-    if cls in SYNTHESIZERS:
-        synthesizer.sample(3, conditions={"flag": True})
-    if cls in FEATURIZERS:
-        synthesizer.transform(narrow_table())
-    assert used and set(used) == {(False, False)}
-
-
-def reachable(root):
-    """Everything that an object refers to, code and modules aside."""
-    seen, waiting = {}, [root]
-    while waiting:
-        item = waiting.pop()
-        if id(item) in seen or isinstance(item, type | types.ModuleType | str | bytes):
-            continue
-        seen[id(item)] = item
-        if isinstance(item, dict):
-            waiting += [*item.keys(), *item.values()]
-        elif isinstance(item, list | tuple | set | frozenset):
-            waiting += list(item)
-        elif isinstance(item, types.MethodType):
-            waiting.append(item.__self__)
-        elif isinstance(item, types.FunctionType):
-            waiting += [cell.cell_contents for cell in item.__closure__ or ()]
-        else:
-            waiting += list(getattr(item, "__dict__", {}).values())
-    return list(seen.values())
-
-
-@every_estimator
-def test_no_training_row_is_kept(cls):
-    """No array has an entry per training row, nor a row of it the values of one, encoded or not."""
-    n_rows = 1009  # prime, so that no other array has this length by chance
-    numbers = np.random.default_rng(0).normal(size=(n_rows, 4))
-    synthesizer = fit_small(cls, numbers)
-    encoders = [item for item in reachable(synthesizer) if isinstance(item, Encoder)]
-    encoder = max(encoders, key=lambda encoder: encoder.layout.width)
-    encoded = encoder.encode(pd.DataFrame(numbers)[encoder.schema.names]).scalars.numpy()
-    arrays = [
-        np.asarray(item.detach() if isinstance(item, torch.Tensor) else item)
-        for item in reachable(synthesizer)
-        if isinstance(item, np.ndarray | torch.Tensor | pd.Series | pd.DataFrame)
-    ]
-    assert sum(array.size for array in arrays) >= weights(synthesizer).numel()
-    for array in arrays:
-        assert n_rows not in array.shape
-        for secret in (numbers.astype(np.float32), encoded):
-            if array.ndim == 2 and array.dtype.kind == "f" and secret.shape[1] > 1:
-                rows = array.astype(np.float32)
-                for row in rows[np.isin(rows, secret).sum(axis=1) >= secret.shape[1]]:
-                    assert not np.isin(secret, row).all(axis=1).any()
-
-
-@every_estimator
-def test_size_does_not_grow_with_the_rows(cls):
-    """Beyond the rows that fill all bins of a number; fewer rows have fewer bins."""
-    sizes = []
-    for n_rows in (3000, 30_000):
-        numbers = np.random.default_rng(0).normal(size=(n_rows, 3))
-        sizes.append(len(pickle.dumps(fit_small(cls, numbers, n_steps=1))))
-    assert sizes[1] < 1.05 * sizes[0]

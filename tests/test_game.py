@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import LIKENESSES, fit_small, says
+from contract import every_likeness, fit_small, says
 from scipy import stats
 from torch import nn
 
@@ -294,7 +294,7 @@ def test_too_few_rows_leave_numbers_as_they_are():
     torch.testing.assert_close(calibration.draw(layout, raw, seeded()).scalars, raw)
 
 
-@pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
+@every_likeness
 def test_rare_categories_come_out_at_their_own_rate(cls):
     """Two steps of training teach nothing, and still 1 % is 1 %."""
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from contract import LIKENESSES, fit_small, narrow_table
+from contract import every_likeness, fit_small, narrow_table
 from scipy import stats
 from torch import nn
 
@@ -204,7 +204,7 @@ def test_penalties_reach_a_generator_that_learns_at_the_same_time(penalty):
 
 
 # Teaching draws levels straight through, where no finite difference follows its gradient.
-@pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
+@every_likeness
 def test_gradients_of_every_player_by_finite_differences(cls, double):
     """Each weight matrix is reached, and each gradient is what moving the weights shows."""
     synthesizer = fit_small(cls, narrow_table(), n_steps=0)

@@ -13,14 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import SYNTHESIZERS, fit_small, narrow_table, says
+from contract import every_synthesizer, fit_small, narrow_table, says
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 import tabgan
 from tabgan import persistence
-
-every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
 
 CHANGED = "{path!r} was changed after it was written: its checksum is wrong. Save the model again."
 FOREIGN = "{path!r} is not a tabgan model, or is truncated (...)."

@@ -12,7 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import FEATURIZERS, LIKENESSES, SYNTHESIZERS, fit_small, narrow_table, small
+from contract import (
+    FEATURIZERS,
+    SYNTHESIZERS,
+    every_likeness,
+    every_synthesizer,
+    fit_small,
+    narrow_table,
+    small,
+)
 from sklearn.base import clone
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -20,9 +28,6 @@ import tabgan
 from tabgan import CGANSynthesizer, WGANSynthesizer
 from tabgan.adversarial.training import TrainingSet
 from tabgan.pipeline import GANSampler
-
-every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
-every_likeness = pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from contract import SYNTHESIZERS, fit_small, narrow_table, says
+from contract import every_synthesizer, fit_small, narrow_table, says
 from sklearn.base import clone
 from torch import nn
 
@@ -329,7 +329,7 @@ def test_consensus_converges_where_plain_updates_circle():
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES.values(), ids=lambda cls: cls.__name__)
-@pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
+@every_synthesizer
 def test_every_technique_with_every_system(cls, technique, tmp_path):
     synthesizer = fit_small(cls, narrow_table(), techniques=[technique()], n_steps=3)
     # Held-out rows are looked at in the last of these few steps alone.

@@ -39,7 +39,7 @@ MAX_DRAWS = 50
 """Times that a rejected row is made anew before it is kept as it is."""
 
 MAX_EPOCHS = 300
-"""Times that training by default sees a row at most: more, and small tables are learnt by heart."""
+"""Passes over the table by default, at most, a batch a step: more, and few rows are remembered."""
 
 FEWEST_BINS, ROWS_PER_BIN = 8, 10
 """Bins of a number, and rows in a bin, at least: none is to tell a single row."""
@@ -54,8 +54,9 @@ class TableSynthesizer(ConditionedEstimator):
     Parameters
     ----------
     n_steps : int or None, default=None
-        Training steps; in each, every player moves. None: 1,000 unless the class says otherwise,
-        and without early stopping so few that no row is seen more than 300 times.
+        As in `AdversarialEstimator`; but without early stopping None makes at most 300 passes over
+        the rows, counting one batch a step, so fewer steps on small tables. A player that moves
+        five times a step makes five times as many.
     early_stopping : bool, default=False
         Whether to hold rows out, to record twenty times and more a run how good made rows are
         beside them, to stop when that no longer improves, and to keep the best weights.
