@@ -1,0 +1,230 @@
+"""Declared checks of arguments: what each parameter takes, and one error for what it does not.
+
+An estimator declares a rule for each parameter in `_parameter_constraints` and calls
+`check_parameters` before any other work. A function calls `check` for its own arguments.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import reprlib
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+MAX_REPR = 80
+"""Characters of a value that an error prints at most."""
+
+
+class ParameterError(ValueError, TypeError):
+    """An argument is not what its parameter takes, in kind or in value."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one parameter takes.
+
+    Attributes
+    ----------
+    description : str
+        Completes the sentence "<name> must be ...".
+    accepts : callable, object -> bool
+    """
+
+    description: str
+    accepts: Callable[[Any], bool]
+
+    def __or__(self, other: Rule) -> Rule:
+        """Take what either rule takes."""
+        return Rule(
+            f"{self.description} or {other.description}",
+            lambda value: self.accepts(value) or other.accepts(value),
+        )
+
+
+NONE = Rule("None", lambda value: value is None)
+
+FLAG = Rule("True or False", lambda value: isinstance(value, bool | np.bool_))
+
+CALLABLE = Rule("callable", callable)
+
+ANYTHING = Rule("anything", lambda value: True)
+
+
+def integer(least: int, most: int | None = None) -> Rule:
+    """Take integers from `least` to `most`, both included; booleans are no integers."""
+
+    def accepts(value: Any) -> bool:
+        is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        return is_integer and least <= value and (most is None or value <= most)
+
+    if most is not None:
+        description = f"an integer from {least} to {most}"
+    else:
+        kinds = {0: "a non-negative integer", 1: "a positive integer"}
+        description = kinds.get(least, f"an integer of at least {least}")
+    return Rule(description, accepts)
+
+
+def number(low: float, high: float = math.inf, closed: str = "both") -> Rule:
+    """Take finite real numbers of an interval; booleans are no numbers.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval.
+    closed : {"both", "left", "right", "neither"}, default="both"
+        Which ends belong to the interval.
+    """
+
+    def accepts(value: Any) -> bool:
+        if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
+            return False
+        above = low <= value if closed in ("both", "left") else low < value
+        below = value <= high if closed in ("both", "right") else value < high
+        return bool(math.isfinite(value) and above and below)
+
+    if math.isfinite(high):
+        brackets = ("[" if closed in ("both", "left") else "(") + (
+            "]" if closed in ("both", "right") else ")"
+        )
+        description = f"a number in {brackets[0]}{low:g}, {high:g}{brackets[1]}"
+    elif closed in ("both", "left"):
+        description = f"a finite number of at least {low:g}"
+    else:
+        description = f"a finite number above {low:g}"
+    return Rule(description, accepts)
+
+
+def choice(*values: str) -> Rule:
+    """Take one of several strings."""
+    quoted = [f'"{value}"' for value in values]
+    description = " or ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)
+    return Rule(description, lambda value: isinstance(value, str) and value in values)
+
+
+def instance(kind: type, description: str) -> Rule:
+    """Take instances of a class."""
+    return Rule(description, lambda value: isinstance(value, kind))
+
+
+def having(*methods: str) -> Rule:
+    """Take instances, not classes, that have all of some methods."""
+
+    def accepts(value: Any) -> bool:
+        return not isinstance(value, type) and all(
+            callable(getattr(value, method, None)) for method in methods
+        )
+
+    return Rule(f"an object with {' and '.join(methods)}", accepts)
+
+
+def sequence_of(rule: Rule, description: str, least: int = 0) -> Rule:
+    """Take sequences (lists, tuples, arrays, indexes; no strings) of what another rule takes.
+
+    Parameters
+    ----------
+    rule : Rule
+        Of each element.
+    description : str
+        Of the whole sequence.
+    least : int, default=0
+        Elements that the sequence has at least.
+    """
+
+    def accepts(value: Any) -> bool:
+        is_sequence = isinstance(value, Sequence | np.ndarray | pd.Index | pd.Series)
+        if not is_sequence or isinstance(value, str | bytes):
+            return False
+        return len(value) >= least and all(rule.accepts(each) for each in value)
+
+    return Rule(description, accepts)
+
+
+LABEL = Rule(
+    "a column label",
+    lambda value: isinstance(value, Hashable) and value is not None and value == value,
+)
+"""Labels of columns: hashable, and neither None nor NaN."""
+
+SEED = Rule(
+    "a non-negative integer below 2**32, a numpy RandomState or None",
+    lambda value: (
+        value is None
+        or isinstance(value, np.random.RandomState)
+        or integer(0, 2**32 - 1).accepts(value)
+    ),
+)
+"""`random_state` as scikit-learn takes it."""
+
+
+def check(name: str, value: Any, rule: Rule) -> None:
+    """Raise an error that names the argument, what it takes and what it got.
+
+    Raises
+    ------
+    ParameterError
+        The rule does not take the value.
+    """
+    try:
+        is_right = rule.accepts(value)
+    except (TypeError, ValueError, AttributeError):
+        # Exotic values may refuse comparison; what cannot be compared is not taken.
+        is_right = False
+    if not is_right:
+        raise ParameterError(f"{name} must be {rule.description}, got {short(value)}.")
+
+
+def check_parameters(estimator: Any) -> None:
+    """Check every parameter of an estimator against its declared rule.
+
+    Parameters
+    ----------
+    estimator : estimator with `get_params` and `_parameter_constraints`
+        The latter maps each parameter's name to its `Rule`.
+
+    Raises
+    ------
+    ParameterError
+        The first parameter that its rule does not take.
+    """
+    rules: Mapping[str, Rule] = estimator._parameter_constraints
+    for name, value in estimator.get_params(deep=False).items():
+        if name in rules:
+            check(name, value, rules[name])
+
+
+def short(value: Any) -> str:
+    """Print a value in at most `MAX_REPR` characters, whatever its size."""
+    if isinstance(value, np.ndarray | pd.DataFrame):
+        return f"{type(value).__name__} of shape {value.shape}"
+    if isinstance(value, pd.Series | pd.Index):
+        return f"{type(value).__name__} of length {len(value)}"
+    printer = reprlib.Repr()
+    printer.maxstring, printer.maxother, printer.maxlong, printer.maxlevel = 60, 60, 30, 2
+    try:
+        text = printer.repr(value)
+    except Exception:
+        # An error must be printed whatever a stranger's __repr__ does.
+        text = f"an object of type {type(value).__name__}"
+    return text if len(text) <= MAX_REPR else f"{text[: MAX_REPR - 3]}..."
+
+
+def listed(values: Iterable[Any], most: int = 8) -> str:
+    """Print some values as a list, the first few in full and how many more there are.
+
+    Examples
+    --------
+    >>> from tabgan.checks import listed
+    >>> listed(range(100), most=3)
+    '[0, 1, 2, ... 97 more]'
+    """
+    everything = list(values)
+    shown = [short(value) for value in everything[:most]]
+    if len(everything) > most:
+        shown.append(f"... {len(everything) - most} more")
+    return f"[{', '.join(shown)}]"
