@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
@@ -27,3 +31,31 @@ def draw_seed(random_state: int | np.random.RandomState | None) -> int:
 def begin_stream(rng: np.random.Generator, device: torch.device) -> torch.Generator:
     """Begin a torch stream on a device, seeded by a draw from a NumPy stream."""
     return torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+
+
+class Streams(NamedTuple):
+    """The random streams of one call: of NumPy, and of torch on the device.
+
+    Attributes
+    ----------
+    rng : numpy Generator
+    noise : torch.Generator
+    """
+
+    rng: np.random.Generator
+    noise: torch.Generator
+
+    @classmethod
+    def begin(cls, seed: int | Sequence[int], device: torch.device) -> Streams:
+        """Begin both streams from a seed."""
+        rng = np.random.default_rng(seed)
+        return cls(rng, begin_stream(rng, device))
+
+
+@contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Seed the weights of networks made within the block; the global generator is put back."""
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would reach the GPUs' generators, which are not put back.
+        torch.default_generator.manual_seed(seed)
+        yield

@@ -17,11 +17,18 @@ class AdversarialLoss(NamedTuple):
     critic, generator : callable, (Tensor of shape (n,), Tensor of shape (n,)) -> scalar Tensor
     paired : bool
         Whether the generator's loss looks at the scores of real rows too.
+    judge : {"discriminator", "critic"}
+        What scores rows: a discriminator, whose scores are logits, or a critic, whose scores have
+        no bounds and no scale.
+    gap : str or None
+        What the mean score of real rows above synthetic ones estimates, if it estimates anything.
     """
 
     critic: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
     paired: bool = False
+    judge: str = "discriminator"
+    gap: str | None = None
 
 
 def critic_wasserstein(real: Tensor, fake: Tensor) -> Tensor:
@@ -107,6 +114,10 @@ def generator_energy(real: Tensor, fake: Tensor) -> Tensor:
 
 NON_SATURATING = AdversarialLoss(discriminator_cross_entropy, generator_non_saturating)
 MINIMAX = AdversarialLoss(discriminator_cross_entropy, generator_minimax)
-WASSERSTEIN = AdversarialLoss(critic_wasserstein, generator_wasserstein)
+WASSERSTEIN = AdversarialLoss(
+    critic_wasserstein, generator_wasserstein, judge="critic", gap="wasserstein"
+)
 RELATIVISTIC = AdversarialLoss(critic_relativistic, generator_relativistic, paired=True)
-ENERGY = AdversarialLoss(critic_wasserstein, generator_energy, paired=True)
+ENERGY = AdversarialLoss(
+    critic_wasserstein, generator_energy, paired=True, judge="critic", gap="energy"
+)

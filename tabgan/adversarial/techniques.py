@@ -17,17 +17,24 @@ from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.penalties import gradient_penalty, r1_penalty, r2_penalty
 from tabgan.adversarial.training import TrainingRule
 from tabgan.adversarial.updates import ConsensusUpdate, SimultaneousUpdate
+from tabgan.checks import check, integer, number
 
 
 @dataclass(frozen=True)
 class Technique:
-    """A change to how a game is trained, whatever game it is."""
+    """A change to how a game is trained, whatever game it is.
 
-    def equip(self, adversary: Adversary) -> None:
+    Both methods say whether there was something to change: a technique that changes nothing at all
+    is refused rather than ignored.
+    """
+
+    def equip(self, adversary: Adversary) -> bool:
         """Change one of the game's critics, before training starts."""
+        return False
 
-    def amend(self, rule: TrainingRule) -> None:
+    def amend(self, rule: TrainingRule) -> bool:
         """Change how losses become weights."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -38,15 +45,14 @@ class _SlopePenalty(Technique):
     function: ClassVar[Callable[..., Tensor]]
 
     def __post_init__(self) -> None:
-        if not self.weight >= 0:
-            raise ValueError(f"weight must be a number of at least 0, got {self.weight!r}.")
-        if not (isinstance(self.every, int) and self.every >= 1):
-            raise ValueError(f"every must be a positive integer, got {self.every!r}.")
+        check("weight", self.weight, number(0))
+        check("every", self.every, integer(1))
 
-    def equip(self, adversary: Adversary) -> None:
+    def equip(self, adversary: Adversary) -> bool:
         """Add the penalty, in place of one of the same kind."""
         penalty = Penalty(type(self).function, self.weight, self.every)
         adversary.penalties[type(self).__name__] = penalty
+        return True
 
 
 @dataclass(frozen=True)
@@ -132,14 +138,13 @@ class InstanceNoise(Technique):
     until: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.scale > 0:
-            raise ValueError(f"scale must be positive, got {self.scale!r}.")
-        if not 0 < self.until <= 1:
-            raise ValueError(f"until must be above 0 and at most 1, got {self.until!r}.")
+        check("scale", self.scale, number(0, closed="neither"))
+        check("until", self.until, number(0, 1, "right"))
 
-    def equip(self, adversary: Adversary) -> None:
+    def equip(self, adversary: Adversary) -> bool:
         """Distort the critic's inputs."""
         adversary.distortions.append(self._add)
+        return True
 
     def _add(self, x: Tensor, batch: Batch) -> Tensor:
         scale = self.scale * (1.0 - batch.progress / self.until)
@@ -166,12 +171,12 @@ class WeightClipping(Technique):
     bound: float = 0.01
 
     def __post_init__(self) -> None:
-        if not self.bound > 0:
-            raise ValueError(f"bound must be positive, got {self.bound!r}.")
+        check("bound", self.bound, number(0, closed="neither"))
 
-    def equip(self, adversary: Adversary) -> None:
+    def equip(self, adversary: Adversary) -> bool:
         """Constrain the critic."""
         adversary.constraints.append(self._clip)
+        return True
 
     def _clip(self, critic: nn.Module) -> None:
         torch._foreach_clamp_min_(list(critic.parameters()), -self.bound)
@@ -188,10 +193,12 @@ class SpectralNormalization(Technique):
        arXiv 1802.05957, Algorithm 1.
     """
 
-    def equip(self, adversary: Adversary) -> None:
+    def equip(self, adversary: Adversary) -> bool:
         """Reparametrise the critic."""
-        for layer in _linear_layers(adversary.critic):
+        layers = _linear_layers(adversary.critic)
+        for layer in layers:
             parametrizations.spectral_norm(layer)
+        return bool(layers)
 
 
 @dataclass(frozen=True)
@@ -204,10 +211,12 @@ class WeightNormalization(Technique):
        Accelerate Training of Deep Neural Networks", arXiv 1602.07868, equation 2.
     """
 
-    def equip(self, adversary: Adversary) -> None:
+    def equip(self, adversary: Adversary) -> bool:
         """Reparametrise the critic."""
-        for layer in _linear_layers(adversary.critic):
+        layers = _linear_layers(adversary.critic)
+        for layer in layers:
             parametrizations.weight_norm(layer)
+        return bool(layers)
 
 
 @dataclass(frozen=True)
@@ -224,9 +233,10 @@ class RelativisticPairing(Technique):
        arXiv 2501.05441, equation 2.
     """
 
-    def equip(self, adversary: Adversary) -> None:
+    def equip(self, adversary: Adversary) -> bool:
         """Replace the loss."""
         adversary.loss = RELATIVISTIC
+        return True
 
 
 @dataclass(frozen=True)
@@ -239,9 +249,10 @@ class SimultaneousUpdates(Technique):
        arXiv 1801.04406, section 2.
     """
 
-    def amend(self, rule: TrainingRule) -> None:
+    def amend(self, rule: TrainingRule) -> bool:
         """Replace the update."""
         rule.make_update = SimultaneousUpdate
+        return True
 
 
 @dataclass(frozen=True)
@@ -263,12 +274,12 @@ class ConsensusOptimization(Technique):
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.weight >= 0:
-            raise ValueError(f"weight must be a number of at least 0, got {self.weight!r}.")
+        check("weight", self.weight, number(0))
 
-    def amend(self, rule: TrainingRule) -> None:
+    def amend(self, rule: TrainingRule) -> bool:
         """Replace the update."""
         rule.make_update = partial(ConsensusUpdate, weight=self.weight)
+        return True
 
 
 @dataclass(frozen=True)
@@ -289,12 +300,12 @@ class WeightAveraging(Technique):
     decay: float = 0.999
 
     def __post_init__(self) -> None:
-        if not 0 <= self.decay < 1:
-            raise ValueError(f"decay must be at least 0 and below 1, got {self.decay!r}.")
+        check("decay", self.decay, number(0, 1, "left"))
 
-    def amend(self, rule: TrainingRule) -> None:
+    def amend(self, rule: TrainingRule) -> bool:
         """Replace the decay."""
         rule.averaging = self.decay
+        return True
 
 
 TECHNIQUES: dict[str, type[Technique]] = {
@@ -316,13 +327,33 @@ TECHNIQUES: dict[str, type[Technique]] = {
 """All techniques by name."""
 
 
-def apply_techniques(techniques: Iterable[Technique], game: Game, rule: TrainingRule) -> None:
-    """Let techniques change a fresh game's critics and the rule it is trained by, in order."""
+def apply_techniques(
+    techniques: Iterable[Technique], game: Game, rule: TrainingRule, owner: str = "this game"
+) -> None:
+    """Let techniques change a fresh game's critics and the rule it is trained by, in order.
+
+    Parameters
+    ----------
+    techniques : iterable of Technique
+    game : Game
+    rule : TrainingRule
+    owner : str
+        How errors name what is trained.
+
+    Raises
+    ------
+    ValueError
+        A technique that finds nothing to change, such as a penalty on the critic of a game that
+        has no critic.
+    """
     adversaries = [module for module in game.modules() if isinstance(module, Adversary)]
     for technique in techniques:
-        for adversary in adversaries:
-            technique.equip(adversary)
-        technique.amend(rule)
+        changes = [technique.equip(adversary) for adversary in adversaries]
+        if not any([*changes, technique.amend(rule)]):
+            raise ValueError(
+                f"techniques holds {technique!r}, which finds nothing to change in {owner}; "
+                "leave it out."
+            )
 
 
 def _linear_layers(critic: nn.Module) -> list[nn.Linear]:

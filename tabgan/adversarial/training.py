@@ -6,17 +6,18 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from tabgan.adversarial.game import Batch, Game, Player
-from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update
+from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update, adam
 from tabgan.adversarial.validation import Validation, Watch
+from tabgan.networks.precision import fast_matmul
+from tabgan.progress import Progress
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -42,6 +43,12 @@ class TrainingRule:
     make_update: Callable[[tuple[Player, ...], MakeOptimizer], Update] = AlternatingUpdate
     averaging: float = 0.999
     warm_up: int = 1
+
+    @classmethod
+    def of(cls, plan: Plan, learning_rate: float) -> TrainingRule:
+        """Follow a model's plan: AdamW, and its averaging and warm-up."""
+        optimizer = adam(learning_rate, plan.betas, plan.weight_decay)
+        return cls(optimizer, averaging=plan.averaging, warm_up=plan.warm_up)
 
 
 class BatchSource(Protocol):
@@ -130,7 +137,7 @@ class Training:
         batch_size: int,
         rng: torch.Generator,
         callbacks: Sequence[Callable[[Training], Any]] = (),
-        progress: bool = False,
+        progress: str | None = None,
         validation: Validation | None = None,
     ) -> None:
         """Make `n_steps` steps, or fewer if a callback returns True or Ctrl-C is pressed.
@@ -138,6 +145,18 @@ class Training:
         The learning rate is constant for the first half and then falls linearly to zero. With a
         `validation` it may be cut before, training may end before, and the weights are those of
         the best score in the end.
+
+        Parameters
+        ----------
+        data : BatchSource
+        n_steps, batch_size : int
+        rng : torch.Generator
+            Of batches and noise.
+        callbacks : sequence of callable
+            Each is called with this object whenever figures are recorded.
+        progress : str, optional
+            Name of a progress bar; without, none is shown.
+        validation : Validation, optional
 
         Raises
         ------
@@ -150,9 +169,8 @@ class Training:
         started, before = time.perf_counter(), self.seconds
         _keep_freed_memory()
         self.game.train()
-        bar = tqdm(total=n_steps, disable=not progress, unit="step", desc=type(self.game).__name__)
         try:
-            with bar, fast_matmul():
+            with Progress(progress, n_steps, "step") as bar, fast_matmul():
                 for i in range(n_steps):
                     behind = i / n_steps
                     rate = min(1.0, 2 - 2 * behind, (self.step + 1) / self.warm_up)
@@ -167,9 +185,10 @@ class Training:
                     if seen or is_last or (i + 1) % every == 0:
                         self.seconds = before + time.perf_counter() - started
                         self._record(losses, next(batches), seen)
-                        bar.update(i + 1 - bar.n)
-                        bar.set_postfix({k: f"{v:.3g}" for k, v in self._last_losses().items()})
-                        if any([callback(self) is True for callback in callbacks]) or is_over:
+                        bar.reach(i + 1, self._last_losses())
+                        is_called_off = any([callback(self) is True for callback in callbacks])
+                        if is_called_off or (is_over and not is_last):
+                            bar.stop(_reason(is_called_off, watch))
                             break
         except KeyboardInterrupt:
             warnings.warn(
@@ -217,33 +236,8 @@ def _keep_freed_memory() -> None:
     torch.empty(2**23 - 2**11, device="cpu")
 
 
-@contextmanager
-def fast_matmul() -> Iterator[None]:
-    """Let matrix products round their inputs, where that is faster, within the block.
-
-    On CPUs with bfloat16 instructions they run in bfloat16, on GPUs in TensorFloat-32.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
-def quick_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where a device has instructions for it, else float32."""
-    if device.type == "cuda":
-        has_bfloat16 = torch.cuda.is_bf16_supported()
-    else:
-        has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    return torch.bfloat16 if has_bfloat16 else torch.float32
-
-
-@contextmanager
-def seeded_weights(seed: int) -> Iterator[None]:
-    """Seed the weights of networks made within the block; the global generator is put back."""
-    with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would reach the GPUs' generators, which are not put back.
-        torch.default_generator.manual_seed(seed)
-        yield
+def _reason(is_called_off: bool, watch: Watch | None) -> str:
+    """Say why training ends before all steps are made."""
+    if is_called_off or watch is None:
+        return "stopped: a callback said so"
+    return f"stopped: held-out {watch.validation.name.replace('_', ' ')} no longer grows"

@@ -48,6 +48,11 @@ class Update:
         self.optimizers = {p.name: make_optimizer(p.parameters()) for p in self.players}
         self.n_made = dict.fromkeys(self.optimizers, 0)
 
+    def set_rate(self, learning_rate: float) -> None:
+        """Set the learning rate of every player, before a run of training."""
+        for optimizer in self.optimizers.values():
+            optimizer.defaults["lr"] = learning_rate
+
     def step(
         self, next_batch: Callable[[], Batch], rate: float = 1.0, progress: float = 0.0
     ) -> dict[str, Tensor]:

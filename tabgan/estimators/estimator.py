@@ -1,10 +1,10 @@
-"""The shell that every estimator shares: parameters, seeds, training, files."""
+"""The shell that every estimator shares: parameters, checks, seeds, training, files."""
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import io
-import numbers
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -14,37 +14,56 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from tabgan.adversarial.game import Game
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import Technique, apply_techniques
-from tabgan.adversarial.training import BatchSource, Training, TrainingRule, seeded_weights
-from tabgan.adversarial.updates import adam
-from tabgan.adversarial.validation import Validation
-from tabgan.estimators.inputs import check_integer, resolve_device
+from tabgan.adversarial.training import Training, TrainingRule
+from tabgan.checks import (
+    CALLABLE,
+    FLAG,
+    LABEL,
+    NONE,
+    SEED,
+    Rule,
+    check_parameters,
+    choice,
+    instance,
+    integer,
+    listed,
+    number,
+    sequence_of,
+    short,
+)
+from tabgan.estimators.composing import compose
+from tabgan.estimators.devices import resolve_device
+from tabgan.estimators.files import save
+from tabgan.generation.core import Core
+from tabgan.generation.tables import Run
+from tabgan.randomness import Streams, draw_seed, seeded_weights
+from tabgan.registry import register
+from tabgan.table.format import TableFormat
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class AdversarialEstimator(BaseEstimator):
-    """What every estimator has in common: the parameters, and how a game is trained and kept.
+class Estimator(BaseEstimator):
+    """What every estimator has in common: parameters, and how a game is trained and kept.
 
-    A subclass defines `_fit`, and `_build` where it keeps more than the game.
+    A subclass reads what `fit` gets (`_read`), builds what it keeps (`_make_core`, `_make_game`)
+    and trains it (`_learn`). `fit` and `partial_fit` are the same for all.
 
     Parameters
     ----------
     n_steps : int or None, default=None
-        Training steps; in each, every player moves. None: the class's own number, 1,000 if it
-        names no other.
+        Training steps; in each, every player moves. None takes the number of the class's `plan`.
     batch_size : int, default=500
         Rows per update; tables with fewer rows are taken whole.
     learning_rate : float, default=5e-4
         Adam's; constant for the first half of the steps, then falling linearly to zero.
-    latent_dim : int, default=64
-        Width of the latent draw z.
     hidden_dim : int, default=256
         Width of the networks' hidden layers.
     categorical_features : sequence of column labels, or of booleans or positions, default=None
@@ -53,13 +72,16 @@ class AdversarialEstimator(BaseEstimator):
     max_categories : int, default=256
         Levels modelled per categorical column. The rarer ones of more share one level, within
         which they are drawn at their own rates.
-    techniques : sequence of Technique, default=()
-        Training techniques on top of the system's own, from `tabgan.adversarial`; for example
-        ``[RelativisticPairing(), R1(), R2()]``.
+    handle_unknown : {"warn", "ignore", "error"}, default="warn"
+        What to do with categories that were not seen by the first `fit`, where later rows are
+        read. They always count as unknown; "warn" says once for each call how many there are.
     device : {"auto", "cpu", "cuda", "mps"} or a torch device string, default="auto"
+        Where networks are trained and used; "auto" takes a GPU if there is one.
     random_state : int, RandomState or None, default=None
-        Seeds weights, batches and noise; with an int, `fit` and the rows that `sample` then
-        makes are the same bit for bit on a CPU. The global generators are left alone.
+        Seeds weights, batches and noise. With an int, `fit` and the rows that `sample` then draws
+        are the same bit for bit on one kind of processor, with one version of torch and one number
+        of threads; across those they are alike, but not the same. The global generators are left
+        alone.
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit, optimisers included, instead of starting anew.
     callbacks : sequence of callable, default=None
@@ -70,22 +92,64 @@ class AdversarialEstimator(BaseEstimator):
 
     Attributes
     ----------
+    plan : Plan
+        Constants of training and encoding that are no parameters; the class's own.
     history_ : DataFrame
         Step, seconds, each player's loss, and other figures of the game.
     n_steps_ : int
-        Training steps made.
+        Training steps taken.
     n_features_in_ : int
+        Number of columns seen by `fit`.
     feature_names_in_ : ndarray of str
         Only when all column labels are strings.
+
+    Notes
+    -----
+    `set_params` between two calls of `partial_fit` (or of `fit` with ``warm_start=True``) may
+    change what concerns a run of training: `n_steps`, `batch_size`, `learning_rate`, `callbacks`,
+    `verbose`, `warm_start`, `handle_unknown`, and the parameters of early stopping. The new values
+    hold from the next call on. All other parameters shape what was built by the first `fit`; the
+    next call refuses a change of them and names it.
     """
 
-    _betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
-    _weight_decay: ClassVar[float] = 0.0
-    _warm_up: ClassVar[int] = 1
-    _default_steps: ClassVar[int] = 1000
+    plan: ClassVar[Plan] = Plan()
     _schemas: ClassVar[tuple[str, ...]] = ("schema_",)
-    _extra_state: ClassVar[tuple[str, ...]] = ()
-    _tensor_holders: ClassVar[tuple[str, ...]] = ("_training",)
+    _saved: ClassVar[tuple[str, ...]] = ()
+    _of_a_run: ClassVar[frozenset[str]] = frozenset(
+        ("n_steps", "batch_size", "learning_rate", "callbacks", "verbose", "warm_start")
+        + ("handle_unknown", "early_stopping", "n_iter_no_change", "validation_fraction")
+    )
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "n_steps": NONE | integer(0),
+        "batch_size": integer(1),
+        "learning_rate": number(0, closed="neither"),
+        "hidden_dim": integer(1),
+        "categorical_features": NONE
+        | sequence_of(LABEL, "a list of column labels, of booleans or of positions"),
+        "max_categories": integer(2),
+        "handle_unknown": choice("warn", "ignore", "error"),
+        "device": instance(str, "a device name such as \"auto\" or \"cpu\"")
+        | instance(torch.device, "a torch.device"),
+        "random_state": SEED,
+        "warm_start": FLAG,
+        "callbacks": NONE | sequence_of(CALLABLE, "a list of callables"),
+        "verbose": FLAG | integer(0),
+    }
+
+    def __new__(cls, *args: Any, **parameters: Any) -> Self:
+        """Refuse parameters that the class does not have, with the nearest that it has."""
+        known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        for name in parameters:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                way_out = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}."
+                raise TypeError(f"{cls.__name__} has no parameter {name!r}; {way_out}")
+        if args:
+            raise TypeError(
+                f"{cls.__name__} takes parameters by name alone, got {listed(args, 3)}; "
+                f"write {cls.__name__}({known[0]}=...)."
+            )
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -93,11 +157,10 @@ class AdversarialEstimator(BaseEstimator):
         n_steps: int | None = None,
         batch_size: int = 500,
         learning_rate: float = 5e-4,
-        latent_dim: int = 64,
         hidden_dim: int = 256,
         categorical_features: Sequence[Any] | None = None,
         max_categories: int = 256,
-        techniques: Sequence[Technique] = (),
+        handle_unknown: str = "warn",
         device: str = "auto",
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
@@ -107,11 +170,10 @@ class AdversarialEstimator(BaseEstimator):
         self.n_steps = n_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.latent_dim = latent_dim
         self.hidden_dim = hidden_dim
         self.categorical_features = categorical_features
         self.max_categories = max_categories
-        self.techniques = techniques
+        self.handle_unknown = handle_unknown
         self.device = device
         self.random_state = random_state
         self.warm_start = warm_start
@@ -119,128 +181,128 @@ class AdversarialEstimator(BaseEstimator):
         self.verbose = verbose
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Show the shared parameters in the signature of a subclass that takes ``**shared``.
-
-        scikit-learn reads an estimator's parameters off that signature.
-        """
+        """Write out what a subclass inherits, and enter it into the registry of models."""
         super().__init_subclass__(**kwargs)
-        if "__init__" not in vars(cls):
-            return
-        own = inspect.signature(vars(cls)["__init__"]).parameters
-        parent = next(base for base in cls.__mro__[1:] if "__init__" in vars(base))
-        inherited = inspect.signature(vars(parent)["__init__"]).parameters
-        merged = {"self": own["self"], **inherited, **own}
-        by_keyword = [p for p in merged.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-        merged_signature = inspect.Signature(by_keyword)
-        vars(cls)["__init__"].__signature__ = merged_signature
+        compose(cls)
+        register(cls)
+
+    # ------------------------------------------------------------------ what a kind of estimator is
+
+    def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> Any:
+        """Check what `fit` got and turn it into tables; if `anew`, remember what they are."""
+        raise NotImplementedError
+
+    def _make_core(self) -> Core:
+        """Build encoders and networks from what is remembered of tables, and the seed alone."""
+        raise NotImplementedError
+
+    def _make_game(self, encoding: Any) -> Game:
+        """Build the networks for rows encoded in this way."""
+        raise NotImplementedError
+
+    def _learn(self, data: Any, streams: Streams, anew: bool) -> None:
+        """Train the core on what `_read` returned."""
+        raise NotImplementedError
 
     def _own_techniques(self) -> Sequence[Technique]:
-        """Return what the system always uses; `techniques` come after."""
+        """Return what the system always uses; those that the user asks for come after."""
         return []
 
-    def _fit(self, X: Any, y: Any, reset: bool) -> Self:
+    # ------------------------------------------------------------------ training
+
+    def _fit(self, X: Any, y: Any, anew: bool, **about: Any) -> Self:
         """Train on `X`, from the start or on from where the last fit ended."""
-        raise NotImplementedError
+        check_parameters(self)
+        if anew:
+            self._forget()
+        else:
+            self._check_unchanged()
+        data = self._read(X, y, anew, **about)
+        if anew:
+            self._seed = draw_seed(self.random_state)
+            self._n_draws = 0
+            self._built_with = self._shaping_parameters()
+            self._core = self._make_core()
+        core = self._core
+        core.training.update.set_rate(self.learning_rate)
+        streams = Streams.begin([self._seed, core.training.step], core.device)
+        try:
+            self._learn(data, streams, anew)
+        except FloatingPointError:
+            # Weights that diverged are of no use to anyone.
+            self._forget()
+            raise
+        return self
 
     def _starts_anew(self) -> bool:
         """Whether `fit` forgets what was learnt before."""
         return not (self.warm_start and self.__sklearn_is_fitted__())
 
-    def _make_ready(self, reset: bool) -> None:
-        """Check the parameters, and forget what was learnt before if `reset`."""
-        self._check_parameters()
-        if reset:
-            self._forget()
-
-    def _build(self) -> None:
-        """Make networks and optimisers, from the schemas and the seed alone."""
-        raise NotImplementedError
-
-    def _begin(self) -> None:
-        """Start anew, the schemas being known: a seed, and fresh networks."""
-        self._seed = draw_seed(self.random_state)
-        self._n_draws = 0
-        self._device = resolve_device(self.device)
-        self._build()
-
-    def _training_streams(self) -> tuple[np.random.Generator, torch.Generator]:
-        """Begin the random streams of one run of training."""
-        rng = np.random.default_rng([self._seed, self._training.step])
-        return rng, begin_stream(rng, self._device)
-
-    def _assemble(self, make_game: Callable[[], Game]) -> None:
-        """Make the game and its training, with all techniques."""
+    def _train_game(self, encoding: Any, device: torch.device) -> Training:
+        """Build the game with all techniques, ready to be trained."""
         with seeded_weights(self._seed), warnings.catch_warnings():
             # A constant table has nothing to learn, and its networks have nothing to do.
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")
-            game = make_game()
-            optimizer = adam(self.learning_rate, self._betas, self._weight_decay)
-            rule = TrainingRule(optimizer, warm_up=self._warm_up)
-            apply_techniques([*self._own_techniques(), *self.techniques], game, rule)
-        self._training = Training(game.to(self._device), rule)
+            game = self._make_game(encoding)
+            rule = TrainingRule.of(self.plan, self.learning_rate)
+            asked = getattr(self, "techniques", ())
+            apply_techniques([*self._own_techniques(), *asked], game, rule, type(self).__name__)
+        return Training(game.to(device), rule)
 
-    def _train(
-        self,
-        data: BatchSource,
-        noise: torch.Generator,
-        n_steps: int,
-        validation: Validation | None = None,
-    ) -> None:
-        """Run the training; a model that diverged is forgotten."""
-        callbacks = self.callbacks or ()
-        progress = self.verbose > 0
-        try:
-            self._training.run(
-                data, n_steps, self.batch_size, noise, callbacks, progress, validation
-            )
-        except FloatingPointError:
-            self._forget()
-            raise
+    def _device_to_build_on(self) -> torch.device:
+        """Find the device that `device` names."""
+        return resolve_device(self.device)
+
+    def _run(self) -> Run:
+        """Put together what was asked of one run of training."""
+        stopping = ("early_stopping", "n_iter_no_change", "validation_fraction")
+        return Run(
+            type(self).__name__,
+            self.n_steps,
+            self.batch_size,
+            self.callbacks or (),
+            self.verbose > 0,
+            **{name: getattr(self, name) for name in stopping if hasattr(self, name)},
+        )
 
     @property
     def _n_steps(self) -> int:
-        """Steps to make in one run of training."""
-        return self._default_steps if self.n_steps is None else self.n_steps
-
-    @property
-    def _game(self) -> Any:
-        """The trained game, its weights averaged over the last steps."""
-        return self._training.averaged
+        """Steps of one run of training."""
+        return self.plan.n_steps if self.n_steps is None else self.n_steps
 
     @property
     def history_(self) -> pd.DataFrame:
         """Step, seconds, each player's loss and other figures of the game."""
         check_is_fitted(self)
-        return pd.DataFrame(self._training.history)
+        return pd.DataFrame(self._core.training.history)
 
     @property
     def n_steps_(self) -> int:
-        """Training steps made."""
+        """Training steps taken."""
         check_is_fitted(self)
-        return self._training.step
+        return self._core.training.step
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "_training" in vars(self)
+        return "_core" in vars(self)
 
     def _forget(self) -> None:
         """Count as not fitted, until networks are built again."""
-        self.__dict__.pop("_training", None)
+        self.__dict__.pop("_core", None)
 
-    def _check_parameters(self) -> None:
-        for name in ("batch_size", "latent_dim", "hidden_dim"):
-            check_integer(name, getattr(self, name))
-        if self.n_steps is not None:
-            check_integer("n_steps", self.n_steps, 0)
-        check_integer("max_categories", self.max_categories, 2)
-        if not isinstance(self.learning_rate, numbers.Real) or not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}.")
-        if not isinstance(self.techniques, Sequence) or not all(
-            isinstance(each, Technique) for each in self.techniques
-        ):
-            raise TypeError(
-                "techniques must be a list of objects of tabgan.adversarial, such as [R1()], "
-                f"got {self.techniques!r}."
-            )
+    def _shaping_parameters(self) -> dict[str, Any]:
+        """Return the parameters that shape what `fit` builds."""
+        parameters = self.get_params(deep=False)
+        return {name: value for name, value in parameters.items() if name not in self._of_a_run}
+
+    def _check_unchanged(self, but: Sequence[str] = ()) -> None:
+        """Raise a ValueError if a parameter that shaped what was built has changed since."""
+        for name, value in self._shaping_parameters().items():
+            before = self._built_with[name]
+            if name not in but and not _same(value, before):
+                raise ValueError(
+                    f"{name} was {short(before)} when {type(self).__name__} was fitted and is "
+                    f"{short(value)} now, but it shapes what was built; set it back, or fit anew."
+                )
 
     def _forced_categories(self, labels: Sequence[Hashable]) -> list[Hashable]:
         """Labels of the columns that `categorical_features` names."""
@@ -256,56 +318,71 @@ class AdversarialEstimator(BaseEstimator):
             is_position = isinstance(item, int | np.integer) and 0 <= item < len(labels)
             if item not in labels and not is_position:
                 raise ValueError(
-                    f"categorical_features names {item!r}, which is not a column; "
-                    f"columns: {list(labels)}."
+                    f"categorical_features names {short(item)}, which is not a column; "
+                    f"columns: {listed(labels)}."
                 )
         return [item if item in labels else labels[int(item)] for item in given]
 
-    def _streams(self, random_state: Any) -> tuple[np.random.Generator, torch.Generator]:
+    def _streams(self, random_state: Any) -> Streams:
         """Begin the random streams of one call of `sample`."""
         if random_state is None:
             self._n_draws += 1
-            rng = np.random.default_rng([self._seed, self._n_draws])
-        else:
-            rng = np.random.default_rng(draw_seed(random_state))
-        return rng, begin_stream(rng, self._device)
+            return Streams.begin([self._seed, self._n_draws], self._core.device)
+        return Streams.begin(draw_seed(random_state), self._core.device)
 
     # ------------------------------------------------------------------ persistence
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted estimator to one file that holds no code; see `tabgan.load`."""
-        from tabgan.persistence import save
+        """Write the fitted estimator to one file that holds no code; see `tabgan.load`.
 
+        Parameters
+        ----------
+        path : str or Path
+
+        Raises
+        ------
+        NotFittedError
+            The estimator was not fitted.
+        OSError
+            The file could not be written.
+        TypeError
+            A column name or category that has no JSON form, or a class that is not one of
+            tabgan's.
+        ValueError
+            A parameter that shapes the networks was changed after `fit`.
+        """
+        check_is_fitted(self)
+        self._check_unchanged(but=("device", "random_state"))
         save(self, path)
 
     def _get_values(self) -> dict[str, Any]:
         """Return what was fitted, schemas and tensors aside, as values that have a JSON form."""
-        names = ("_seed", "_n_draws", "n_features_in_", *self._extra_state)
+        names = ("_seed", "_n_draws", "n_features_in_", *self._saved)
         values = {name: getattr(self, name) for name in names}
         if hasattr(self, "feature_names_in_"):
             values["feature_names_in_"] = self.feature_names_in_.tolist()
-        return values
+        formats = {k: v.to_dict() for k, v in vars(self).items() if isinstance(v, TableFormat)}
+        return values | {"formats": formats} | self._core.values()
 
     def _set_values(self, values: dict[str, Any]) -> None:
         """Restore what `_get_values` returned, and build; parameters and schemas must be set."""
-        self.__dict__.update(values)
+        names = ("_seed", "_n_draws", "n_features_in_", *self._saved)
+        self.__dict__.update({name: values[name] for name in names})
+        for name, form in values["formats"].items():
+            setattr(self, name, TableFormat.from_dict(form))
         if "feature_names_in_" in values:
             self.feature_names_in_ = np.array(values["feature_names_in_"], dtype=object)
-        self._device = resolve_device(self.device)
-        self._build()
-
-    def _modules(self) -> dict[str, nn.Module]:
-        """Return what holds fitted tensors beside the training."""
-        return {}
+        self._built_with = self._shaping_parameters()
+        self._core = self._make_core()
+        self._core.restore(values)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pack tensors so that a pickle opens on a machine without this one's GPU."""
         state = super().__getstate__().copy()
-        if "_training" in state:
+        if "_core" in state:
             buffer = io.BytesIO()
-            torch.save({name: state.pop(name) for name in self._tensor_holders}, buffer)
+            torch.save(state.pop("_core"), buffer)
             state["_fitted"] = buffer.getvalue()
-            del state["_device"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -313,11 +390,12 @@ class AdversarialEstimator(BaseEstimator):
         super().__setstate__(state)
         if fitted is not None:
             try:
-                self._device = resolve_device(self.device)
+                device = resolve_device(self.device)
             except ValueError:
-                self._device = torch.device("cpu")
+                device = torch.device("cpu")
             buffer = io.BytesIO(fitted)
-            self.__dict__.update(torch.load(buffer, map_location=self._device, weights_only=False))
+            self._core = torch.load(buffer, map_location=device, weights_only=False)
+            self._core.device = device
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -328,13 +406,49 @@ class AdversarialEstimator(BaseEstimator):
         return tags
 
 
-def draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    """Draw a seed without touching NumPy's global generator."""
-    if random_state is None:
-        return int(np.random.default_rng().integers(2**31))
-    return int(check_random_state(random_state).randint(2**31 - 1))
+class Adversarial:
+    """Mixin of estimators with a critic, which training techniques can change.
+
+    Parameters
+    ----------
+    techniques : sequence of Technique, default=()
+        Training techniques on top of the system's own, from `tabgan.adversarial`; for example
+        ``[RelativisticPairing(), R1(), R2()]``. One that finds nothing to change is refused.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "techniques": sequence_of(
+            instance(Technique, "a technique"),
+            "a list of objects of tabgan.adversarial, such as [R1()]",
+        )
+    }
+
+    def __init__(self, *, techniques: Sequence[Technique] = (), **shared: Any) -> None:
+        super().__init__(**shared)
+        self.techniques = techniques
 
 
-def begin_stream(rng: np.random.Generator, device: torch.device) -> torch.Generator:
-    """Begin a stream of torch's on a device."""
-    return torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+class Latent(Adversarial):
+    """Mixin of adversarial estimators whose generator starts from a latent draw z.
+
+    Parameters
+    ----------
+    latent_dim : int, default=64
+        Width of the latent draw z.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {"latent_dim": integer(1)}
+
+    def __init__(self, *, latent_dim: int = 64, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.latent_dim = latent_dim
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values of a parameter say the same."""
+    if one is other:
+        return True
+    arrays = np.ndarray | pd.Index | pd.Series
+    if isinstance(one, arrays) or isinstance(other, arrays):
+        return type(one) is type(other) and list(one) == list(other)
+    return type(one) is type(other) and one == other

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import column_or_1d
+
+from tabgan.checks import ParameterError
 
 
 def append_target(
-    estimator: Any, table: pd.DataFrame, y: Any, reset: bool
+    estimator: Any, table: pd.DataFrame, y: Any, anew: bool
 ) -> tuple[pd.DataFrame, list[Hashable]]:
     """Put labels beside the table as its last column.
 
@@ -21,10 +23,10 @@ def append_target(
 
     Parameters
     ----------
-    estimator : TableSynthesizer
+    estimator : Estimator
     table : DataFrame of shape (n, d)
     y : array-like of shape (n,) or None
-    reset : bool
+    anew : bool
         Whether nothing was fitted before.
 
     Returns
@@ -36,10 +38,10 @@ def append_target(
     Raises
     ------
     ValueError
-        Infinite labels, another number of labels than of rows, or labels given to one fit of a
-        model and left out of the next.
+        Another number of labels than of rows, no label that is not missing, or labels given to one
+        fit of a model and left out of the next.
     """
-    if not reset and (y is None) != (estimator._target_name is None):
+    if not anew and (y is None) != (estimator._target_name is None):
         raise ValueError(
             f"y must be {'left out' if estimator._target_name is None else 'passed'}, "
             "as in the first fit of this model."
@@ -47,9 +49,8 @@ def append_target(
     if y is None:
         estimator._target_name = None
         return table, []
-    labels = y.reset_index(drop=True) if isinstance(y, pd.Series) else _as_series(y)
-    check_consistent_length(table, labels)
-    if reset:
+    labels = _labels(y, table).reset_index(drop=True)
+    if anew:
         name = labels.name if labels.name is not None else "target"
         while name in table.columns:
             name = f"{name}_"
@@ -63,7 +64,7 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
 
     Parameters
     ----------
-    estimator : AdversarialEstimator
+    estimator : Estimator
         Named in errors.
     table : DataFrame of shape (n, d)
     y : array-like of shape (n,)
@@ -84,8 +85,7 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
             f"{type(estimator).__name__} requires y to be passed, but the target y is None; "
             "pass the class of each row."
         )
-    labels = y if isinstance(y, pd.Series) else _as_series(y)
-    check_consistent_length(table, labels)
+    labels = _labels(y, table)
     codes, classes = pd.factorize(labels, sort=True)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
@@ -101,6 +101,22 @@ def label_wishes(conditions: Any, target_name: Hashable) -> Any:
     if target_name is not None and isinstance(conditions, pd.Series) and conditions.name is None:
         return conditions.rename(target_name)
     return conditions
+
+
+def _labels(y: Any, table: pd.DataFrame) -> pd.Series:
+    """Turn labels into a Series of as many rows as the table.
+
+    Raises
+    ------
+    ValueError
+        Another number of labels than of rows.
+    """
+    labels = y if isinstance(y, pd.Series) else _as_series(y)
+    if len(labels) != len(table):
+        raise ParameterError(
+            f"y must have one label for each of the {len(table)} rows of X, got {len(labels)}."
+        )
+    return labels
 
 
 def _as_series(y: Any) -> pd.Series:

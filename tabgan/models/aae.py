@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,13 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal, soften
 from tabgan.adversarial.losses import NON_SATURATING
 from tabgan.adversarial.priors import Prior
-from tabgan.estimators.featurizers import Autoencoder
-from tabgan.estimators.inputs import check_choice, check_integer
-from tabgan.estimators.target import append_target, label_wishes
+from tabgan.adversarial.plan import Plan
+from tabgan.checks import Rule, choice, integer, number
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import Features, Inverse
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.estimators.target import append_target
+from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout

@@ -13,8 +13,12 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal
 from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.techniques import R1, R2, Technique
-from tabgan.estimators.featurizers import Autoencoder
-from tabgan.estimators.inputs import check_integer, check_not_negative
+from tabgan.adversarial.plan import Plan
+from tabgan.checks import Rule, integer, number
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import Features, Inverse
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 
@@ -144,7 +148,7 @@ class RowARAEGame(ARAEGame):
         return self.decoder(self.make_codes(len(condition), rng))
 
 
-class ARAESynthesizer(Autoencoder):
+class ARAESynthesizer(Inverse, Features, Latent, TableSynthesizer):
     """Adversarially regularised autoencoder [1]_: codes are matched by a learnt generator.
 
     The adversary works on codes, which are continuous; the decoder has a likelihood for each
@@ -170,7 +174,7 @@ class ARAESynthesizer(Autoencoder):
         of the paper's Wasserstein one.
     acceptance_rounds : int, default=6
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
@@ -180,8 +184,12 @@ class ARAESynthesizer(Autoencoder):
        arXiv 2501.05441.
     """
 
-    _default_steps = 1500
-    _numeric_encoding = "bins"
+    plan = Plan(n_steps=1500, numbers="bins")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "code_dim": integer(1),
+        "kl_weight": number(0),
+        "penalty_weight": number(0),
+    }
 
     def __init__(
         self,
@@ -205,17 +213,15 @@ class ARAESynthesizer(Autoencoder):
     def _own_techniques(self) -> Sequence[Technique]:
         return [R1(self.penalty_weight), R2(self.penalty_weight)]
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> RowARAEGame:
-        check_integer("code_dim", self.code_dim)
-        check_not_negative("kl_weight", self.kl_weight)
+    def _make_game(self, encoding: Encoding) -> RowARAEGame:
         dims = (self.code_dim, self.latent_dim, self.hidden_dim)
-        return RowARAEGame(layout, *dims, self.kl_weight)
+        return RowARAEGame(encoding.layout, *dims, self.kl_weight)
 
     def _features(self, row: Tensor) -> Tensor:
-        return self._game.encoder(row)[:, : self.code_dim]
+        return self._core.game.encoder(row)[:, : self.code_dim]
 
     def _raw_rows(self, features: Tensor) -> Tensor:
-        return self._game.decoder(features)
+        return self._core.game.decoder(features)
 
     @property
     def _n_features_out(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,7 +12,12 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.techniques import R1, R2, Technique
-from tabgan.estimators.featurizers import Autoencoder
+from tabgan.adversarial.plan import Plan
+from tabgan.checks import Rule, number
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import Features, Inverse
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 
@@ -66,7 +71,7 @@ class BiGANGame(Game):
         return self.adversary.swapped_loss(batch, *self.pairs(batch))
 
 
-class BiGANSynthesizer(Autoencoder):
+class BiGANSynthesizer(Inverse, Features, Latent, TableSynthesizer):
     """Bidirectional GAN [1]_: a generator, and an encoder that learns to be its inverse.
 
     The discriminator sees pairs of a row and a latent vector, (x, E(x)) or (G(z), z); only an
@@ -84,7 +89,7 @@ class BiGANSynthesizer(Autoencoder):
         Weight of R1 and R2 on the discriminator, which plays a relativistic game [2]_ in place of
         the paper's.
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
@@ -93,7 +98,8 @@ class BiGANSynthesizer(Autoencoder):
        arXiv 2501.05441.
     """
 
-    _default_steps = 2000
+    plan = Plan(n_steps=2000)
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {"penalty_weight": number(0)}
 
     def __init__(
         self,
@@ -108,14 +114,14 @@ class BiGANSynthesizer(Autoencoder):
     def _own_techniques(self) -> Sequence[Technique]:
         return [R1(self.penalty_weight), R2(self.penalty_weight)]
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> BiGANGame:
-        return BiGANGame(layout, self.latent_dim, self.hidden_dim)
+    def _make_game(self, encoding: Encoding) -> BiGANGame:
+        return BiGANGame(encoding.layout, self.latent_dim, self.hidden_dim)
 
     def _features(self, row: Tensor) -> Tensor:
-        return self._game.encoder(row)
+        return self._core.game.encoder(row)
 
     def _raw_rows(self, features: Tensor) -> Tensor:
-        return self._game.generator(features)
+        return self._core.game.generator(features)
 
     @property
     def _n_features_out(self) -> int:

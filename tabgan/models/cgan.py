@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-from tabgan.adversarial.ranks import RankCritic
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE
+from tabgan.adversarial.losses import WASSERSTEIN
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.estimators.inputs import check_choice, check_integer
+from tabgan.checks import LABEL, NONE, Rule, choice, integer, listed, number, sequence_of
+from tabgan.estimators.estimator import Latent
 from tabgan.estimators.tables import TableSynthesizer
-from tabgan.estimators.target import append_target, label_wishes
+from tabgan.estimators.target import append_target
+from tabgan.generation.encoding import Encoding
 from tabgan.models.gan import GANGame
-from tabgan.models.wgan import WGANGame
-from tabgan.table.layout import Layout
+from tabgan.networks.ranks import RankCritic
 
 
-class CGANSynthesizer(TableSynthesizer):
+class CGANSynthesizer(Latent, TableSynthesizer):
     """Conditional GAN [1]_: the condition joins the input of generator and critic.
 
     Columns are encoded, and seen by the critic, as those of `WGANSynthesizer`.
@@ -42,7 +45,7 @@ class CGANSynthesizer(TableSynthesizer):
         The gradient penalty's lambda.
     acceptance_rounds : int, default=6
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
@@ -52,8 +55,13 @@ class CGANSynthesizer(TableSynthesizer):
        Algorithm 1.
     """
 
-    _numeric_encoding = "bins"
-    _extra_state = ("_target_name",)
+    plan = Plan(numbers="bins")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "condition_columns": NONE | sequence_of(LABEL, "a list of column labels"),
+        "loss": choice("wgan-gp", "gan"),
+        "n_critic": integer(1),
+        "penalty_weight": number(0),
+    }
 
     def __init__(
         self,
@@ -72,14 +80,14 @@ class CGANSynthesizer(TableSynthesizer):
         self.penalty_weight = penalty_weight
 
     def _training_table(
-        self, table: pd.DataFrame, y: Any, reset: bool
+        self, table: pd.DataFrame, y: Any, anew: bool
     ) -> tuple[pd.DataFrame, list[Hashable]]:
-        columns = list(self.condition_columns or [])
+        columns = [] if self.condition_columns is None else list(self.condition_columns)
         unknown = [name for name in columns if name not in table.columns]
         if unknown:
             raise ValueError(
                 f"condition_columns names {unknown[0]!r}, which is not a column; "
-                f"columns: {list(table.columns)}."
+                f"columns: {listed(table.columns)}."
             )
         if len(columns) == table.shape[1]:
             raise ValueError(
@@ -90,24 +98,26 @@ class CGANSynthesizer(TableSynthesizer):
                 "CGANSynthesizer requires y to be passed, but the target y is None; pass y to "
                 "fit, or name columns in condition_columns."
             )
-        table, target = append_target(self, table, y if not columns else None, reset)
+        table, target = append_target(self, table, y if not columns else None, anew)
         return table, columns + target
 
-    def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:
-        return super()._wishes(label_wishes(conditions, self._target_name), n_samples)
-
     def _own_techniques(self) -> Sequence[Technique]:
-        check_choice("loss", self.loss, "wgan-gp", "gan")
         return [GradientPenalty(self.penalty_weight)] if self.loss == "wgan-gp" else []
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
-        n_given, hidden_dim = condition_layout.width, self.hidden_dim
-        critic = RankCritic(layout, self._encoder.level_ranks, n_given, [hidden_dim] * 3)
+    def _make_game(self, encoding: Encoding) -> GANGame:
+        layout, n_given = encoding.layout, encoding.condition_layout.width
+        hidden_dim = self.hidden_dim
+        critic = RankCritic(layout, encoding.level_ranks, n_given, [hidden_dim] * 3)
         dims = (layout, n_given, self.latent_dim, hidden_dim)
         if self.loss == "gan":
             return GANGame(*dims, critic=critic)
-        check_integer("n_critic", self.n_critic)
-        return WGANGame(*dims, self.n_critic, critic=critic)
+        return GANGame(
+            *dims,
+            WASSERSTEIN,
+            n_critic=self.n_critic,
+            temperature=GUMBEL_TEMPERATURE,
+            critic=critic,
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

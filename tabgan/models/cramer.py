@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from tabgan.adversarial.game import Batch
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch
 from tabgan.adversarial.losses import ENERGY
-from tabgan.adversarial.ranks import RankCritic
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.estimators.featurizers import Featurizer
-from tabgan.estimators.inputs import check_integer
-from tabgan.models.wgan import WGANGame
-from tabgan.table.layout import Layout
+from tabgan.checks import Rule, integer, number
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import Features
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.encoding import Encoding
+from tabgan.models.gan import GANGame
+from tabgan.networks.ranks import RankCritic
 
 
 class EnergyCritic(RankCritic):
@@ -30,7 +33,7 @@ class EnergyCritic(RankCritic):
         return _distance(h, h_fake) - _distance(h, h_real)
 
 
-class CramerGame(WGANGame):
+class CramerGame(GANGame):
     """A generator against features in which real and made rows are far apart.
 
     With x and x' for real rows and g and g' for made ones, all of them independent, and the critic
@@ -38,8 +41,6 @@ class CramerGame(WGANGame):
     ``2 E|h(x) - h(g)| - E|h(x) - h(x')| - E|h(g) - h(g')|``, without bias. The critic maximises
     it and the generator minimises it. Bellemare et al. (2017), Algorithm 1.
     """
-
-    loss = ENERGY
 
     def _others(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features of made and of real rows that are independent of those scored."""
@@ -65,7 +66,7 @@ class CramerGame(WGANGame):
         return {"energy": (real - self.adversary.score(fake, *others)).mean()}
 
 
-class CramerGANSynthesizer(Featurizer):
+class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     """Cramér GAN [1]_ for mixed tables.
 
     Like `WGANSynthesizer`, with the energy distance in place of Wasserstein's: the mean of a batch
@@ -80,7 +81,7 @@ class CramerGANSynthesizer(Featurizer):
         The gradient penalty's lambda; 10 in [1]_.
     acceptance_rounds : int, default=6
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
@@ -88,7 +89,11 @@ class CramerGANSynthesizer(Featurizer):
        Gradients", arXiv 1705.10743, Algorithm 1.
     """
 
-    _numeric_encoding = "bins"
+    plan = Plan(numbers="bins")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "n_critic": integer(1),
+        "penalty_weight": number(0),
+    }
 
     def __init__(
         self,
@@ -105,15 +110,24 @@ class CramerGANSynthesizer(Featurizer):
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> CramerGame:
-        check_integer("n_critic", self.n_critic)
+    def _make_game(self, encoding: Encoding) -> CramerGame:
+        layout = encoding.layout
         hidden_dim = self.hidden_dim
         shape = (0, [hidden_dim] * 2, hidden_dim)
-        critic = EnergyCritic(layout, self._encoder.level_ranks, *shape)
-        return CramerGame(layout, 0, self.latent_dim, hidden_dim, self.n_critic, critic=critic)
+        critic = EnergyCritic(layout, encoding.level_ranks, *shape)
+        return CramerGame(
+            layout,
+            0,
+            self.latent_dim,
+            hidden_dim,
+            ENERGY,
+            n_critic=self.n_critic,
+            temperature=GUMBEL_TEMPERATURE,
+            critic=critic,
+        )
 
     def _features(self, row: Tensor) -> Tensor:
-        return self._game.adversary.critic.embed(row)
+        return self._core.game.adversary.critic.embed(row)
 
     @property
     def _n_features_out(self) -> int:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from tabgan.adversarial.game import Batch, draw_normal
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, draw_normal
+from tabgan.adversarial.losses import WASSERSTEIN
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.estimators.inputs import check_integer, check_table
-from tabgan.estimators.rows_of_classes import RowsOfClasses
-from tabgan.estimators.target import class_codes
-from tabgan.models.wgan import WGANGame
+from tabgan.checks import ParameterError, Rule, integer, number
+from tabgan.estimators.classes import RowsOfClasses
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.reading import check_n_samples
+from tabgan.models.gan import GANGame
 from tabgan.networks.revision import Revision
-from tabgan.table.encoder import EncodedTable
+from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
-from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -85,13 +87,21 @@ class Variation(nn.Module):
         return self.revision(row, torch.cat([z, self.code(row)], dim=1))
 
 
-class DAGANGame(WGANGame):
+class DAGANGame(GANGame):
     """WGAN-GP whose condition is another row of the class; see `DAGANAugmenter`."""
 
     def __init__(
         self, layout: Layout, latent_dim: int, code_dim: int, hidden_dim: int, n_critic: int
     ) -> None:
-        super().__init__(layout, layout.width, latent_dim, hidden_dim, n_critic)
+        super().__init__(
+            layout,
+            layout.width,
+            latent_dim,
+            hidden_dim,
+            WASSERSTEIN,
+            n_critic=n_critic,
+            temperature=GUMBEL_TEMPERATURE,
+        )
         self.generator: Any = Variation(layout, latent_dim, code_dim, hidden_dim)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
@@ -99,7 +109,7 @@ class DAGANGame(WGANGame):
         return self.generator(draw_normal(len(condition), self.latent_dim, rng), condition)
 
 
-class DAGANAugmenter(RowsOfClasses):
+class DAGANAugmenter(Latent, RowsOfClasses):
     """Data augmentation GAN [1]_: learns how rows of one class differ, for classes to come.
 
     The generator makes from a row x and noise z *another* row of x's class; the critic sees pairs,
@@ -120,7 +130,7 @@ class DAGANAugmenter(RowsOfClasses):
     penalty_weight : float, default=1
         The gradient penalty's lambda.
     **shared
-        See `AdversarialEstimator`.
+        See `Estimator`.
 
     Attributes
     ----------
@@ -133,7 +143,12 @@ class DAGANAugmenter(RowsOfClasses):
        arXiv 1711.04340, section 3.
     """
 
-    _default_steps = 200
+    plan = Plan(n_steps=200)
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "code_dim": integer(1),
+        "n_critic": integer(1),
+        "penalty_weight": number(0),
+    }
 
     def __init__(
         self,
@@ -168,34 +183,17 @@ class DAGANAugmenter(RowsOfClasses):
             No rows or columns, infinite values, duplicate column names, missing classes, or a
             parameter out of range.
         """
-        return self._fit(X, y, reset=self._starts_anew())
+        return self._fit(X, y, self._starts_anew())
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
-        """Train `n_steps` steps more on these rows; the schema stays. Parameters as in `fit`."""
-        return self._fit(X, y, reset=not self.__sklearn_is_fitted__())
-
-    def _fit(self, X: Any, y: Any, reset: bool) -> Self:
-        self._make_ready(reset)
-        frame = check_table(self, X, reset=reset)
-        classes = class_codes(self, frame, y)[0]
-        if reset:
-            self.schema_ = Schema.infer(frame, self._forced_categories(self._input_labels))
-            self._begin()
-        rng, noise = self._training_streams()
-        table = self._encoder.encode(frame, rng).to(self._device)
-        if self._layout.width and self._n_steps:
-            pairs = PairSet(table, self._layout, torch.from_numpy(classes).to(self._device))
-            self._train(pairs, noise, self._n_steps)
-        return self
+    def _batches(self, table: EncodedTable, classes: Tensor) -> PairSet:
+        return PairSet(table, self._core.layout, classes)
 
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
 
-    def _make_game(self) -> DAGANGame:
-        check_integer("code_dim", self.code_dim)
-        check_integer("n_critic", self.n_critic)
+    def _make_game(self, encoding: Encoder) -> DAGANGame:
         dims = (self.latent_dim, self.code_dim, self.hidden_dim, self.n_critic)
-        return DAGANGame(self._layout, *dims)
+        return DAGANGame(encoding.layout, *dims)
 
     def augment(
         self,
@@ -227,16 +225,19 @@ class DAGANAugmenter(RowsOfClasses):
             Only with `y`.
         """
         check_is_fitted(self)
-        frame = check_table(self, X, reset=False)
-        n_samples = len(frame) if n_samples is None else n_samples
-        check_integer("n_samples", n_samples)
-        rng, noise = self._streams(random_state)
-        source = np.arange(n_samples) % len(frame)
-        given = self._encoder.encode(frame).rows(torch.from_numpy(source)).to(self._device)
+        table = self._encode_known(X)
+        n_samples = len(table) if n_samples is None else n_samples
+        check_n_samples(n_samples)
+        if y is not None and len(y) != len(table):
+            raise ParameterError(
+                f"y must have one class for each of the {len(table)} rows of X, got {len(y)}."
+            )
+        streams, core = self._streams(random_state), self._core
+        source = np.arange(n_samples) % len(table)
+        given = table.rows(torch.from_numpy(source).to(core.device))
         with torch.no_grad():
-            raw = self._game.generate(self._layout.expand(*given), noise)
-        rows = self._rows(raw, noise, rng)
+            raw = core.game.generate(core.layout.expand(*given), streams.noise)
+        rows = self._rows(raw, streams)
         if y is None:
             return rows
-        check_consistent_length(frame, y)
         return rows, (y.array if isinstance(y, pd.Series) else np.asarray(y))[source]

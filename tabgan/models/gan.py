@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -10,8 +10,11 @@ from torch import Tensor
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, AdversarialLoss
-from tabgan.estimators.featurizers import CriticFeaturizer
-from tabgan.estimators.inputs import check_choice
+from tabgan.checks import Rule, choice
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import CriticFeatures
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 
@@ -26,8 +29,10 @@ class GANGame(Game):
         Width of the condition.
     latent_dim, hidden_dim : int
     loss : AdversarialLoss
+    n_critic : int
+        Updates of the critic per update of the generator.
     temperature : float or None
-        Made rows are Gumbel-softmax draws of this temperature; None leaves the plain softmax.
+        Synthetic rows are Gumbel-softmax draws of this temperature; None leaves the plain softmax.
     critic : Critic, optional
         Of rows and their conditions; by default one of three layers of `hidden_dim`.
     """
@@ -39,11 +44,14 @@ class GANGame(Game):
         latent_dim: int,
         hidden_dim: int,
         loss: AdversarialLoss = NON_SATURATING,
+        *,
+        n_critic: int = 1,
         temperature: float | None = None,
         critic: Critic | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
+        self.judge_name, self.gap_name, self.n_critic = loss.judge, loss.gap, n_critic
         self.latent_dim = latent_dim
         self.temperature = temperature
         self.generator = ResidualMLP(latent_dim + n_given, [hidden_dim] * 2, layout.width)
@@ -51,9 +59,9 @@ class GANGame(Game):
         self.adversary = Adversary(critic, loss)
 
     def players(self) -> tuple[Player, ...]:
-        """Discriminator, then generator."""
+        """Discriminator or critic, `n_critic` times, then generator."""
         return (
-            Player("discriminator", (self.adversary,), self.critic_loss),
+            Player(self.judge_name, (self.adversary,), self.critic_loss, self.n_critic),
             Player("generator", (self.generator,), self.generator_loss),
         )
 
@@ -80,8 +88,19 @@ class GANGame(Game):
         """Activations of the critic's last hidden layer, shape (n, hidden_dim)."""
         return self.adversary.critic.features(row, condition)
 
+    def score_gap(self, batch: Batch, fake: Tensor) -> Tensor:
+        """Mean score of a batch's real rows above that of synthetic ones."""
+        real = self.score(batch.row, batch.condition)
+        return real.mean() - self.score(fake, batch.condition).mean()
+
+    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+        """Estimate the distance that the loss estimates, if it does."""
+        if self.gap_name is None:
+            return {}
+        return {self.gap_name: self.score_gap(batch, self.fake(batch))}
+
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Loss of telling real from made rows."""
+        """Loss of telling real from synthetic rows."""
         return self.adversary.critic_loss(batch, batch.row, self.fake(batch), batch.condition)
 
     def generator_loss(self, batch: Batch) -> Tensor:
@@ -89,7 +108,7 @@ class GANGame(Game):
         return self.adversary.generator_loss(batch, batch.row, self.fake(batch), batch.condition)
 
 
-class GANSynthesizer(CriticFeaturizer):
+class GANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     """The original generative adversarial network [1]_, as a baseline.
 
     The discriminator maximises ``E log D(x) + E log(1 - D(G(z)))``. On categorical columns its
@@ -100,12 +119,14 @@ class GANSynthesizer(CriticFeaturizer):
     loss : {"non-saturating", "minimax"}, default="non-saturating"
         What the generator minimises: ``-E log D(G(z))``, or ``E log(1 - D(G(z)))``.
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
     .. [1] Goodfellow et al. (2014), "Generative Adversarial Nets", arXiv 1406.2661, Algorithm 1.
     """
+
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {"loss": choice("non-saturating", "minimax")}
 
     def __init__(
         self, *, loss: Literal["non-saturating", "minimax"] = "non-saturating", **shared: Any
@@ -113,8 +134,7 @@ class GANSynthesizer(CriticFeaturizer):
         super().__init__(**shared)
         self.loss = loss
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
-        check_choice("loss", self.loss, "non-saturating", "minimax")
+    def _make_game(self, encoding: Encoding) -> GANGame:
         loss = MINIMAX if self.loss == "minimax" else NON_SATURATING
-        n_given = condition_layout.width
-        return GANGame(layout, n_given, self.latent_dim, self.hidden_dim, loss)
+        n_given = encoding.condition_layout.width
+        return GANGame(encoding.layout, n_given, self.latent_dim, self.hidden_dim, loss)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,18 +15,18 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn import functional as F
 
-from tabgan.adversarial.game import Batch, Player
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player
+from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.estimators.featurizers import over_rows
-from tabgan.estimators.inputs import check_integer, check_table
-from tabgan.estimators.rows_of_classes import RowsOfClasses
-from tabgan.estimators.target import class_codes
-from tabgan.models.wgan import WGANGame
+from tabgan.checks import Rule, integer, listed, number, short
+from tabgan.estimators.classes import RowsOfClasses
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import over_rows
+from tabgan.models.gan import GANGame
 from tabgan.networks.mlp import MLP
-from tabgan.table.encoder import EncodedTable
+from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
-from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -61,7 +61,7 @@ class ClassSet:
             yield Batch(table, row, self.attributes[classes], codes, rng)
 
 
-class GenClassGame(WGANGame):
+class GenClassGame(GANGame):
     """WGAN-GP given attributes of classes, whose generator learns to make classes tell apart.
 
     Parameters
@@ -87,7 +87,15 @@ class GenClassGame(WGANGame):
         n_critic: int,
         classifier_weight: float,
     ) -> None:
-        super().__init__(layout, attributes.shape[1], latent_dim, hidden_dim, n_critic)
+        super().__init__(
+            layout,
+            attributes.shape[1],
+            latent_dim,
+            hidden_dim,
+            WASSERSTEIN,
+            n_critic=n_critic,
+            temperature=GUMBEL_TEMPERATURE,
+        )
         self.classifier_weight = classifier_weight
         self.register_buffer("attributes", attributes, persistent=False)
         self.register_buffer("seen", seen, persistent=False)
@@ -125,7 +133,7 @@ class GenClassGame(WGANGame):
         return {**super().monitor(batch), "classifier": self.classifier_loss(batch)}
 
 
-class GenClassClassifier(ClassifierMixin, RowsOfClasses):
+class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
     """GenClass [1]_: a generator and a classifier trained as one, for classes without a row too.
 
     The generator makes rows from the attributes of a class, judged by WGAN-GP's critic. A network
@@ -144,7 +152,7 @@ class GenClassClassifier(ClassifierMixin, RowsOfClasses):
     penalty_weight : float, default=1
         The gradient penalty's lambda.
     **shared
-        See `AdversarialEstimator`.
+        See `Estimator`.
 
     Attributes
     ----------
@@ -159,7 +167,12 @@ class GenClassClassifier(ClassifierMixin, RowsOfClasses):
        arXiv 1905.04511.
     """
 
-    _extra_state = (*RowsOfClasses._extra_state, "classes_", "_attributes", "_seen")
+    _saved = ("classes_", "_attributes", "_seen")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "classifier_weight": number(0),
+        "n_critic": integer(1),
+        "penalty_weight": number(0),
+    }
 
     def __init__(
         self,
@@ -198,8 +211,7 @@ class GenClassClassifier(ClassifierMixin, RowsOfClasses):
             A class without attributes, attributes that are no finite numbers, missing classes, or
             what every estimator refuses.
         """
-        reset = self._starts_anew()
-        return self._fit(X, y, reset, class_attributes)
+        return self._fit(X, y, self._starts_anew(), attributes=class_attributes)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Train `n_steps` steps more; classes, attributes and schema stay. The first call is a fit.
@@ -216,35 +228,27 @@ class GenClassClassifier(ClassifierMixin, RowsOfClasses):
         -------
         self
         """
-        reset = not self.__sklearn_is_fitted__()
         attributes = None if classes is None else _one_hot(pd.Index(np.unique(classes)))
-        return self._fit(X, y, reset, attributes)
+        return self._fit(X, y, not self.__sklearn_is_fitted__(), attributes=attributes)
 
-    def _fit(self, X: Any, y: Any, reset: bool, class_attributes: Any = None) -> Self:
-        self._make_ready(reset)
-        frame = check_table(self, X, reset=reset)
-        codes, labels = class_codes(self, frame, y)
-        check_classification_targets(y)
-        if reset:
-            self._describe(labels, class_attributes)
+    def _read_classes(
+        self, codes: NDArray[Any], labels: pd.Index, anew: bool, **about: Any
+    ) -> NDArray[Any]:
+        check_classification_targets(labels.to_numpy()[codes])
+        if anew:
+            self._describe(labels, about["attributes"])
         numbers = pd.Index(self.classes_).get_indexer(labels)
         if (numbers < 0).any():
             raise ValueError(
-                f"y has class {labels[numbers < 0].tolist()[0]!r}, which has no attributes; "
-                f"classes: {self.classes_.tolist()}."
+                f"y has class {short(labels[numbers < 0].tolist()[0])}, which has no attributes; "
+                f"classes: {listed(self.classes_.tolist())}."
             )
-        if reset:
+        if anew:
             self._seen = np.isin(np.arange(len(self.classes_)), numbers)
-            self.schema_ = Schema.infer(frame, self._forced_categories(self._input_labels))
-            self._begin()
-        rng, noise = self._training_streams()
-        table = self._encoder.encode(frame, rng).to(self._device)
-        if self._layout.width and self._n_steps:
-            classes = torch.from_numpy(numbers[codes]).to(self._device)
-            self._train(
-                ClassSet(table, self._layout, classes, self._game.attributes), noise, self._n_steps
-            )
-        return self
+        return numbers[codes]
+
+    def _batches(self, table: EncodedTable, classes: Tensor) -> ClassSet:
+        return ClassSet(table, self._core.layout, classes, self._core.game.attributes)
 
     def _describe(self, labels: pd.Index, class_attributes: Any) -> None:
         """Set the classes and their standardised attributes."""
@@ -266,10 +270,9 @@ class GenClassClassifier(ClassifierMixin, RowsOfClasses):
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
 
-    def _make_game(self) -> GenClassGame:
-        check_integer("n_critic", self.n_critic)
+    def _make_game(self, encoding: Encoder) -> GenClassGame:
         return GenClassGame(
-            self._layout,
+            encoding.layout,
             torch.tensor(self._attributes, dtype=torch.float32),
             torch.tensor(self._seen),
             self.latent_dim,
@@ -292,12 +295,11 @@ class GenClassClassifier(ClassifierMixin, RowsOfClasses):
             In the order of `classes_`.
         """
         check_is_fitted(self)
-        frame = check_table(self, X, reset=False)
-        table = self._encoder.encode(frame).to(self._device)
-        noise = torch.Generator(self._device).manual_seed(self._seed)
+        table, core = self._encode_known(X), self._core
+        noise = torch.Generator(core.device).manual_seed(self._seed)
         with torch.no_grad():
-            means = self._game.class_means(N_DRAWS, noise)
-        logits = over_rows(table, self._layout, lambda row: self._game.logits(row, means))
+            means = core.game.class_means(N_DRAWS, noise)
+        logits = over_rows(table, core.layout, lambda row: core.game.logits(row, means))
         return torch.softmax(logits.double(), dim=1).cpu().numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -330,13 +332,14 @@ class GenClassClassifier(ClassifierMixin, RowsOfClasses):
         numbers = pd.Index(self.classes_).get_indexer(asked)
         if (numbers < 0).any():
             raise ValueError(
-                f"classes names {asked[numbers < 0].tolist()[0]!r}, which has no attributes; "
-                f"classes: {self.classes_.tolist()}."
+                f"classes names {short(asked[numbers < 0].tolist()[0])}, which has no attributes; "
+                f"classes: {listed(self.classes_.tolist())}."
             )
-        rng, noise = self._streams(random_state)
+        streams, game = self._streams(random_state), self._core.game
         with torch.no_grad():
-            raw = self._game.generate(self._game.attributes[torch.from_numpy(numbers)], noise)
-        return self._rows(raw, noise, rng)
+            given = game.attributes[torch.from_numpy(numbers).to(self._core.device)]
+            raw = game.generate(given, streams.noise)
+        return self._rows(raw, streams)
 
 
 def _one_hot(classes: pd.Index) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,18 +11,26 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from tabgan.adversarial.game import Batch, Player, draw_normal
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player, draw_normal
+from tabgan.adversarial.losses import WASSERSTEIN
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.estimators.featurizers import CriticFeaturizer
-from tabgan.estimators.inputs import check_integer, table_like
-from tabgan.models.wgan import WGANGame
+from tabgan.checks import Rule, integer, number, sequence_of
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import CriticFeatures
+from tabgan.estimators.reading import check_n_samples
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.calibrated import Calibrated
+from tabgan.generation.encoding import Encoding
+from tabgan.generation.source import RawRows, Source
+from tabgan.models.gan import GANGame
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
 Code = int | Literal["continuous"]
 
 
-class InfoGANGame(WGANGame):
+class InfoGANGame(GANGame):
     """WGAN-GP whose generator is also given codes, which Q, a layer on the critic, infers.
 
     Parameters
@@ -45,7 +53,15 @@ class InfoGANGame(WGANGame):
         info_weight: float,
     ) -> None:
         n_inputs = latent_dim + code_layout.width
-        super().__init__(layout, 0, n_inputs, hidden_dim, n_critic)
+        super().__init__(
+            layout,
+            0,
+            n_inputs,
+            hidden_dim,
+            WASSERSTEIN,
+            n_critic=n_critic,
+            temperature=GUMBEL_TEMPERATURE,
+        )
         self.noise_dim = latent_dim
         self.code_layout = code_layout
         self.info_weight = info_weight
@@ -108,10 +124,27 @@ class InfoGANGame(WGANGame):
         """Wasserstein estimate and error of inferring the codes."""
         fake, codes = self._fake_of_codes(batch)
         information = self.information_loss(fake, codes)
-        return {"wasserstein": self.wasserstein(batch, fake), "information": information}
+        return {"wasserstein": self.score_gap(batch, fake), "information": information}
 
 
-class InfoGANFeaturizer(CriticFeaturizer):
+class CodedRows(RawRows):
+    """Raw rows of InfoGAN's generator, for codes that may be given.
+
+    The codes of a row come in place of conditions, of which InfoGAN has none: class numbers, -1
+    where the class is free, and numbers, NaN where they are free. Without any, all are free.
+    """
+
+    def condition(self, given: EncodedTable, noise: torch.Generator) -> Tensor:
+        """Lay codes out as the game sees them; free ones are drawn."""
+        if not given.codes.shape[1] and not given.scalars.shape[1]:
+            return super().condition(given, noise)
+        drawn = self.game.draw_codes(len(given), noise)
+        codes = torch.where(given.codes < 0, drawn.codes, given.codes)
+        scalars = torch.where(given.scalars.isnan(), drawn.scalars, given.scalars)
+        return self.game.code_layout.expand(codes, scalars)
+
+
+class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
     """InfoGAN [1]_ on WGAN-GP: unsupervised categorical and continuous codes of rows.
 
     The generator makes rows of codes c and noise z, and Q, an output layer on the critic, infers c:
@@ -132,7 +165,7 @@ class InfoGANFeaturizer(CriticFeaturizer):
     penalty_weight : float, default=1
         The gradient penalty's lambda.
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
@@ -141,7 +174,21 @@ class InfoGANFeaturizer(CriticFeaturizer):
     """
 
     # A featurizer reads numbers in order, images among them; levels would hide the order.
-    _numeric_encoding = "rank"
+    plan = Plan(numbers="rank")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "codes": sequence_of(
+            Rule(
+                "a code",
+                lambda code: (isinstance(code, str) and code == "continuous")
+                or integer(2).accepts(code),
+            ),
+            'a list of integers of at least 2 and "continuous"',
+            least=1,
+        ),
+        "info_weight": number(0),
+        "n_critic": integer(1),
+        "penalty_weight": number(0),
+    }
 
     def __init__(
         self,
@@ -161,21 +208,15 @@ class InfoGANFeaturizer(CriticFeaturizer):
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> InfoGANGame:
+    def _make_source(self, game: Any, encoding: Encoding) -> Source:
+        return Calibrated(CodedRows(game, encoding))
+
+    def _make_game(self, encoding: Encoding) -> InfoGANGame:
         codes = list(self.codes)
-        for code in codes:
-            is_classes = code != "continuous" and isinstance(code, int | np.integer) and code >= 2
-            if not is_classes and code != "continuous":
-                raise ValueError(
-                    f'codes must hold integers of at least 2 and "continuous", got {code!r}.'
-                )
-        if not codes:
-            raise ValueError("codes is empty; give at least one code.")
-        check_integer("n_critic", self.n_critic)
         n_classes = [int(code) for code in codes if code != "continuous"]
         code_layout = Layout(n_classes, [-1] * (len(codes) - len(n_classes)))
         return InfoGANGame(
-            layout,
+            encoding.layout,
             code_layout,
             self.latent_dim,
             self.hidden_dim,
@@ -213,21 +254,16 @@ class InfoGANFeaturizer(CriticFeaturizer):
         check_is_fitted(self)
         if conditions is not None:
             raise ValueError("conditions and codes are both given; pass one of them.")
-        check_integer("n_samples", n_samples)
+        check_n_samples(n_samples)
         wanted = self._wanted_codes(codes, n_samples)
-        rng, noise = self._streams(random_state)
-        layout = self._game.code_layout
-        drawn = self._game.draw_codes(len(wanted), noise)
         is_class = np.array([code != "continuous" for code in self.codes])
-        for tensor, asked in (
-            (drawn.codes, wanted[:, is_class]),
-            (drawn.scalars, wanted[:, ~is_class]),
-        ):
-            fixed = torch.from_numpy(asked).to(self._device)
-            tensor.copy_(torch.where(fixed.isnan(), tensor, fixed))
-        raw = self._generate(layout.expand(*drawn), noise)
-        frame = self._encoder.decode(self._calibration.draw(self._layout, raw, noise), rng)
-        return table_like(frame[self._input_labels], self._input_dtype)
+        classes, numbers = wanted[:, is_class], wanted[:, ~is_class]
+        given = EncodedTable(
+            torch.from_numpy(np.where(np.isnan(classes), -1, classes).astype(np.int64)),
+            torch.from_numpy(numbers.astype(np.float32)),
+        )
+        rows = self._core.rows.of_conditions(given, self._streams(random_state))
+        return self._format.restore(rows.frame)
 
     def _wanted_codes(self, codes: Any, n_samples: int) -> NDArray[np.float64]:
         """Codes asked for as an array of shape (n, n_codes), NaN where free."""
@@ -272,14 +308,14 @@ class InfoGANFeaturizer(CriticFeaturizer):
 
     def _features(self, row: Tensor) -> Tensor:
         """Q's posterior: means of continuous codes, then probabilities of categorical ones."""
-        layout = self._game.code_layout
+        layout = self._core.game.code_layout
         blocks = zip(layout.offsets.tolist(), layout.n_levels, strict=True)
         classes = [place for start, k in blocks for place in range(start, start + k)]
-        return layout.activate(self._game.infer(row))[:, [*range(layout.n_scalars), *classes]]
+        return layout.activate(self._core.game.infer(row))[:, [*range(layout.n_scalars), *classes]]
 
     @property
     def _n_features_out(self) -> int:
-        return int((self._game.code_layout.level_mask == 0).sum())
+        return int((self._core.game.code_layout.level_mask == 0).sum())
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Infer the most probable class of each row's categorical codes.
@@ -293,9 +329,9 @@ class InfoGANFeaturizer(CriticFeaturizer):
         ndarray of shape (n,), or (n, n_categorical) if there are several categorical codes
         """
         check_is_fitted(self)
-        layout = self._game.code_layout
+        layout = self._core.game.code_layout
         if not layout.n_blocks:
             raise ValueError(f"predict needs a categorical code, but codes is {self.codes!r}.")
-        raw = torch.from_numpy(self._over_rows(X, self._game.infer)).to(self._device)
+        raw = torch.from_numpy(self._over_rows(X, self._core.game.infer)).to(self._core.device)
         classes = layout.draw(raw)[0].cpu().numpy()
         return classes[:, 0] if layout.n_blocks == 1 else classes

@@ -5,9 +5,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from tabgan.adversarial.losses import AdversarialLoss
-from tabgan.estimators.featurizers import CriticFeaturizer
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import CriticFeatures
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.encoding import Encoding
 from tabgan.models.gan import GANGame
-from tabgan.table.layout import Layout
 
 
 def critic_least_squares(real: Tensor, fake: Tensor) -> Tensor:
@@ -23,19 +25,19 @@ def generator_least_squares(real: Tensor, fake: Tensor) -> Tensor:
 LEAST_SQUARES = AdversarialLoss(critic_least_squares, generator_least_squares)
 
 
-class LSGANSynthesizer(CriticFeaturizer):
+class LSGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     """Least-squares GAN [1]_: the critic regresses 1 on real rows and 0 on made ones.
 
     Parameters
     ----------
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
     .. [1] Mao et al. (2017), "Least Squares Generative Adversarial Networks", arXiv 1611.04076.
     """
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> GANGame:
-        dims = (layout, condition_layout.width, self.latent_dim, self.hidden_dim)
-        return GANGame(*dims, LEAST_SQUARES)
+    def _make_game(self, encoding: Encoding) -> GANGame:
+        n_given = encoding.condition_layout.width
+        return GANGame(encoding.layout, n_given, self.latent_dim, self.hidden_dim, LEAST_SQUARES)

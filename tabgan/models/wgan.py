@@ -5,56 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from torch import Tensor
-
-from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player
-from tabgan.adversarial.losses import WASSERSTEIN, AdversarialLoss
-from tabgan.adversarial.ranks import RankCritic
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE
+from tabgan.adversarial.losses import WASSERSTEIN
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique, WeightClipping
-from tabgan.estimators.featurizers import CriticFeaturizer
-from tabgan.estimators.inputs import check_choice, check_integer
+from tabgan.checks import NONE, Rule, choice, integer, number
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.features import CriticFeatures
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.encoding import Encoding
 from tabgan.models.gan import GANGame
-from tabgan.networks.mlp import Critic
+from tabgan.networks.ranks import RankCritic
 from tabgan.table.layout import Layout
 
 
-class WGANGame(GANGame):
-    """A generator against a critic whose slope is to be held; see `WGANSynthesizer`."""
-
-    loss: ClassVar[AdversarialLoss] = WASSERSTEIN
-
-    def __init__(
-        self,
-        layout: Layout,
-        n_given: int,
-        latent_dim: int,
-        hidden_dim: int,
-        n_critic: int,
-        temperature: float | None = GUMBEL_TEMPERATURE,
-        critic: Critic | None = None,
-    ) -> None:
-        dims = (layout, n_given, latent_dim, hidden_dim)
-        super().__init__(*dims, self.loss, temperature, critic)
-        self.n_critic = n_critic
-
-    def players(self) -> tuple[Player, ...]:
-        """Critic, `n_critic` times, then generator."""
-        return (
-            Player("critic", (self.adversary,), self.critic_loss, self.n_critic),
-            Player("generator", (self.generator,), self.generator_loss),
-        )
-
-    def wasserstein(self, batch: Batch, fake: Tensor) -> Tensor:
-        """Estimate the Wasserstein distance between real and made rows."""
-        real = self.score(batch.row, batch.condition)
-        return real.mean() - self.score(fake, batch.condition).mean()
-
-    def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Estimate the Wasserstein distance."""
-        return {"wasserstein": self.wasserstein(batch, self.fake(batch))}
-
-
-class WGANSynthesizer(CriticFeaturizer):
+class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     """Wasserstein GAN [1]_ with gradient penalty [2]_ for mixed tables.
 
     Each column is one softmax block of the generator, of its categories or, for numbers, of the
@@ -77,7 +42,7 @@ class WGANSynthesizer(CriticFeaturizer):
         Bound on the critic's weights for ``lipschitz="clip"``.
     acceptance_rounds : int, default=6
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
@@ -88,7 +53,14 @@ class WGANSynthesizer(CriticFeaturizer):
        arXiv 1611.01144, equation 2.
     """
 
-    _numeric_encoding = "bins"
+    plan = Plan(numbers="bins")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "lipschitz": choice("gp", "clip"),
+        "n_critic": integer(1),
+        "penalty_weight": number(0),
+        "temperature": NONE | number(0, closed="neither"),
+        "clip": number(0, closed="neither"),
+    }
 
     def __init__(
         self,
@@ -109,16 +81,21 @@ class WGANSynthesizer(CriticFeaturizer):
         self.clip = clip
 
     def _own_techniques(self) -> Sequence[Technique]:
-        check_choice("lipschitz", self.lipschitz, "gp", "clip")
         if self.lipschitz == "clip":
             return [WeightClipping(self.clip)]
         return [GradientPenalty(self.penalty_weight)]
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> WGANGame:
-        check_integer("n_critic", self.n_critic)
-        if self.temperature is not None and not self.temperature > 0:
-            raise ValueError(f"temperature must be positive or None, got {self.temperature!r}.")
-        n_given, hidden_dim = condition_layout.width, self.hidden_dim
-        critic = RankCritic(layout, self._encoder.level_ranks, n_given, [hidden_dim] * 3)
-        dims = (layout, n_given, self.latent_dim, hidden_dim)
-        return WGANGame(*dims, self.n_critic, self.temperature, critic)
+    def _make_game(self, encoding: Encoding) -> GANGame:
+        layout, n_given = encoding.layout, encoding.condition_layout.width
+        hidden_dim = self.hidden_dim
+        critic = RankCritic(layout, encoding.level_ranks, n_given, [hidden_dim] * 3)
+        return GANGame(
+            layout,
+            n_given,
+            self.latent_dim,
+            hidden_dim,
+            WASSERSTEIN,
+            n_critic=self.n_critic,
+            temperature=self.temperature,
+            critic=critic,
+        )

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import pandas as pd
 import torch
 from torch import Tensor
 
 from tabgan.adversarial.game import draw_gumbel
-from tabgan.estimators.sequences import SequenceSynthesizer
 from tabgan.networks.recurrent import RecurrentPolicy, by_step
-from tabgan.table.encoder import EncodedTable, NumericEncoding
 from tabgan.table.layout import Layout
 
 
@@ -73,21 +68,3 @@ def step_log_likelihood(
 ) -> Tensor:
     """Log-probability of each step given those before it, shape (n, T), in nats; 0 for padding."""
     return -by_step(layout.cross_entropy, policy(row, given), codes) * mask
-
-
-class Writer(SequenceSynthesizer):
-    """A synthesizer whose game writes sequences of levels itself: its `unroll` returns codes.
-
-    Numbers are binned, and rates are left as the game has learnt them.
-    """
-
-    _numeric_encoding: ClassVar[NumericEncoding] = "bins"
-
-    def _calibrate(self, *_: Any) -> None:
-        """Leave probabilities as they are."""
-
-    def _draw(
-        self, given: EncodedTable, told: pd.DataFrame, noise: torch.Generator, *latent: Any
-    ) -> EncodedTable:
-        codes = self._generate(given, told, noise, *latent)
-        return EncodedTable(codes, torch.zeros(len(codes), 0))

@@ -1,4 +1,4 @@
-"""Estimators that are transformers too: latent or critic features of rows."""
+"""Mixins of synthesizers that are transformers too: latent or critic features of rows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
-from tabgan.estimators.inputs import table_like
-from tabgan.estimators.tables import CHUNK, TableSynthesizer
+from tabgan.generation.source import CHUNK
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -33,18 +32,23 @@ def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], 
     return torch.cat(parts)
 
 
-class Featurizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableSynthesizer):
-    """A synthesizer whose `transform` gives features of rows; subclasses compute them.
+class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Mixin of synthesizers whose `transform` gives features of rows.
 
-    Categories not seen in training count as unknown, numbers out of range as the nearest in it.
+    A class says what the features are in `_features` and how many in `_n_features_out`.
     """
+
+    _core: Any
+    _encode_known: Callable[[Any], EncodedTable]
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Compute features of rows.
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n, d)
+        X : table or array-like of shape (n, d)
+            Categories not seen in training count as unknown, see `handle_unknown`; numbers out of
+            range count as the nearest in it.
 
         Returns
         -------
@@ -59,7 +63,8 @@ class Featurizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableSynthes
 
     def _over_rows(self, X: Any, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
         """Apply a function of encoded rows to a table."""
-        return over_rows(self._encode_seen(X), self._layout, function).cpu().numpy()
+        table = self._encode_known(X)
+        return over_rows(table, self._core.encoding.layout, function).cpu().numpy()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -67,48 +72,17 @@ class Featurizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TableSynthes
         return tags
 
 
-class Autoencoder(Featurizer):
-    """A featurizer that turns features back into rows; subclasses decode them."""
+class CriticFeatures(Features):
+    """Mixin of synthesizers whose features are the critic's last hidden layer, (n, hidden_dim)."""
 
-    def inverse_transform(self, X: Any) -> Any:
-        """Decode features, as `transform` gives them, to their most probable rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features_out)
-
-        Returns
-        -------
-        DataFrame or ndarray of shape (n, d)
-            Columns and dtypes as in `fit`.
-        """
-        check_is_fitted(self)
-        features = check_array(X, dtype=np.float32, estimator=self, input_name="X")
-        if features.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"X has {features.shape[1]} features, but inverse_transform takes the "
-                f"{self._n_features_out} that transform gives."
-            )
-        with torch.no_grad():
-            raw = self._raw_rows(torch.from_numpy(features).to(self._device))
-        table = EncodedTable(*self._layout.draw(raw))
-        frame = self._encoder.decode(table)
-        return table_like(frame[self._input_labels], self._input_dtype)
-
-    def _raw_rows(self, features: Tensor) -> Tensor:
-        """Decode features of shape (n, n_features_out) to raw rows of shape (n, width)."""
-        raise NotImplementedError
-
-
-class CriticFeaturizer(Featurizer):
-    """A synthesizer whose features are the critic's last hidden layer, shape (n, hidden_dim)."""
+    hidden_dim: int
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Score rows by the critic.
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n, d)
+        X : table or array-like of shape (n, d)
 
         Returns
         -------
@@ -119,11 +93,48 @@ class CriticFeaturizer(Featurizer):
         return self._over_rows(X, self._score).astype(np.float64)
 
     def _score(self, row: Tensor) -> Tensor:
-        return self._game.score(row, row[:, :0])
+        return self._core.game.score(row, row[:, :0])
 
     def _features(self, row: Tensor) -> Tensor:
-        return self._game.features(row, row[:, :0])
+        return self._core.game.features(row, row[:, :0])
 
     @property
     def _n_features_out(self) -> int:
         return self.hidden_dim
+
+
+class Inverse:
+    """Mixin of synthesizers that turn features back into rows, in `_raw_rows`."""
+
+    _core: Any
+    _format: Any
+    _n_features_out: int
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Decode features, as `transform` gives them, to their most probable rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features_out)
+
+        Returns
+        -------
+        table of shape (n, d)
+            Of the kind that `fit` got, with its columns and dtypes.
+        """
+        check_is_fitted(self)
+        features = check_array(X, dtype=np.float32, estimator=self, input_name="X")
+        if features.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X has {features.shape[1]} features, but inverse_transform takes the "
+                f"{self._n_features_out} that transform gives."
+            )
+        with torch.no_grad():
+            raw = self._raw_rows(torch.from_numpy(features).to(self._core.device))
+        encoding = self._core.encoding
+        table = EncodedTable(*encoding.layout.draw(raw))
+        return self._format.restore(encoding.encoder.decode(table))
+
+    def _raw_rows(self, features: Tensor) -> Tensor:
+        """Decode features of shape (n, n_features_out) to raw rows of shape (n, width)."""
+        raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Rejecting made rows that give themselves away to boosted trees."""
+"""A source that rejects rows which boosted trees tell from real ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
 from torch import Tensor, nn
 
-MAX_DEPTH, MAX_TREES = 6, 100
-"""Size of one round's discriminator."""
+from tabgan.generation.encoding import Encoding, Rows
+from tabgan.generation.judge import RowJudge
+from tabgan.generation.source import Source
+from tabgan.generation.trees import (
+    MAX_DEPTH,
+    MAX_TREES,
+    N_LEAVES,
+    N_SPLITS,
+    complete_tree,
+    learn_trees,
+)
+from tabgan.randomness import Streams
+from tabgan.table.encoder import EncodedTable
 
 MIN_REAL_ROWS, MAX_REAL_ROWS = 200, 50_000
 """Of fewer real rows discriminators learn nothing that holds; of more, they learn from so many."""
@@ -25,8 +35,63 @@ HELD_OUT = 0.2
 CAP_RATE = 0.99
 """Made rows more real than this share of them are no more probable to be kept than that."""
 
-_N_SPLITS, _N_LEAVES = 2**MAX_DEPTH - 1, 2**MAX_DEPTH
+MAX_DRAWS = 50
+"""Times that a rejected row is drawn anew before it is kept as it is."""
+
 _CHUNK = 512
+
+
+class Accepted(Source):
+    """Keeps rows of a source with a probability in proportion to how real trees find them.
+
+    Parameters
+    ----------
+    source : Source
+    encoding : Encoding
+    judge : RowJudge
+        Turns rows into what trees split by.
+    n_rounds : int
+        Rounds in which trees learn; with 0 every row is kept.
+    """
+
+    def __init__(self, source: Source, encoding: Encoding, judge: RowJudge, n_rounds: int) -> None:
+        self.source, self.encoding, self.judge = source, encoding, judge
+        self.acceptance = Acceptance(n_rounds).to(encoding.layout.offsets.device)
+
+    def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
+        """Draw one row for each condition that is not rejected."""
+        made = self.source.draw(given, noise)
+        if not self.acceptance.is_active:
+            return made
+        waiting = torch.arange(len(given), device=made.codes.device)
+        candidates = Rows(made, given)
+        for _ in range(MAX_DRAWS):
+            accepted = self.acceptance.accept(self.judge.features(candidates), noise)
+            taken = waiting[accepted]
+            made.codes[taken] = candidates.made.codes[accepted]
+            made.scalars[taken] = candidates.made.scalars[accepted]
+            waiting = waiting[~accepted]
+            if not len(waiting):
+                break
+            told = given.rows(waiting)
+            candidates = Rows(self.source.draw(told, noise), told)
+        return made
+
+    def learn(self, real: Rows, streams: Streams) -> None:
+        """Let the source learn, then trees what still gives its rows away."""
+        self.source.learn(real, streams)
+        self.acceptance.clear()
+        if not self.acceptance.n_rounds:
+            return
+        real = real.some(MAX_REAL_ROWS, streams.rng)
+        given = self.encoding.conditions.draw(POOL_SIZE * real.n, streams.rng)
+        given = given.to(real.made.codes.device)
+        pool = Rows(self.source.draw(given, streams.noise), given)
+        self.acceptance.fit(self.judge.features(real), self.judge.features(pool), streams.rng)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the trees beside what the source holds."""
+        return {**self.source.modules(), "acceptance": self.acceptance}
 
 
 class Acceptance(nn.Module):
@@ -59,9 +124,9 @@ class Acceptance(nn.Module):
         self.n_rounds = n_rounds
         n_trees = n_rounds * MAX_TREES
         for name, empty in (
-            ("feature", torch.zeros(n_trees, _N_SPLITS, dtype=torch.long)),
-            ("threshold", torch.zeros(n_trees, _N_SPLITS)),
-            ("value", torch.zeros(n_trees, _N_LEAVES)),
+            ("feature", torch.zeros(n_trees, N_SPLITS, dtype=torch.long)),
+            ("threshold", torch.zeros(n_trees, N_SPLITS)),
+            ("value", torch.zeros(n_trees, N_LEAVES)),
             ("n_trees", torch.zeros((), dtype=torch.long)),
             ("cap", torch.zeros(())),
         ):
@@ -101,7 +166,7 @@ class Acceptance(nn.Module):
         for _ in range(self.n_rounds):
             n_trees, cap = int(self.n_trees), self.cap.clone()
             weight, seed = _array(weights[0].exp()), int(rng.integers(2**31))
-            self._append(_learn(known_real, known_made, weight, seed))
+            self._append(learn_trees(known_real, known_made, weight, seed))
             for ratio, rows in zip(ratios, judged, strict=True):
                 ratio += self.log_ratio(rows, since=n_trees)
             self.cap = ratios[0].quantile(CAP_RATE)
@@ -114,7 +179,7 @@ class Acceptance(nn.Module):
     def _append(self, trees: list[NDArray[Any]]) -> None:
         start = int(self.n_trees)
         for i, nodes in enumerate(trees, start):
-            feature, threshold, value = _complete(nodes)
+            feature, threshold, value = complete_tree(nodes)
             self.feature[i] = torch.from_numpy(feature)
             self.threshold[i] = torch.from_numpy(threshold)
             self.value[i] = torch.from_numpy(value)
@@ -189,38 +254,3 @@ def _gain(before: list[Tensor], after: list[Tensor]) -> float:
     of_real = (after[0] - before[0]).double().mean()
     kept_before, kept_after = (made.double().exp().mean() for _, made in (before, after))
     return float(of_real - (kept_after / kept_before).log())
-
-
-def _learn(
-    real: NDArray[np.float64], made: NDArray[np.float64], weight: NDArray[np.float64], seed: int
-) -> list[NDArray[Any]]:
-    """Tell real rows from weighted made ones; returns the nodes of each tree."""
-    trees = HistGradientBoostingClassifier(
-        max_iter=MAX_TREES,
-        max_depth=MAX_DEPTH,
-        max_leaf_nodes=None,
-        early_stopping=True,
-        n_iter_no_change=5,
-        validation_fraction=0.15,
-        random_state=seed,
-    )
-    is_real = np.r_[np.ones(len(real)), np.zeros(len(made))]
-    balanced = np.r_[np.ones(len(real)), weight * len(real) / weight.sum()]
-    trees.fit(np.concatenate([real, made]), is_real, sample_weight=balanced)
-    return [predictors[0].nodes for predictors in trees._predictors]
-
-
-def _complete(
-    nodes: NDArray[Any],
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Lay a tree out as a complete one: splits and leaves in level order, a leaf repeated."""
-    place = np.zeros(1, dtype=np.int64)
-    feature, threshold = [], []
-    for _ in range(MAX_DEPTH):
-        level = nodes[place]
-        is_leaf = level["is_leaf"].astype(bool)
-        feature.append(np.where(is_leaf, 0, level["feature_idx"]).astype(np.int64))
-        threshold.append(np.where(is_leaf, np.inf, level["num_threshold"]).astype(np.float32))
-        children = np.column_stack([level["left"], level["right"]]).astype(np.int64)
-        place = np.where(is_leaf[:, None], place[:, None], children).ravel()
-    return np.concatenate(feature), np.concatenate(threshold), nodes[place]["value"].astype("f4")

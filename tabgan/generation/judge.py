@@ -1,8 +1,6 @@
-"""How hard made rows are to tell from real ones, judged on encoded rows, in a blink."""
+"""How hard synthetic rows are to tell from real ones, judged quickly on encoded rows."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
+from tabgan.generation.encoding import Rows
 from tabgan.table.encoder import EncodedTable, Encoder
 
 MAX_ROWS = 3_000
@@ -18,35 +17,6 @@ MAX_ROWS = 3_000
 
 COARSENESS = 16
 """Parts of the ranks within which numbers count as one kind."""
-
-
-class Rows(NamedTuple):
-    """Encoded rows, and the conditions that they come with.
-
-    Attributes
-    ----------
-    made, given : EncodedTable of n rows
-    """
-
-    made: EncodedTable
-    given: EncodedTable
-
-    @property
-    def n(self) -> int:
-        """Number of rows."""
-        return len(self.made)
-
-    def take(self, index: Tensor) -> Rows:
-        """Take some rows."""
-        return Rows(self.made.rows(index), self.given.rows(index))
-
-    def some(self, n: int, rng: np.random.Generator) -> Rows:
-        """Take `n` rows at random, or all if there are no more."""
-        return self.take(torch.from_numpy(rng.permutation(self.n)[:n]))
-
-    def to(self, device: torch.device) -> Rows:
-        """Move to a device."""
-        return Rows(self.made.to(device), self.given.to(device))
 
 
 class RowJudge:
@@ -113,7 +83,12 @@ class _Lookup:
         self.of_level = self.layout.along_row(numbers).to(self.layout.offsets.device)
 
     def numbers(self, table: EncodedTable) -> Tensor:
-        """Turn rows into numbers, shape (n, n_blocks + n_scalars)."""
-        levels = self.of_level[self.layout.positions(table.codes)]
-        levels = levels.masked_fill(table.codes < 0, 2.0)
-        return torch.cat([levels, table.scalars.nan_to_num(2.0)], dim=1)
+        """Turn rows into numbers, shape (n, n_blocks + n_scalars).
+
+        A table may come with more than the columns of this encoder: what lies behind them, such
+        as InfoGAN's codes behind no condition at all, is not looked at.
+        """
+        codes = table.codes[:, : self.layout.n_blocks]
+        scalars = table.scalars[:, : self.layout.n_scalars]
+        levels = self.of_level[self.layout.positions(codes)].masked_fill(codes < 0, 2.0)
+        return torch.cat([levels, scalars.nan_to_num(2.0)], dim=1)

@@ -1,8 +1,9 @@
-"""Marginals made right after training, at no cost to the joint structure that was learnt."""
+"""A source whose marginals are those of training: rates of levels, and spread of numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,11 +11,46 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tabgan.adversarial.game import draw_gumbel
+from tabgan.generation.source import Source
+from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
 N_KNOTS = 257
 N_ROUNDS = 20
+
+
+class Calibrated(Source):
+    """Draws rows of a source of raw rows, their marginals corrected; see `Calibration`.
+
+    Parameters
+    ----------
+    source : RawRows or Unrolled
+    learns : bool, default=True
+        Whether the correction is learnt; without, rows keep the rates that the game has learnt.
+    """
+
+    def __init__(self, source: Any, learns: bool = True) -> None:
+        self.source, self.learns = source, learns
+        layout = source.encoding.layout
+        self.calibration = Calibration(layout).to(layout.offsets.device)
+
+    def draw(self, given: Any, noise: torch.Generator) -> EncodedTable:
+        """Draw corrected rows."""
+        raw = self.source.raw(given, noise)
+        return self.calibration.draw(self.source.encoding.layout, raw, noise)
+
+    def learn(self, real: Any, streams: Streams) -> None:
+        """Learn the correction from raw rows of conditions as they occurred in training."""
+        if not self.learns:
+            return
+        encoding = self.source.encoding
+        raw = self.source.raw(self.source.typical(real, streams.rng), streams.noise)
+        self.calibration.fit(encoding.layout, encoding.masses, raw, streams.noise)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the calibration."""
+        return {**self.source.modules(), "calibration": self.calibration}
 
 
 class Calibration(nn.Module):

@@ -1,8 +1,8 @@
-"""Rows on demand: conditions a generator was trained on, and bounded rejection for all others."""
+"""Conditions that a generator is given: their encoding, and how often they occur together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,9 +21,6 @@ N_BINS = 32
 
 N_CANDIDATES = 50_000
 """Conditions drawn to find some that lie in intervals."""
-
-MIN_DRAWS, DRAWS_PER_ROW, MAX_POOL = 400_000, 200, 100_000
-"""Rejection makes at most `MIN_DRAWS` + `DRAWS_PER_ROW` rows per row asked for, in pools."""
 
 
 @dataclass
@@ -93,7 +90,11 @@ class ConditionModel:
         return table
 
     def learn(self, table: EncodedTable) -> None:
-        """Count the combinations of fully known conditions."""
+        """Count the combinations of fully known conditions.
+
+        Where no row's condition is known, as when it is a cluster yet to be found, all levels of a
+        lone block count as equally frequent.
+        """
         codes = table.codes.numpy()
         known = (codes >= 0).all(axis=1) & ~np.isnan(table.scalars.numpy()).any(axis=1)
         codes, ranks = codes[known], (table.scalars.numpy()[known] + 1) / 2
@@ -103,6 +104,9 @@ class ConditionModel:
             distinct, counts = np.unique(both, axis=0, return_counts=True)
             distinct_codes, distinct_bins = np.split(distinct, [codes.shape[1]], axis=1)
             self.combinations = Combinations(distinct_codes, distinct_bins, counts)
+        elif not len(both) and codes.shape[1] == both.shape[1] == 1:
+            levels = np.arange(self.encoder.layout.n_levels[0])[:, None]
+            self.combinations = Combinations(levels, levels[:, :0], np.ones_like(levels[:, 0]))
 
     def draw(self, n: int, rng: np.random.Generator) -> EncodedTable:
         """Draw `n` conditions at the rates of training."""
@@ -163,7 +167,7 @@ class ConditionModel:
         """Draw a condition for each wish in `asked` from many drawn without regard to them."""
         drawn = self.draw(N_CANDIDATES, rng)
         made = MadeRows(self.encoder.decode(drawn, rng), drawn)
-        columns = [_made_column(self.encoder, name, wish, made) for name, wish in wishes.items()]
+        columns = [made_column(self.encoder, name, wish, made) for name, wish in wishes.items()]
         picked = np.empty(len(asked), dtype=np.int64)
         for rows in _equal_rows(wishes, asked):
             i = int(asked[rows[0]])
@@ -213,82 +217,7 @@ class MadeRows(NamedTuple):
     table: EncodedTable
 
 
-def fulfil(
-    make: Callable[[NDArray[np.int64]], MadeRows],
-    encoder: Encoder,
-    wishes: Mapping[Hashable, Wish],
-    group: NDArray[np.int64],
-    shared: bool,
-) -> pd.DataFrame:
-    """Make rows until every wish is met by one of its own.
-
-    Parameters
-    ----------
-    make : callable
-        Makes one row for each wish number it is given.
-    encoder : Encoder
-        Of the columns wished for.
-    wishes : mapping of column label to Wish
-        Each of n entries.
-    group : ndarray of shape (n,)
-        Equal wishes have equal numbers, 0 to k - 1.
-    shared : bool
-        Whether a row made for one wish may serve another.
-
-    Returns
-    -------
-    DataFrame of n rows, in the order of the wishes
-
-    Raises
-    ------
-    ValueError
-        Too few rows of some wish among all the rows that may be drawn.
-    """
-    n = len(group)
-    first = np.unique(group, return_index=True)[1]
-    # Wider intervals choose first: what narrower ones within them leave over is unlike the whole.
-    width = sum(np.nan_to_num(wish.high - wish.low)[first] for wish in wishes.values())
-    waiting = {g: np.flatnonzero(group == g).tolist() for g in np.argsort(-width, kind="stable")}
-    parts: list[pd.DataFrame] = []
-    places: list[int] = []
-    budget, drawn = MIN_DRAWS + DRAWS_PER_ROW * n, 0
-    while waiting and drawn < budget:
-        n_waiting = n - len(places)
-        rate = (len(places) + 1) / (drawn + 1) if drawn else 0.5
-        size = int(np.clip(1.2 * n_waiting / rate, 1024, min(MAX_POOL, budget - drawn + 1024)))
-        groups = np.fromiter(waiting, dtype=np.int64)
-        share = np.array([len(waiting[g]) for g in groups]) / n_waiting
-        made_for = groups[np.searchsorted(np.cumsum(share), (np.arange(size) + 0.5) / size)]
-        made = make(first[made_for])
-        drawn += size
-        columns = [_made_column(encoder, name, wish, made) for name, wish in wishes.items()]
-        free = np.ones(size, dtype=bool)
-        for g in groups:
-            rows = np.flatnonzero(free if shared else made_for == g)
-            for column in columns:
-                rows = rows[column.meets(int(first[g]), rows)]
-            taken = rows[: len(waiting[g])]
-            free[taken] = False
-            if len(taken):
-                parts.append(made.frame.iloc[taken])
-                places += waiting[g][: len(taken)]
-                waiting[g] = waiting[g][len(taken) :]
-            if not waiting[g]:
-                del waiting[g]
-    if waiting:
-        worst = next(iter(waiting))
-        told = {name: wish.told(int(first[worst])) for name, wish in wishes.items()}
-        raise ValueError(
-            f"conditions: {len(places)} of {n} rows found among {drawn} made; too few or none "
-            f"are like {told}. Ask for fewer columns or wider intervals at once, or train for it: "
-            f"CGANSynthesizer(condition_columns={list(wishes)})."
-        )
-    frame = pd.concat(parts, ignore_index=True).iloc[np.argsort(places)].reset_index(drop=True)
-    encoder.renumber(frame)
-    return frame
-
-
-def _made_column(encoder: Encoder, name: Hashable, wish: Wish, made: MadeRows) -> MadeColumn:
+def made_column(encoder: Encoder, name: Hashable, wish: Wish, made: MadeRows) -> MadeColumn:
     index = encoder.schema.position(name)
     column = encoder.schema.columns[index]
     assert isinstance(column, NumericColumn | CategoricalColumn)

@@ -1,0 +1,91 @@
+"""Estimators that learn from rows of classes, which they read as well as make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.utils import Tags
+from torch import Tensor
+
+from tabgan.adversarial.game import draw_gumbel
+from tabgan.estimators.estimator import Estimator
+from tabgan.estimators.reading import read_fitted, read_known
+from tabgan.estimators.target import class_codes
+from tabgan.generation.core import RowCore
+from tabgan.randomness import Streams
+from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.schema import Schema
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class RowsOfClasses(Estimator):
+    """Keeps an encoder of rows; a subclass says what is learnt of their classes."""
+
+    _core: RowCore
+
+    def partial_fit(self, X: Any, y: Any) -> Self:
+        """Train `n_steps` steps more on these rows; the schema stays.
+
+        Parameters
+        ----------
+        X : table or numeric array-like of shape (n, d)
+        y : array-like of shape (n,)
+            Classes.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, not self.__sklearn_is_fitted__())
+
+    def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> tuple[pd.DataFrame, Any]:
+        frame = read_fitted(self, X, anew)
+        classes = self._read_classes(*class_codes(self, frame, y), anew, **about)
+        if anew:
+            self.schema_ = Schema.infer(frame, self._forced_categories(self._format.labels))
+            return frame, classes
+        return read_known(self, frame, self.schema_), classes
+
+    def _read_classes(
+        self, codes: NDArray[Any], labels: pd.Index, anew: bool, **about: Any
+    ) -> NDArray[Any]:
+        """Number each row's class, given the row's code and the classes that codes stand for."""
+        return codes
+
+    def _make_core(self) -> RowCore:
+        # Of a row that is read as well as made, numbers count in their order.
+        encoder = Encoder(self.schema_, "rank", max_categories=self.max_categories)
+        device = self._device_to_build_on()
+        encoder.layout.to(device)
+        return RowCore(encoder, self._train_game(encoder, device), device)
+
+    def _learn(self, data: tuple[pd.DataFrame, Any], streams: Streams, anew: bool) -> None:
+        core, (frame, classes) = self._core, data
+        table = core.encode(frame, streams.rng)
+        if core.layout.width and self._n_steps:
+            batches = self._batches(table, torch.from_numpy(classes).to(core.device))
+            self._run().train(core.training, batches, self._n_steps, streams.noise)
+
+    def _batches(self, table: EncodedTable, classes: Tensor) -> Any:
+        """Say how rows are dealt out in batches."""
+        raise NotImplementedError
+
+    def _encode_known(self, X: Any) -> EncodedTable:
+        """Encode rows to look at, on the device."""
+        return self._core.encode(read_known(self, read_fitted(self, X, anew=False), self.schema_))
+
+    def _rows(self, raw: Tensor, streams: Streams) -> Any:
+        """Draw and decode rows of a generator's raw output, in the form that `fit` got."""
+        core = self._core
+        drawn = core.layout.draw(raw, draw_gumbel(len(raw), core.layout.width, streams.noise))
+        return self._format.restore(core.encoder.decode(EncodedTable(*drawn), streams.rng))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

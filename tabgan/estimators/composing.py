@@ -1,0 +1,95 @@
+"""Classes that take the parameters of their bases: one signature, one docstring, one set of rules.
+
+An estimator whose ``__init__`` takes ``**shared`` hands on what it does not name. `compose` writes
+out what that means: the signature lists every parameter, as scikit-learn reads it; the docstring
+describes every parameter, the inherited ones in the words of the base that has them; and
+`_parameter_constraints` holds the rule of every parameter.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from tabgan.checks import Rule
+
+_HEADING = re.compile(r"^Parameters\n-+\n", re.MULTILINE)
+_ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)
+
+
+def compose(cls: type) -> None:
+    """Complete a class's signature, docstring and rules from its bases.
+
+    Parameters
+    ----------
+    cls : type
+        Changed in place.
+    """
+    if "__init__" not in vars(cls):
+        # A signature of the class's own: its bases' may belong to mixins in front of others.
+        def __init__(self: Any, **shared: Any) -> None:
+            super(cls, self).__init__(**shared)  # type: ignore[misc]
+
+        __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+        cls.__init__ = __init__  # type: ignore[misc]
+    parameters: dict[str, inspect.Parameter] = {}
+    rules: dict[str, Rule] = {}
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        rules |= vars(base).get("_parameter_constraints", {})
+        texts |= parameter_texts(vars(base).get("__doc__"))
+        if "__init__" in vars(base):
+            own = inspect.signature(vars(base)["__init__"]).parameters
+            parameters |= {k: p for k, p in own.items() if p.kind is not p.VAR_KEYWORD}
+    del parameters["self"]
+    by_keyword = [p for p in parameters.values() if p.kind is p.KEYWORD_ONLY]
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    signature = inspect.Signature([this, *by_keyword])
+    vars(cls)["__init__"].__signature__ = signature
+    cls._parameter_constraints = {  # type: ignore[attr-defined]
+        name: rule for name, rule in rules.items() if name in parameters
+    }
+    if cls.__doc__ and "**shared" in cls.__doc__:
+        cls.__doc__ = _with_inherited(cls.__doc__, list(parameters), texts)
+
+
+def parameter_texts(docstring: str | None) -> dict[str, str]:
+    """Take a numpydoc docstring's parameters apart: by name, heading and description."""
+    found = _sections(docstring)
+    if found is None:
+        return {}
+    entries = {}
+    for entry in filter(str.strip, _ENTRY.split(found[1])):
+        names = entry.partition(":")[0]
+        for name in names.split(","):
+            entries[name.strip()] = entry.rstrip() + "\n"
+    entries.pop("**shared", None)
+    return entries
+
+
+def _sections(docstring: str | None) -> tuple[str, str, str] | None:
+    """Split a docstring into what stands before its parameters, these, and what comes after."""
+    if not docstring:
+        return None
+    text = inspect.cleandoc(docstring)
+    heading = _HEADING.search(text)
+    if heading is None:
+        return None
+    after = re.search(r"^\S.*\n-{3,}\n", text[heading.end() :], re.MULTILINE)
+    end = heading.end() + after.start() if after else len(text)
+    return text[: heading.end()], text[heading.end() : end], text[end:]
+
+
+def _with_inherited(docstring: str, names: list[str], texts: dict[str, str]) -> str:
+    """Describe all parameters: the class's own first, then the inherited ones."""
+    found = _sections(docstring)
+    assert found is not None
+    before, _, after = found
+    own = [name for name in parameter_texts(docstring) if name in names]
+    others = [name for name in names if name not in own and name in texts]
+    described: list[str] = []
+    for name in own + others:
+        if texts[name] not in described:
+            described.append(texts[name])
+    return f"{before}{''.join(described)}\n{after}"

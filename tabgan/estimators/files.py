@@ -1,0 +1,175 @@
+"""The file of a fitted estimator: JSON and safetensors, no code.
+
+An estimator writes itself through `save`. `tabgan.persistence.load` reads files, for which all
+models have to be known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tabgan.adversarial.techniques import TECHNIQUES
+from tabgan.estimators.devices import resolve_device
+from tabgan.registry import MODELS
+from tabgan.table.jsonable import from_jsonable, to_jsonable
+from tabgan.table.schema import Schema
+
+FORMAT = 1
+"""Version of the file format; raised when older readers cannot read what is written."""
+
+
+def save(estimator: Any, path: str | Path) -> None:
+    """Write a fitted estimator to one file, optimisers included; see `Estimator.save`.
+
+    The file is in safetensors format; its metadata hold parameters, schema and history as JSON.
+    """
+    name = type(estimator).__name__
+    if MODELS.get(name) is not type(estimator):
+        raise TypeError(
+            f"{name} is not a class of tabgan.models, and has no file format; pickle it."
+        )
+    tensors, state = get_state(estimator)
+    parameters = estimator.get_params(deep=False)
+    for key, value in parameters.items():
+        if isinstance(value, pd.Index | pd.Series):
+            parameters[key] = value.tolist()
+        if isinstance(value, torch.device):
+            parameters[key] = str(value)
+        is_lost = value is not None and not isinstance(value, int | np.integer)
+        if is_lost and key in ("callbacks", "random_state"):
+            warnings.warn(
+                f"{key} holds objects and is saved as None; set it again after loading.",
+                UserWarning,
+                stacklevel=3,
+            )
+            parameters[key] = None
+    document = {
+        "class": name,
+        "version": version("sklearn-tabgan"),
+        "parameters": to_jsonable(parameters, TECHNIQUES),
+        "state": to_jsonable(state),
+        "schemas": {name: getattr(estimator, name).to_dict() for name in estimator._schemas},
+    }
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    metadata = {"tabgan": json.dumps(document), "format": str(FORMAT)}
+    metadata["checksum"] = checksum(metadata, tensors)
+    try:
+        save_file(tensors, str(path), metadata=metadata)
+    except SafetensorError as error:
+        raise OSError(f"{str(path)!r} could not be written ({error}).") from error
+
+
+def load(path: str | Path, device: str = "auto") -> Any:
+    """Read an estimator that `save` wrote; see `tabgan.load`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path is {str(path)!r}, which is not a file.")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{str(path)!r} is not a tabgan model, or is truncated ({error})."
+        ) from error
+    if "tabgan" not in metadata:
+        raise ValueError(f"{str(path)!r} is a safetensors file but not a tabgan model.")
+    written = metadata.get("format", "")
+    if written.isdecimal() and int(written) > FORMAT:
+        raise ValueError(
+            f"{str(path)!r} has format {written}, and this version of tabgan reads up "
+            f"to {FORMAT}; upgrade sklearn-tabgan."
+        )
+    if metadata.pop("checksum", None) != checksum(metadata, tensors):
+        raise ValueError(
+            f"{str(path)!r} was changed after it was written: its checksum is wrong. "
+            "Save the model again."
+        )
+    document = json.loads(metadata["tabgan"])
+    if document["class"] not in MODELS:
+        raise ValueError(
+            f"{str(path)!r} holds a {document['class']}, which this version of tabgan lacks; "
+            "upgrade sklearn-tabgan."
+        )
+    resolve_device(device)
+    try:
+        return _rebuild(document, tensors, device)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{str(path)!r} was written by sklearn-tabgan {document['version']}, and this version "
+            f"cannot read it ({error}); use that one, or fit again."
+        ) from error
+
+
+def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) -> Any:
+    """Make the fitted estimator that a document and its tensors describe."""
+    parameters = from_jsonable(document["parameters"], TECHNIQUES)
+    estimator: Any = MODELS[document["class"]](**parameters)
+    estimator.set_params(device=device)
+    for schema, columns in document["schemas"].items():
+        setattr(estimator, schema, Schema.from_dict(columns))
+    set_state(estimator, tensors, from_jsonable(document["state"]))
+    return estimator
+
+
+def get_state(estimator: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return what was fitted, schemas aside: tensors, and values that have a JSON form."""
+    core = estimator._core
+    training = core.training
+    tensors = {
+        f"{part}.{k}": v
+        for part, module in core.modules().items()
+        for k, v in module.state_dict().items()
+    }
+    rates = {}
+    for player, optimizer in training.update.optimizers.items():
+        rates[player] = optimizer.param_groups[0]["lr"]
+        for i, entries in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{player}.{i}.{k}": v for k, v in entries.items()}
+    values = estimator._get_values()
+    values["training"] = {k: getattr(training, k) for k in ("step", "seconds", "history")}
+    values["n_made"], values["rates"] = training.update.n_made, rates
+    return tensors, values
+
+
+def set_state(estimator: Any, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+    """Restore what `get_state` returned; parameters and schemas must be set."""
+    estimator._set_values(values)
+    core = estimator._core
+    vars(core.training).update(values["training"])
+    core.training.update.n_made = values["n_made"]
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+    for name, module in core.modules().items():
+        module.load_state_dict(part(f"{name}."))
+    for player, optimizer in core.training.update.optimizers.items():
+        entries: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in part(f"optimizer.{player}.").items():
+            i, _, name = key.partition(".")
+            entries.setdefault(int(i), {})[name] = tensor
+        groups = optimizer.state_dict()["param_groups"]
+        groups[0]["lr"] = values["rates"][player]
+        optimizer.load_state_dict({"state": entries, "param_groups": groups})
+
+
+def checksum(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    """Hash all that a file holds."""
+    form = {name: [str(tensors[name].dtype), *tensors[name].shape] for name in sorted(tensors)}
+    digest = hashlib.sha256(json.dumps([metadata, form], sort_keys=True).encode())
+    for name in form:
+        digest.update(tensors[name].view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,65 @@
+"""What a fitted estimator holds: everything learnt, apart from scikit-learn and from parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from tabgan.adversarial.training import Training
+from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.layout import Layout
+
+
+class Core:
+    """A trained game and whatever turns its output into rows.
+
+    Parameters
+    ----------
+    training : Training
+    device : torch.device
+    """
+
+    def __init__(self, training: Training, device: torch.device) -> None:
+        self.training, self.device = training, device
+
+    @property
+    def game(self) -> Any:
+        """The trained game, its weights averaged over the last steps."""
+        return self.training.averaged
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return all that holds learnt tensors, by the name it has in files."""
+        return {"game": self.training.game, "averaged": self.training.averaged}
+
+    def values(self) -> dict[str, Any]:
+        """Return what else was learnt, as values that have a JSON form."""
+        return {}
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Take back what `values` returned."""
+
+
+class RowCore(Core):
+    """A game that reads rows as well as making them, and the encoder of both.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    training : Training
+    device : torch.device
+    """
+
+    def __init__(self, encoder: Encoder, training: Training, device: torch.device) -> None:
+        super().__init__(training, device)
+        self.encoder = encoder
+
+    @property
+    def layout(self) -> Layout:
+        """Layout of an encoded row."""
+        return self.encoder.layout
+
+    def encode(self, table: Any, rng: Any = None) -> EncodedTable:
+        """Encode a table, on the device."""
+        return self.encoder.encode(table, rng).to(self.device)

@@ -1,0 +1,214 @@
+"""The core of every synthesizer of tables: how it learns, judges and draws rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from tabgan.adversarial.game import Game
+from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.training import Training, TrainingSet
+from tabgan.adversarial.validation import Validation
+from tabgan.generation.accepted import Accepted
+from tabgan.generation.conditions import Combinations
+from tabgan.generation.core import Core
+from tabgan.generation.encoding import Encoding, Rows
+from tabgan.generation.judge import MAX_ROWS, RowJudge
+from tabgan.generation.on_demand import OnDemand
+from tabgan.generation.source import Source
+from tabgan.randomness import Streams
+from tabgan.table.schema import Schema
+
+MAX_HELD_OUT = 10_000
+"""Rows held out for validation at most."""
+
+COLLAPSED = 0.05
+"""Drawn rows of fewer different kinds than this share of the real ones' mean a collapse."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a user asked of one run of training; see the parameters of `TableSynthesizer`.
+
+    Attributes
+    ----------
+    name : str
+        Of the estimator, on progress bars and in warnings.
+    n_steps : int or None
+    batch_size : int
+    callbacks : sequence of callable
+    shows_progress : bool
+    early_stopping : bool
+    n_iter_no_change : int
+    validation_fraction : float
+    """
+
+    name: str
+    n_steps: int | None
+    batch_size: int
+    callbacks: Sequence[Callable[[Training], Any]]
+    shows_progress: bool
+    early_stopping: bool = False
+    n_iter_no_change: int = 5
+    validation_fraction: float = 0.1
+
+    def train(
+        self,
+        training: Training,
+        data: Any,
+        n_steps: int,
+        noise: torch.Generator,
+        validation: Validation | None = None,
+    ) -> None:
+        """Run the training."""
+        name = self.name if self.shows_progress else None
+        training.run(data, n_steps, self.batch_size, noise, self.callbacks, name, validation)
+
+
+class TableCore(Core):
+    """A generator of tables: encodings, a trained game, and the chain from its output to rows.
+
+    Parameters
+    ----------
+    encoding : Encoding
+    schema : Schema
+        Of the whole table.
+    training : Training
+    source : Source
+        Draws rows before any is rejected.
+    acceptance_rounds : int
+    seed : int
+        Begins the streams by which rows are judged.
+
+    Attributes
+    ----------
+    chain : Accepted
+        Draws encoded rows for encoded conditions; every row drawn passes it.
+    rows : OnDemand
+        Draws tables, for conditions of any columns.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        schema: Schema,
+        training: Training,
+        source: Source,
+        acceptance_rounds: int,
+        seed: int,
+    ) -> None:
+        super().__init__(training, encoding.layout.offsets.device)
+        self.encoding, self.seed = encoding, seed
+        self.judge = RowJudge(encoding.encoder, encoding.conditions.encoder)
+        self.source = source
+        self.chain = Accepted(source, encoding, self.judge, acceptance_rounds)
+        self.rows = OnDemand(self.chain, encoding, schema)
+
+    # ------------------------------------------------------------------ learning
+
+    def learn(
+        self, table: pd.DataFrame, streams: Streams, plan: Plan, run: Run, anew: bool
+    ) -> None:
+        """Train on a table, and let the chain learn what makes rows truer after training.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Both the columns that are made and those that are given.
+        streams : Streams
+        plan : Plan
+        run : Run
+        anew : bool
+            Whether this is the first table; conditions are then drawn as they occur in it.
+        """
+        rows = self.encoding.encode(table, streams.rng)
+        if anew:
+            self.encoding.conditions.learn(rows.given)
+        n_steps = plan.n_steps if run.n_steps is None else run.n_steps
+        if not self.encoding.layout.width or not n_steps:
+            return
+        real = rows.to(self.device)
+        self.chain.acceptance.clear()
+        seen, validation = real, None
+        if run.early_stopping and real.n > 1:
+            order = torch.from_numpy(streams.rng.permutation(real.n))
+            n_held = int(np.ceil(run.validation_fraction * real.n))
+            n_held = min(n_held, real.n - 1, MAX_HELD_OUT)
+            seen = real.take(order[n_held:])
+            validation = self._validation(real.take(order[:n_held]), n_steps, plan, run)
+        elif run.n_steps is None:
+            n_steps = min(n_steps, plan.max_epochs * seen.n // min(run.batch_size, seen.n))
+        layouts = self.encoding.layout, self.encoding.condition_layout
+        data = TrainingSet(seen.made, layouts[0], seen.given, layouts[1])
+        run.train(self.training, data, n_steps, streams.noise, validation)
+        self.chain.learn(real, streams)
+        self._warn_of_collapse(real.some(MAX_ROWS, streams.rng), streams, run.name)
+
+    def _validation(self, held: Rows, n_steps: int, plan: Plan, run: Run) -> Validation:
+        """Say how weights are judged by rows that they did not learn from.
+
+        A source that has a likelihood is judged by it; the rows of any other are told from those
+        held out by trees.
+        """
+        every = max(plan.steps_per_look, n_steps // plan.n_looks)
+        if self.source.has_likelihood:
+            name, score = "log_likelihood", self._mean_log_likelihood(held)
+        else:
+            name, score = "fidelity", self._held_out_fidelity(held)
+        return Validation(name, score, every, run.n_iter_no_change, plan.rate_cuts)
+
+    def _mean_log_likelihood(self, held: Rows) -> Callable[[Game], float]:
+        return lambda _: float(self.source.log_likelihood(held).mean())
+
+    def _held_out_fidelity(self, held: Rows) -> Callable[[Game], float]:
+        streams = Streams.begin([self.seed, self.training.step, 1], self.device)
+
+        def fidelity(_: Game) -> float:
+            self.source.learn(held, streams)
+            return self.fidelity(held, streams)
+
+        return fidelity
+
+    def _warn_of_collapse(self, real: Rows, streams: Streams, name: str) -> None:
+        n_made, n_real = self.judge.n_kinds(self.draw(real.n, streams)), self.judge.n_kinds(real)
+        if n_made < COLLAPSED * n_real:
+            warnings.warn(
+                f"{name} has collapsed: {real.n} rows that it makes are of {n_made} "
+                f"kinds, as many real ones of {n_real}. Try early_stopping=True, a lower "
+                "learning_rate, or techniques=[RelativisticPairing(), R1(), R2()].",
+                UserWarning,
+                stacklevel=6,
+            )
+
+    # ------------------------------------------------------------------ judging and drawing
+
+    def draw(self, n: int, streams: Streams) -> Rows:
+        """Draw `n` encoded rows, conditions at the rates of training."""
+        given = self.encoding.conditions.draw(n, streams.rng).to(self.device)
+        return Rows(self.chain.draw(given, streams.noise), given)
+
+    def fidelity(self, real: Rows, streams: Streams) -> float:
+        """Score how hard rows drawn now are to tell from real ones."""
+        some = real.some(MAX_ROWS, streams.rng)
+        return self.judge.score(some, self.draw(some.n, streams), self.seed % 2**31)
+
+    # ------------------------------------------------------------------ files
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the game, and what the chain has learnt."""
+        return {**self.chain.modules(), **super().modules()}
+
+    def values(self) -> dict[str, Any]:
+        """Return how often which conditions occurred together."""
+        return {"combinations": vars(self.encoding.conditions.combinations)}
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Take back how often which conditions occurred together."""
+        self.encoding.conditions.combinations = Combinations(**values["combinations"])
