@@ -316,6 +316,18 @@ class TestIdentifiers:
         encoder.renumber(both)
         assert both["id"].dropna().to_list() == ["id090", "id092"]
 
+    def test_numbers_are_fresh_and_unique(self):
+        table = pd.DataFrame({"id": np.arange(200), "x": np.arange(200) % 3})
+        with pytest.warns(UserWarning, match="looks like an identifier"):
+            encoder = encoder_of(table)
+        made = encoder.decode(encoder.encode(table))
+        both = pd.concat([made, made], ignore_index=True)
+        encoder.renumber(both)
+        assert both["id"].is_unique
+        assert not set(both["id"]) & set(table["id"])
+        assert both["id"].dtype == table["id"].dtype
+        assert both["x"].tolist() == [*table["x"]] * 2
+
 
 def test_adult_comes_back():
     table, _ = load_adult()

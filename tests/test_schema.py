@@ -204,16 +204,97 @@ class TestIdentifiers:
         described = infer([f"user_{i}" for i in range(100)], categorical_features=["c"])
         assert len(described.categories) == 100
 
-    def test_row_numbers_are_learnt_with_a_warning(self):
-        message = (
-            "column 'c' of X looks like a row number (each whole number from 1 to 60 occurs once): "
-            "it is learnt as a number, and its values may repeat; drop it if it says nothing about "
-            "the other columns."
-        )
+    NUMBERS = (
+        "column 'c' of X looks like an identifier (hardly a number repeats, where chance would "
+        "repeat many): fresh identifiers are made for it and it is not learnt; drop it, or convert "
+        "it to float to learn it as a number."
+    )
+
+    def test_fresh_numbers_count_on_from_those_seen(self):
         rows = np.random.default_rng(0).permutation(60) + 1
-        assert isinstance(self.warned(rows, message), NumericColumn)
-        for values in (rows[:40], np.r_[rows, 60], rows * 2, rows.astype(float)):
+        made = self.warned(rows, self.NUMBERS).series(np.zeros(3, dtype=bool))
+        assert made.to_list() == [61, 62, 63] and made.dtype == rows.dtype
+        made = self.warned(rows * 10 + 7, self.NUMBERS).series(np.zeros(2, dtype=bool))
+        assert made.to_list() == [617, 627]
+
+    @pytest.mark.parametrize(
+        "dtype", ["int8", "uint8", "int64", "uint64", "Int16", "object", "Sparse[int64]"]
+    )
+    def test_numbers_keep_their_dtype(self, dtype):
+        values = pd.Series(np.arange(60)).astype(dtype)
+        made = self.warned(values, self.NUMBERS).series(np.zeros(60, dtype=bool))
+        assert made.dtype == values.dtype
+        assert made.to_list() == list(range(60, 120))
+        assert dtype != "object" or {type(value) for value in made} == {int}
+
+    @pytest.mark.parametrize("dtype", ["Int64", "object"])
+    def test_numbers_may_be_missing(self, dtype):
+        values = pd.Series([*range(100), None], dtype=dtype)
+        described = self.warned(values, self.NUMBERS)
+        assert described.missing_rate == 1 / 101
+        made = described.series(np.array([False, True, False]))
+        assert made.dtype == values.dtype
+        assert made.dropna().to_list() == [100, 102]
+        assert type(made[1]) is type(values[100])
+
+    def test_numbers_at_the_top_of_their_dtype_count_down_from_those_seen(self):
+        for dtype in ("uint64", "int8", "Int64"):
+            top = int(np.iinfo(dtype.lower()).max)
+            values = pd.Series([top - 2 * i for i in range(60)], dtype=dtype)
+            made = self.warned(values, self.NUMBERS).series(np.zeros(3, dtype=bool))
+            assert made.dtype == dtype
+            assert made.to_list() == [top - 120, top - 122, top - 124]
+
+    @pytest.mark.parametrize("missing", [False, True])
+    def test_numbers_without_room_in_their_dtype_take_a_wider_one(self, missing):
+        values = pd.Series(np.arange(-128, 128), dtype="int8")
+        gaps = np.zeros(9, dtype=bool)
+        gaps[0] = missing
+        made = self.warned(values, self.NUMBERS).series(gaps)
+        assert made.dtype == ("Int64" if missing else "int64")
+        assert made.dropna().to_list() == list(range(128 + missing, 137))
+
+    def test_numbers_that_fill_their_dtype_in_wide_steps_are_counted_in_between(self):
+        values = np.arange(-64, 64) * 2**57
+        made = self.warned(values, self.NUMBERS).series(np.zeros(200, dtype=bool))
+        assert made.is_unique and made.dtype == "int64"
+        assert not set(made) & set(values)
+
+    def test_a_few_numbers_may_repeat(self):
+        rows = np.random.default_rng(0).permutation(600)
+        described = self.warned(np.r_[rows, rows[:20]], self.NUMBERS)
+        assert described.series(np.array([False]))[0] == 600
+
+    def test_sparse_numbers_of_a_dense_series_are_identifiers(self):
+        # Half of the numbers of orders were cancelled.
+        numbers = np.random.default_rng(0).permutation(2000)[:1000]
+        assert isinstance(self.warned(numbers, self.NUMBERS), IdentifierColumn)
+
+    @pytest.mark.parametrize("seed", range(20))
+    @pytest.mark.parametrize("n", [60, 1000])
+    def test_amounts_whose_repeats_are_those_of_chance_are_learnt(self, n, seed):
+        rng = np.random.default_rng(seed)
+        for values in (
+            rng.integers(0, 10**9, n),
+            rng.integers(0, n * n // 4, n),
+            rng.integers(0, n, n),
+            rng.normal(50_000, 15_000, n),
+            rng.lognormal(8, 1, n),
+            rng.exponential(300, n),
+        ):
+            assert isinstance(infer(values.astype(int)), NumericColumn)
+
+    def test_small_whole_or_learnt_columns_are_numbers(self):
+        rows = np.random.default_rng(0).permutation(60) + 1
+        for values in (rows[:40], rows.astype(float), pd.to_timedelta(rows, unit="D")):
             infer(values)
+        assert isinstance(infer(rows, learnt=["c"]), NumericColumn)
+        assert isinstance(infer([f"id{i}" for i in range(60)], learnt=["c"]), CategoricalColumn)
+        assert isinstance(infer(rows, categorical_features=["c"]), CategoricalColumn)
+
+    def test_numbers_through_json(self):
+        described = self.warned(np.arange(60), self.NUMBERS)
+        assert through_json(Schema((described,))) == Schema((described,))
 
 
 class TestLabels:

@@ -180,10 +180,11 @@ class NumericColumn:
 
 @dataclass(frozen=True)
 class IdentifierColumn:
-    """A text column in which values hardly repeat: they say nothing about the other columns.
+    """A column in which values hardly repeat: they say nothing about the other columns.
 
-    Fresh identifiers are made, a counter behind a prefix, and no training value is kept. Whether
-    an identifier is missing is learnt like any other value.
+    Fresh identifiers are made, and no training value is kept. Texts are a counter behind a prefix.
+    Integers count on from the greatest that was seen. Whether an identifier is missing is learnt
+    like any other value.
 
     Parameters
     ----------
@@ -192,13 +193,19 @@ class IdentifierColumn:
     dtype : str
         Name of the pandas dtype to give back.
     prefix : str
-        What every identifier begins with.
+        What every text begins with.
     start, digits : int
-        The first number of the counter, beyond those of training, and the width that numbers are
-        padded to with zeros.
+        The first number of the counter, beyond those of training, and the width that numbers in
+        texts are padded to with zeros.
     missing_rate : float in [0, 1)
     marker : {"NaN", "None", "NA", "NaT"}
         How a column of dtype object marks missing values.
+    is_number : bool
+        Whether identifiers are integers, not texts.
+    step : int >= 1
+        The distance of one integer to the next.
+    least : int
+        The least integer seen.
     """
 
     name: Hashable
@@ -209,12 +216,39 @@ class IdentifierColumn:
     missing_rate: float = 0.0
     marker: str = "NaN"
     kind: Literal["identifier"] = "identifier"
+    is_number: bool = False
+    step: int = 1
+    least: int = 0
 
     def series(self, missing: NDArray[np.bool_]) -> pd.Series:
         """Make identifiers that all differ, one for each row that does not lack it."""
+        if self.is_number:
+            return self._integers(missing).rename(self.name)
         numbers = range(self.start, self.start + len(missing))
         values = as_objects(f"{self.prefix}{number:0{self.digits}d}" for number in numbers)
         return restore(values, missing, self.dtype, self.marker).rename(self.name)
+
+    def _integers(self, missing: NDArray[np.bool_]) -> pd.Series:
+        """Count up from the greatest integer seen.
+
+        Where the dtype ends too soon, count down from the least integer seen, or between the first
+        two that can have been seen. A dtype without any such room gives way to 64 bits.
+        """
+        n, dtype = len(missing), self.dtype
+        up = range(self.start, self.start + n * self.step, self.step)
+        down = range(self.least - self.step, self.least - (n + 1) * self.step, -self.step)
+        between = range(self.least + 1, self.least + 1 + n)
+        numbers = up
+        if n and dtype != "object":
+            low, high = _ends_of(dtype)
+            if up[-1] > high:
+                if down[-1] >= low:
+                    numbers = down
+                elif n < self.step:
+                    numbers = between
+                else:
+                    dtype = "Int64" if missing.any() else "int64"
+        return restore(as_objects(numbers), missing, dtype, self.marker)
 
 
 Column = CategoricalColumn | NumericColumn | IdentifierColumn
@@ -247,6 +281,14 @@ def signed_steps(amounts: NDArray[Any], origin: int, step: int) -> NDArray[np.fl
 
 def _index(values: tuple[Any, ...]) -> pd.Index:
     return pd.Index(as_objects(values), dtype=object)
+
+
+def _ends_of(dtype: str) -> tuple[int, int]:
+    """Least and greatest integer of a dtype, which may be nullable, sparse or Arrow's."""
+    held = dtype_named(dtype)
+    held = getattr(held, "subtype", getattr(held, "numpy_dtype", held))
+    ends = np.iinfo(held)
+    return int(ends.min), int(ends.max)
 
 
 def _wrapped(number: int) -> np.uint64:

@@ -31,7 +31,11 @@ MIN_IDENTIFIER_ROWS = 50
 """A column of fewer values is never taken for an identifier."""
 
 MIN_IDENTIFIER_SHARE = 0.95
-"""A text column with at least so many distinct values per value is an identifier."""
+"""An identifier has at least so many distinct values per value, be they texts or integers."""
+
+MIN_SURPRISE = 7.0
+"""Integers are identifiers where fewer repeat than chance would have it, by so many standard
+deviations: independent integers are taken for identifiers in one column of 100,000."""
 
 
 class _Kind(NamedTuple):
@@ -41,7 +45,13 @@ class _Kind(NamedTuple):
     inner: str = ""
 
 
-def infer_column(values: pd.Series, name: Hashable, is_categorical: bool, arg_name: str) -> Column:
+def infer_column(
+    values: pd.Series,
+    name: Hashable,
+    is_categorical: bool,
+    arg_name: str,
+    is_learnt: bool = False,
+) -> Column:
     """Describe one column.
 
     Parameters
@@ -53,6 +63,8 @@ def infer_column(values: pd.Series, name: Hashable, is_categorical: bool, arg_na
         Whether to take the values as categories whatever their dtype.
     arg_name : str
         How errors name the table.
+    is_learnt : bool, default=False
+        Whether the column is never taken for an identifier.
 
     Raises
     ------
@@ -75,7 +87,8 @@ def infer_column(values: pd.Series, name: Hashable, is_categorical: bool, arg_na
     present = values[~missing] if missing.any() else values
     if kind in ("categorical", "boolean") or is_categorical or not len(present):
         kind = "boolean" if kind == "boolean" else "categorical"
-        return _infer_names(present, name, kind, is_categorical, dtype, rate, marker, arg_name)
+        is_known = is_categorical or is_learnt
+        return _infer_names(present, name, kind, is_known, dtype, rate, marker, arg_name)
     amounts = raw_amounts(present, kind, inner)
     if kind == "float":
         if not np.isfinite(amounts).all():
@@ -92,8 +105,12 @@ def infer_column(values: pd.Series, name: Hashable, is_categorical: bool, arg_na
     distances = amounts.astype(np.uint64) - np.uint64(origin % 2**64)
     step = max(1, int(np.gcd.reduce(distances)))
     last = int(distances.max()) // step
-    if kind == "integer" and step == 1 and len(values) == last + 1 == len(np.unique(distances)):
-        _warn_of_row_numbers(name, origin, origin + last, arg_name)
+    if kind == "integer" and not is_learnt and _repeats_too_seldom(distances // np.uint64(step)):
+        _warn_of_identifier(name, arg_name, is_number=True)
+        start = origin + (last + 1) * step
+        return IdentifierColumn(
+            name, dtype, "", start, 0, rate, marker, is_number=True, step=step, least=origin
+        )
     table = QuantileTable.from_values(signed_steps(amounts, origin, step))
     return NumericColumn(
         name, kind, dtype, table, rate, origin, step, last, marker=marker, inner=inner
@@ -169,7 +186,7 @@ def _infer_names(
     present: pd.Series,
     name: Hashable,
     kind: Any,
-    is_categorical: bool,
+    is_learnt: bool,
     dtype: str,
     missing_rate: float,
     marker: str,
@@ -189,7 +206,7 @@ def _infer_names(
         declared_dtype = dtype_name(present.cat.categories.dtype)
         ordered = bool(present.cat.ordered)
     elif (
-        not is_categorical
+        not is_learnt
         and len(present) >= MIN_IDENTIFIER_ROWS
         and len(distinct) >= MIN_IDENTIFIER_SHARE * len(present)
         and all(isinstance(value, str) for value in distinct)
@@ -215,13 +232,7 @@ def _infer_names(
 def _infer_identifier(
     texts: list[str], name: Hashable, dtype: str, missing_rate: float, marker: str, arg_name: str
 ) -> IdentifierColumn:
-    warnings.warn(
-        f"column {name!r} of {arg_name} looks like an identifier (hardly a value repeats): "
-        "fresh identifiers are made for it and it is not learnt; drop it, or name it in "
-        "categorical_features to learn it.",
-        UserWarning,
-        stacklevel=2,
-    )
+    _warn_of_identifier(name, arg_name)
     prefix = os.path.commonprefix(texts).rstrip("0123456789")
     tails = [text[len(prefix) :] for text in texts]
     if all(tail.isdecimal() for tail in tails):
@@ -231,15 +242,46 @@ def _infer_identifier(
     return IdentifierColumn(name, dtype, prefix, start, digits, missing_rate, marker)
 
 
-def _warn_of_row_numbers(name: Hashable, first: int, last: int, arg_name: str) -> None:
-    if last - first + 1 >= MIN_IDENTIFIER_ROWS:
-        warnings.warn(
-            f"column {name!r} of {arg_name} looks like a row number (each whole number from "
-            f"{first} to {last} occurs once): it is learnt as a number, and its values may repeat; "
-            "drop it if it says nothing about the other columns.",
-            UserWarning,
-            stacklevel=2,
-        )
+def _repeats_too_seldom(steps: NDArray[np.uint64]) -> bool:
+    """Whether integers repeat so seldom that they must have been given out one by one.
+
+    Amounts repeat by chance: of n independent ones that spread evenly over k whole numbers, about
+    ``n * (n - 1) / (2 * k)`` pairs are equal. Row numbers, and numbers of customers or orders, do
+    not repeat, for each is given out once. The expected number of equal pairs is summed over short
+    stretches of the sorted values, so that the values may be spread in any way. It is compared with
+    the number of repeats seen as two Poisson counts are, by twice the difference of their square
+    roots, whose standard deviation is one.
+
+    Parameters
+    ----------
+    steps : ndarray of shape (n,)
+        Integers in units of their greatest common divisor.
+    """
+    n = len(steps)
+    ordered = np.sort(steps)
+    n_repeats = int((ordered[1:] == ordered[:-1]).sum())
+    if n < MIN_IDENTIFIER_ROWS or n - n_repeats < MIN_IDENTIFIER_SHARE * n:
+        return False
+    length = max(10, int(np.sqrt(n)))
+    stretches = ordered[: n - n % length].reshape(-1, length)
+    n_numbers = (stretches[:, -1] - stretches[:, 0]).astype(np.float64) + 1
+    n_expected = (length * (length - 1) / 2 / n_numbers).sum() * n / stretches.size
+    return bool(2 * (np.sqrt(n_expected) - np.sqrt(n_repeats)) >= MIN_SURPRISE)
+
+
+def _warn_of_identifier(name: Hashable, arg_name: str, is_number: bool = False) -> None:
+    if is_number:
+        reason = "hardly a number repeats, where chance would repeat many"
+        way_out = "convert it to float to learn it as a number"
+    else:
+        reason = "hardly a value repeats"
+        way_out = "name it in categorical_features to learn it"
+    warnings.warn(
+        f"column {name!r} of {arg_name} looks like an identifier ({reason}): fresh identifiers are "
+        f"made for it and it is not learnt; drop it, or {way_out}.",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def _decimals(numbers: NDArray[np.float64], dtype: Any) -> int | None:

@@ -97,6 +97,7 @@ class Schema:
         frame: pd.DataFrame,
         categorical_features: Iterable[Hashable] = (),
         arg_name: str = "X",
+        learnt: Iterable[Hashable] = (),
     ) -> Schema:
         """Find out what each column of a table is.
 
@@ -107,6 +108,8 @@ class Schema:
             Columns to take as categories whatever their dtype.
         arg_name : str
             How errors name the table.
+        learnt : iterable of column labels
+            Columns that are never taken for identifiers, such as a label.
 
         Raises
         ------
@@ -121,9 +124,9 @@ class Schema:
             A column that looks like an identifier.
         """
         check_unique_names(frame, arg_name)
-        forced = set(categorical_features)
+        forced, known = set(categorical_features), set(learnt)
         columns = tuple(
-            infer_column(frame.iloc[:, i], name, name in forced, arg_name)
+            infer_column(frame.iloc[:, i], name, name in forced, arg_name, name in known)
             for i, name in enumerate(frame.columns)
         )
         return cls(columns, Header.of(frame.columns))

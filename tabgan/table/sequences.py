@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os.path
-import warnings
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -364,10 +363,8 @@ def unused_label(label: str, taken: Sequence[Hashable]) -> str:
 
 
 def _time_column(times: pd.Series) -> NumericColumn:
-    with warnings.catch_warnings():
-        # Times of a single sequence are row numbers, and should be.
-        warnings.simplefilter("ignore", UserWarning)
-        column = infer_column(times, times.name, False, "X")
+    # Times of a single sequence do not repeat, and yet are no identifiers.
+    column = infer_column(times, times.name, False, "X", is_learnt=True)
     if not isinstance(column, NumericColumn):
         raise ValueError(
             f"time column {times.name!r} must hold numbers, dates or durations, got "
