@@ -83,7 +83,7 @@ def infer_column(
     missing = values.isna().to_numpy()
     rate = float(missing.mean())
     marker = marker_of(values[missing]) if dtype == "object" else "NaN"
-    kind, inner = _kind_of(values, name, arg_name)
+    kind, inner = kind_of(values, name, arg_name)
     present = values[~missing] if missing.any() else values
     if kind in ("categorical", "boolean") or is_categorical or not len(present):
         kind = "boolean" if kind == "boolean" else "categorical"
@@ -117,7 +117,7 @@ def infer_column(
     )
 
 
-def _kind_of(values: pd.Series, name: Hashable, arg_name: str) -> _Kind:
+def kind_of(values: pd.Series, name: Hashable, arg_name: str) -> _Kind:
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _Kind("categorical")
