@@ -84,9 +84,10 @@ def number(low: float, high: float = math.inf, closed: str = "both") -> Rule:
     def accepts(value: Any) -> bool:
         if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
             return False
-        above = low <= value if closed in ("both", "left") else low < value
-        below = value <= high if closed in ("both", "right") else value < high
-        return bool(math.isfinite(value) and above and below)
+        amount = float(value)
+        above = low <= amount if closed in ("both", "left") else low < amount
+        below = amount <= high if closed in ("both", "right") else amount < high
+        return math.isfinite(amount) and above and below
 
     if math.isfinite(high):
         brackets = ("[" if closed in ("both", "left") else "(") + (

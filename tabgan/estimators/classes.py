@@ -54,7 +54,7 @@ class RowsOfClasses(Estimator):
     def _read_classes(
         self, codes: NDArray[Any], labels: pd.Index, anew: bool, **about: Any
     ) -> NDArray[Any]:
-        """Number each row's class, given the row's code and the classes that codes stand for."""
+        """Give each row the number of its class, of its code and the classes coded."""
         return codes
 
     def _make_core(self) -> RowCore:

@@ -18,7 +18,7 @@ _HEADING = re.compile(r"^Parameters\n-+\n", re.MULTILINE)
 _ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)
 
 
-def compose(cls: type) -> None:
+def compose(cls: Any) -> None:
     """Complete a class's signature, docstring and rules from its bases.
 
     Parameters
@@ -29,7 +29,7 @@ def compose(cls: type) -> None:
     if "__init__" not in vars(cls):
         # A signature of the class's own: its bases' may belong to mixins in front of others.
         def __init__(self: Any, **shared: Any) -> None:
-            super(cls, self).__init__(**shared)  # type: ignore[misc]
+            super(cls, self).__init__(**shared)  # type: ignore[arg-type, misc]
 
         __init__.__qualname__ = f"{cls.__qualname__}.__init__"
         cls.__init__ = __init__  # type: ignore[misc]
@@ -38,7 +38,11 @@ def compose(cls: type) -> None:
     texts: dict[str, str] = {}
     for base in reversed(cls.__mro__[:-1]):
         rules |= vars(base).get("_parameter_constraints", {})
-        texts |= parameter_texts(vars(base).get("__doc__"))
+        for name, text in parameter_texts(vars(base).get("__doc__")).items():
+            heading, _, description = text.partition("\n")
+            # A class that changes a default alone leaves the description to its base.
+            inherited = texts.get(name, "").partition("\n")[2]
+            texts[name] = f"{heading}\n{description or inherited}"
         if "__init__" in vars(base):
             own = inspect.signature(vars(base)["__init__"]).parameters
             parameters |= {k: p for k, p in own.items() if p.kind is not p.VAR_KEYWORD}

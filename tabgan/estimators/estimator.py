@@ -113,6 +113,7 @@ class Estimator(BaseEstimator):
     """
 
     plan: ClassVar[Plan] = Plan()
+    _core: Any
     _schemas: ClassVar[tuple[str, ...]] = ("schema_",)
     _saved: ClassVar[tuple[str, ...]] = ()
     _of_a_run: ClassVar[frozenset[str]] = frozenset(
@@ -128,7 +129,7 @@ class Estimator(BaseEstimator):
         | sequence_of(LABEL, "a list of column labels, of booleans or of positions"),
         "max_categories": integer(2),
         "handle_unknown": choice("warn", "ignore", "error"),
-        "device": instance(str, "a device name such as \"auto\" or \"cpu\"")
+        "device": instance(str, 'a device name such as "auto" or "cpu"')
         | instance(torch.device, "a torch.device"),
         "random_state": SEED,
         "warm_start": FLAG,

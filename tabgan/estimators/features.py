@@ -108,7 +108,6 @@ class Inverse:
 
     _core: Any
     _format: Any
-    _n_features_out: int
 
     def inverse_transform(self, X: Any) -> Any:
         """Decode features, as `transform` gives them, to their most probable rows.
@@ -124,10 +123,11 @@ class Inverse:
         """
         check_is_fitted(self)
         features = check_array(X, dtype=np.float32, estimator=self, input_name="X")
-        if features.shape[1] != self._n_features_out:
+        n_features: int = self._n_features_out  # type: ignore[attr-defined]
+        if features.shape[1] != n_features:
             raise ValueError(
                 f"X has {features.shape[1]} features, but inverse_transform takes the "
-                f"{self._n_features_out} that transform gives."
+                f"{n_features} that transform gives."
             )
         with torch.no_grad():
             raw = self._raw_rows(torch.from_numpy(features).to(self._core.device))

@@ -35,8 +35,9 @@ def save(estimator: Any, path: str | Path) -> None:
 
     The file is in safetensors format; its metadata hold parameters, schema and history as JSON.
     """
-    name = type(estimator).__name__
-    if MODELS.get(name) is not type(estimator):
+    cls = type(estimator)
+    name = cls.__name__
+    if MODELS.get(name) is not cls:
         raise TypeError(
             f"{name} is not a class of tabgan.models, and has no file format; pickle it."
         )

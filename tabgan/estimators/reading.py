@@ -12,9 +12,9 @@ from sklearn.utils.validation import _check_feature_names
 
 from tabgan.checks import ParameterError, Rule, check, listed, short
 from tabgan.estimators.target import label_wishes
+from tabgan.table.agreement import check_kinds, unseen_categories
 from tabgan.table.conditions import as_frame
 from tabgan.table.format import TableFormat, is_frame, read_table
-from tabgan.table.known import check_kinds, unseen_categories
 from tabgan.table.schema import Schema
 
 MAX_SAMPLES = 2**31 - 1
@@ -23,7 +23,7 @@ MAX_SAMPLES = 2**31 - 1
 N_SAMPLES = Rule(
     "a positive integer",
     lambda value: (
-        isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+        isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) > 0
     ),
 )
 
@@ -101,15 +101,16 @@ def read_known(estimator: Any, frame: pd.DataFrame, schema: Schema) -> pd.DataFr
         Values of another kind than were learnt, or unknown categories with
         ``handle_unknown="error"``.
     """
-    check_kinds(schema, frame)
+    known = frame[schema.names]
+    check_kinds(schema, known)
     if estimator.handle_unknown == "ignore":
         return frame
-    unseen = unseen_categories(schema, frame)
+    unseen = unseen_categories(schema, known)
     if unseen:
         told = "; ".join(
-            f"column {label!r} has {sum(counts.values())} values of {len(counts)} categories "
-            f"never seen by fit: {listed(counts, 5)}"
-            for label, counts in unseen.items()
+            f"column {label!r} has {sum(n for _, n in counts)} values of {len(counts)} categories "
+            f"never seen by fit: {listed((value for value, _ in counts), 5)}"
+            for label, counts in list(unseen.items())[:5]
         )
         if estimator.handle_unknown == "error":
             raise ValueError(f'{told}; fit anew, or set handle_unknown="ignore".')

@@ -35,6 +35,7 @@ from tabgan.table.sequences import SequenceFormat, Sequences
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+
 class SequenceSynthesizer(Estimator):
     """Learns sequences and makes sequences like them; the base of every such system.
 
@@ -309,7 +310,7 @@ class LatentSequences:
     """Mixin of synthesizers that make each sequence from a latent draw, which can be given."""
 
     latent_dim: int
-    _core: SequenceCore
+    _core: Any
 
     def sample(
         self,

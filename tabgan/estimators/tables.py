@@ -62,7 +62,7 @@ class TableSynthesizer(Estimator):
         What each column is.
     """
 
-    _saved = ("_condition_names", "_n_rows", "_target_name")
+    _saved: ClassVar[tuple[str, ...]] = ("_condition_names", "_n_rows", "_target_name")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "early_stopping": FLAG,
         "n_iter_no_change": integer(1),

@@ -14,7 +14,7 @@ from tabgan.checks import ParameterError
 
 
 def append_target(
-    estimator: Any, table: pd.DataFrame, y: Any, anew: bool
+    estimator: Any, table: pd.DataFrame, y: Any, anew: bool, are_known: bool = True
 ) -> tuple[pd.DataFrame, list[Hashable]]:
     """Put labels beside the table as its last column.
 
@@ -28,6 +28,8 @@ def append_target(
     y : array-like of shape (n,) or None
     anew : bool
         Whether nothing was fitted before.
+    are_known : bool, default=True
+        Whether some labels must be known; those of clusters yet to be found are not.
 
     Returns
     -------
@@ -50,6 +52,8 @@ def append_target(
         estimator._target_name = None
         return table, []
     labels = _labels(y, table).reset_index(drop=True)
+    if are_known and labels.isna().all():
+        raise ParameterError("y has no label that is not missing; leave it out, or pass labels.")
     if anew:
         name = labels.name if labels.name is not None else "target"
         while name in table.columns:

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabgan.adversarial.game import Batch, Game, Player
-from tabgan.adversarial.training import Training, TrainingRule, seeded_weights
+from tabgan.adversarial.training import Training, TrainingRule
 from tabgan.adversarial.updates import adam
-from tabgan.estimators.sequence_set import SequenceSet, condition_and_mask
+from tabgan.generation.sequence_set import SequenceSet, condition_and_mask
 from tabgan.networks.recurrent import Recurrence, RecurrentCritic, by_step
+from tabgan.randomness import seeded_weights
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema

@@ -218,6 +218,7 @@ class MadeRows(NamedTuple):
 
 
 def made_column(encoder: Encoder, name: Hashable, wish: Wish, made: MadeRows) -> MadeColumn:
+    """Put a column of synthetic rows beside what is asked of it."""
     index = encoder.schema.position(name)
     column = encoder.schema.columns[index]
     assert isinstance(column, NumericColumn | CategoricalColumn)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal, soften
 from tabgan.adversarial.losses import NON_SATURATING
-from tabgan.adversarial.priors import Prior
 from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.priors import Prior
 from tabgan.checks import Rule, choice, integer, number
 from tabgan.estimators.estimator import Latent
 from tabgan.estimators.features import Features, Inverse
@@ -155,7 +155,83 @@ class AAEGame(Game):
         return {"reconstruction": self.layout.cross_entropy(raw, batch.table.codes).mean()}
 
 
-class AAESynthesizer(Autoencoder):
+class AAECodes(Features):
+    """Mixin of adversarial autoencoders: the game, its codes as features, and inferred labels."""
+
+    plan = Plan(n_steps=2000, numbers="bins")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "prior": choice("normal", "uniform", "mixture"),
+        "prior_scale": number(0, closed="neither"),
+        "n_components": integer(1),
+        "adversarial_weight": number(0),
+    }
+    latent_dim: int
+    hidden_dim: int
+    prior: Literal["normal", "uniform", "mixture"]
+    prior_scale: float
+    n_components: int
+    adversarial_weight: float
+    _target_name: Hashable | None
+    _unlabelled: bool
+    _core: Any
+
+    def _make_game(self, encoding: Encoding) -> AAEGame:
+        return AAEGame(
+            encoding.layout,
+            encoding.condition_layout,
+            self.latent_dim,
+            self.hidden_dim,
+            Prior(self.prior, self.latent_dim, self.prior_scale, self.n_components),
+            self.adversarial_weight,
+            self._unlabelled and encoding.condition_layout.width > 0,
+            encoding.conditions.encoder.masses,
+        )
+
+    def _features(self, row: Tensor) -> Tensor:
+        mean, _, label = self._core.game.encode(row)
+        # Inferred labels without the layout's padding: scalars, then probabilities.
+        layout = self._core.encoding.condition_layout
+        return torch.cat([mean, layout.activate(label)[:, layout.level_mask == 0]], dim=1)
+
+    @property
+    def _n_features_out(self) -> int:
+        layout = self._core.encoding.condition_layout
+        return self.latent_dim + int((layout.level_mask == 0).sum())
+
+    def _raw_rows(self, features: Tensor) -> Tensor:
+        z, label = features.tensor_split([self.latent_dim], dim=1)
+        layout = self._core.encoding.condition_layout
+        given = torch.zeros(len(z), layout.width, device=z.device)
+        given[:, layout.level_mask == 0] = label
+        return self._core.game.decoder(torch.cat([z, given], dim=1))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Infer the labels of rows.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The most probable class, or the number, of each row.
+
+        Raises
+        ------
+        ValueError
+            The model was fitted without y.
+        """
+        check_is_fitted(self)
+        if self._target_name is None:
+            raise ValueError("predict needs labels: this AAESynthesizer was fitted without y.")
+        conditions = self._core.encoding.conditions.encoder
+        raw = torch.from_numpy(self._over_rows(X, lambda row: self._core.game.encode(row)[2]))
+        table = EncodedTable(*conditions.layout.draw(raw.to(self._core.device)))
+        return conditions.decode(table)[self._target_name].to_numpy()
+
+
+class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
     """Adversarial autoencoder [1]_: codes are matched to a prior by a discriminator.
 
     The decoder has a likelihood for each column, numbers being binned by their quantiles, and
@@ -182,21 +258,19 @@ class AAESynthesizer(Autoencoder):
         The normal's standard deviation, half the even one's width, a factor on the mixture.
     n_components : int, default=10
         Petals of the mixture.
-    adversarial_weight : float, default=3
+    adversarial_weight : float >= 0, default=3
         Weight of fooling the discriminator beside the reconstruction (in nats per row).
     learning_rate : float, default=1e-3
         Adam's.
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`.
+        See `TableSynthesizer`.
 
     References
     ----------
     .. [1] Makhzani et al. (2016), "Adversarial Autoencoders", arXiv 1511.05644, sections 2 to 5.
     """
 
-    _default_steps = 2000
-    _numeric_encoding = "bins"
-    _extra_state = ("_target_name", "_unlabelled")
+    _saved = (*TableSynthesizer._saved, "_unlabelled")
 
     def __init__(
         self,
@@ -216,87 +290,17 @@ class AAESynthesizer(Autoencoder):
         self.adversarial_weight = adversarial_weight
 
     def _training_table(
-        self, table: pd.DataFrame, y: Any, reset: bool
+        self, table: pd.DataFrame, y: Any, anew: bool
     ) -> tuple[pd.DataFrame, list[Hashable]]:
-        table, target = append_target(self, table, y, reset)
-        if reset:
+        table, target = append_target(self, table, y, anew)
+        if anew:
             self._unlabelled = bool(target and table[target[0]].isna().any())
         return table, target
 
     def _infer_schema(self, table: pd.DataFrame) -> Schema:
+        if self._target_name is None:
+            return super()._infer_schema(table)
         schema = super()._infer_schema(table)
-        if self._target_name is None:
-            return schema
-        label = self._infer_label(table[[self._target_name]])
+        known = table[[self._target_name]].dropna()
+        label = Schema.infer(known, arg_name="y")
         return Schema((*schema.columns[:-1], *label.columns))
-
-    def _infer_label(self, labels: pd.DataFrame) -> Schema:
-        known = labels.dropna()
-        if not len(known):
-            raise ValueError("y has no label that is not missing; leave it out to fit without.")
-        return Schema.infer(known, arg_name="y")
-
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> AAEGame:
-        check_choice("prior", self.prior, "normal", "uniform", "mixture")
-        check_integer("n_components", self.n_components)
-        if not self.prior_scale > 0:
-            raise ValueError(f"prior_scale must be positive, got {self.prior_scale!r}.")
-        return AAEGame(
-            layout,
-            condition_layout,
-            self.latent_dim,
-            self.hidden_dim,
-            Prior(self.prior, self.latent_dim, self.prior_scale, self.n_components),
-            self.adversarial_weight,
-            self._unlabelled and condition_layout.width > 0,
-            self._conditions.encoder.masses,
-        )
-
-    def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:
-        return super()._wishes(label_wishes(conditions, self._target_name), n_samples)
-
-    def _features(self, row: Tensor) -> Tensor:
-        mean, _, label = self._game.encode(row)
-        return torch.cat([mean, self._label_features(label)], dim=1)
-
-    def _label_features(self, raw: Tensor) -> Tensor:
-        """Inferred labels without the layout's padding: scalars, then probabilities."""
-        layout = self._conditions.encoder.layout
-        return layout.activate(raw)[:, layout.level_mask == 0]
-
-    @property
-    def _n_features_out(self) -> int:
-        n_label = int((self._conditions.encoder.layout.level_mask == 0).sum())
-        return self.latent_dim + n_label
-
-    def _raw_rows(self, features: Tensor) -> Tensor:
-        z, label = features.tensor_split([self.latent_dim], dim=1)
-        layout = self._conditions.encoder.layout
-        given = torch.zeros(len(z), layout.width, device=z.device)
-        given[:, layout.level_mask == 0] = label
-        return self._game.decoder(torch.cat([z, given], dim=1))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Infer the labels of rows.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            The most probable class, or the number, of each row.
-
-        Raises
-        ------
-        ValueError
-            The model was fitted without y.
-        """
-        check_is_fitted(self)
-        if self._target_name is None:
-            raise ValueError("predict needs labels: this AAESynthesizer was fitted without y.")
-        layout = self._conditions.encoder.layout
-        raw = torch.from_numpy(self._over_rows(X, lambda row: self._game.encode(row)[2]))
-        table = EncodedTable(*layout.draw(raw.to(self._device)))
-        return self._conditions.encoder.decode(table)[self._target_name].to_numpy()

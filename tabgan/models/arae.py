@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal
 from tabgan.adversarial.losses import RELATIVISTIC
-from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, integer, number
 from tabgan.estimators.estimator import Latent
 from tabgan.estimators.features import Features, Inverse

@@ -11,8 +11,8 @@ from torch import Tensor
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import RELATIVISTIC
-from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, number
 from tabgan.estimators.estimator import Latent
 from tabgan.estimators.features import Features, Inverse

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -15,12 +14,16 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, soften
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.adversarial.training import shuffled
-from tabgan.estimators.estimator import AdversarialEstimator
-from tabgan.estimators.inputs import check_integer, check_table, table_like
+from tabgan.adversarial.training import Training, shuffled
+from tabgan.checks import Rule, integer, number
+from tabgan.estimators.estimator import Adversarial, Estimator
+from tabgan.estimators.reading import read_fitted, read_known
+from tabgan.generation.core import Core
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.revision import Revision
+from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.format import TableFormat
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
 
@@ -162,7 +165,37 @@ def row_error(layout: Layout, raw: Tensor, table: EncodedTable) -> Tensor:
     return (layout.cross_entropy(raw, table.codes) + wrong).mean()
 
 
-class CycleGANTranslator(AdversarialEstimator):
+class TranslatorCore(Core):
+    """Two encoders and a game that translates between them.
+
+    Parameters
+    ----------
+    encoder_a, encoder_b : Encoder
+    training : Training
+    device : torch.device
+    """
+
+    def __init__(
+        self, encoder_a: Encoder, encoder_b: Encoder, training: Training, device: torch.device
+    ) -> None:
+        super().__init__(training, device)
+        self.encoder_a, self.encoder_b = encoder_a, encoder_b
+
+    def encode_a(self, table: pd.DataFrame, rng: Any = None) -> EncodedTable:
+        """Encode rows of A, on the device."""
+        return self.encoder_a.encode(table, rng).to(self.device)
+
+    def encode_b(self, table: pd.DataFrame, rng: Any = None) -> EncodedTable:
+        """Encode rows of B, on the device."""
+        return self.encoder_b.encode(table, rng).to(self.device)
+
+    @torch.no_grad()
+    def translate(self, table: EncodedTable, source: Encoder, translator: nn.Module) -> Tensor:
+        """Translate encoded rows of one table to raw rows of the other."""
+        return translator(source.layout.expand(*table))
+
+
+class CycleGANTranslator(Adversarial, Estimator):
     """CycleGAN [1]_: rows of one table as they would be in another, learnt without pairs.
 
     Given rows of A and rows of B, none of which correspond, one translator makes rows of B from
@@ -188,7 +221,7 @@ class CycleGANTranslator(AdversarialEstimator):
         Weight of leaving rows as they are that already are as wanted, for tables of the same
         columns. Raise it where little differs; 0 where values mean something else in B.
     **shared
-        See `AdversarialEstimator`; `latent_dim` is not used.
+        See `Estimator`.
 
     Attributes
     ----------
@@ -202,8 +235,14 @@ class CycleGANTranslator(AdversarialEstimator):
     """
 
     _schemas = ("schema_a_", "schema_b_")
-    _extra_state = ("_input_dtype", "_input_labels", "_table_b")
-    _tensor_holders = ("_encoder_a", "_encoder_b", "_training")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "n_critic": integer(1),
+        "penalty_weight": number(0),
+        "cycle_weight": number(0),
+        "identity_weight": number(0),
+    }
+    _core: TranslatorCore
+    _format_b: TableFormat
 
     def __init__(
         self,
@@ -241,37 +280,31 @@ class CycleGANTranslator(AdversarialEstimator):
             No rows or columns, infinite values, duplicate column names, or a parameter out of
             range.
         """
-        return self._fit(A, B, reset=self._starts_anew())
+        return self._fit(A, B, self._starts_anew())
 
     def partial_fit(self, A: Any, B: Any) -> Self:
-        """Train `n_steps` steps more on these tables; the schemas stay. Parameters as in `fit`."""
-        return self._fit(A, B, reset=not self.__sklearn_is_fitted__())
+        """Train `n_steps` steps more on these tables; the schemas stay.
 
-    def _fit(self, X: Any, y: Any, reset: bool) -> Self:
-        self._make_ready(reset)
-        a, b = check_table(self, X, reset=reset), self._check_b(y, reset)
-        if reset:
-            self._infer_schemas(a, b)
-            self._begin()
-        rng, noise = self._training_streams()
-        layouts = self._encoder_a.layout, self._encoder_b.layout
-        tables = (
-            self._encoder_a.encode(a, rng).to(self._device),
-            self._encoder_b.encode(b, rng).to(self._device),
-        )
-        if all(layout.width for layout in layouts) and self._n_steps:
-            self._train(TwoTables(tables, layouts), noise, self._n_steps)
-        return self
+        Parameters
+        ----------
+        A : table or numeric array-like of shape (n, d)
+        B : table or numeric array-like of shape (m, e)
 
-    def _check_b(self, B: Any, reset: bool) -> pd.DataFrame:
-        if B is None:
+        Returns
+        -------
+        self
+        """
+        return self._fit(A, B, not self.__sklearn_is_fitted__())
+
+    def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+        a = read_fitted(self, X, anew, name="A")
+        if y is None:
             raise ValueError("B must be a table like A or of columns of its own, got None.")
-        checked = TableB()
-        if not reset:
-            checked.__dict__.update(self._table_b)
-        frame = check_table(checked, B, reset=reset)
-        self._table_b: dict[str, Any] = checked.__dict__
-        return frame
+        b = read_fitted(self, y, anew, name="B", form="_format_b")
+        if anew:
+            self._infer_schemas(a, b)
+            return a, b
+        return read_known(self, a, self.schema_a_), read_known(self, b, self.schema_b_)
 
     def _infer_schemas(self, a: pd.DataFrame, b: pd.DataFrame) -> None:
         if list(a.columns) == list(b.columns):
@@ -283,23 +316,30 @@ class CycleGANTranslator(AdversarialEstimator):
         self.schema_a_ = Schema.infer(a, forced & set(a.columns), arg_name="A")
         self.schema_b_ = Schema.infer(b, forced & set(b.columns), arg_name="B")
 
-    def _build(self) -> None:
-        self._encoder_a, self._encoder_b = (
-            Encoder(schema, "rank", max_categories=self.max_categories)
-            for schema in (self.schema_a_, self.schema_b_)
-        )
-        for encoder in (self._encoder_a, self._encoder_b):
-            encoder.layout.to(self._device)
-        self._assemble(self._make_game)
+    def _make_core(self) -> TranslatorCore:
+        device, options = self._device_to_build_on(), {"max_categories": self.max_categories}
+        a = Encoder(self.schema_a_, "rank", **options)
+        b = Encoder(self.schema_b_, "rank", **options)
+        for encoder in (a, b):
+            encoder.layout.to(device)
+        return TranslatorCore(a, b, self._train_game((a, b), device), device)
+
+    def _learn(self, data: tuple[pd.DataFrame, pd.DataFrame], streams: Streams, anew: bool) -> None:
+        core, (a, b) = self._core, data
+        tables = core.encode_a(a, streams.rng), core.encode_b(b, streams.rng)
+        layouts = core.encoder_a.layout, core.encoder_b.layout
+        if all(layout.width for layout in layouts) and self._n_steps:
+            batches = TwoTables(tables, layouts)
+            self._run().train(core.training, batches, self._n_steps, streams.noise)
 
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
 
-    def _make_game(self) -> CycleGANGame:
-        check_integer("n_critic", self.n_critic)
+    def _make_game(self, encoding: tuple[Encoder, Encoder]) -> CycleGANGame:
+        a, b = encoding
         return CycleGANGame(
-            self._encoder_a.layout,
-            self._encoder_b.layout,
+            a.layout,
+            b.layout,
             self.schema_a_.names == self.schema_b_.names,
             self.hidden_dim,
             self.n_critic,
@@ -312,38 +352,43 @@ class CycleGANTranslator(AdversarialEstimator):
 
         Parameters
         ----------
-        A : DataFrame or array-like of shape (n, d)
-            Categories not seen in training count as unknown, numbers out of range as the nearest.
+        A : table or array-like of shape (n, d)
+            Categories not seen in training count as unknown, see `handle_unknown`; numbers out of
+            range count as the nearest in it.
 
         Returns
         -------
-        DataFrame or ndarray of shape (n, e)
-            Columns and dtypes of B, index of A; an array if `fit` got one for B.
+        table of shape (n, e)
+            Of the kind that `fit` got for B, with B's columns and dtypes; a pandas DataFrame has
+            the index of A.
         """
         check_is_fitted(self)
-        table = self._encoder_a.encode(check_table(self, A, reset=False))
-        frame = self._translate(table, self._game.to_b, self._encoder_a, self._encoder_b)
-        return self._given_back(frame, A, self._table_b)
+        core = self._core
+        frame = read_known(self, read_fitted(self, A, False, name="A"), self.schema_a_)
+        raw = core.translate(core.encode_a(frame), core.encoder_a, core.game.to_b)
+        return _restored(core.encoder_b, raw, self._format_b, A)
 
     def inverse_transform(self, B: Any) -> Any:
-        """Translate rows of B to rows of A; `transform` with the tables changed over."""
+        """Translate rows of B to rows of A; `transform` with the tables changed over.
+
+        Parameters
+        ----------
+        B : table or array-like of shape (n, e)
+
+        Returns
+        -------
+        table of shape (n, d)
+        """
         check_is_fitted(self)
-        table = self._encoder_b.encode(self._check_b(B, reset=False))
-        frame = self._translate(table, self._game.to_a, self._encoder_b, self._encoder_a)
-        return self._given_back(frame, B, self.__dict__)
-
-    @torch.no_grad()
-    def _translate(
-        self, table: EncodedTable, translator: nn.Module, source: Encoder, target: Encoder
-    ) -> pd.DataFrame:
-        raw = translator(source.layout.expand(*table.to(self._device)))
-        return target.decode(EncodedTable(*target.layout.draw(raw)))
-
-    def _given_back(self, frame: pd.DataFrame, given: Any, target: dict[str, Any]) -> Any:
-        rows = table_like(frame[target["_input_labels"]], target["_input_dtype"])
-        is_frame = isinstance(rows, pd.DataFrame) and isinstance(given, pd.DataFrame)
-        return rows.set_axis(given.index) if is_frame else rows
+        core = self._core
+        frame = read_fitted(self, B, False, name="B", form="_format_b")
+        frame = read_known(self, frame, self.schema_b_)
+        raw = core.translate(core.encode_b(frame), core.encoder_b, core.game.to_a)
+        return _restored(core.encoder_a, raw, self._format, B)
 
 
-class TableB(BaseEstimator):
-    """What is remembered of the second table, to check others against."""
+def _restored(encoder: Encoder, raw: Tensor, form: TableFormat, given: Any) -> Any:
+    """Decode the most probable rows, in the kind of table that `fit` got."""
+    rows = form.restore(encoder.decode(EncodedTable(*encoder.layout.draw(raw))))
+    is_frame = isinstance(rows, pd.DataFrame) and isinstance(given, pd.DataFrame)
+    return rows.set_axis(given.index) if is_frame else rows

@@ -126,7 +126,9 @@ class GANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     .. [1] Goodfellow et al. (2014), "Generative Adversarial Nets", arXiv 1406.2661, Algorithm 1.
     """
 
-    _parameter_constraints: ClassVar[dict[str, Rule]] = {"loss": choice("non-saturating", "minimax")}
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "loss": choice("non-saturating", "minimax")
+    }
 
     def __init__(
         self, *, loss: Literal["non-saturating", "minimax"] = "non-saturating", **shared: Any

@@ -179,8 +179,9 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         "codes": sequence_of(
             Rule(
                 "a code",
-                lambda code: (isinstance(code, str) and code == "continuous")
-                or integer(2).accepts(code),
+                lambda code: (
+                    (isinstance(code, str) and code == "continuous") or integer(2).accepts(code)
+                ),
             ),
             'a list of integers of at least 2 and "continuous"',
             least=1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,10 +11,13 @@ from torch import Tensor
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal
 from tabgan.adversarial.losses import RELATIVISTIC
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import R1, R2, Technique
-from tabgan.estimators.inputs import check_integer
-from tabgan.estimators.sequence_set import condition_and_mask
-from tabgan.estimators.sequences import LatentSequenceSynthesizer
+from tabgan.checks import Rule, integer, number
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.sequences import LatentSequences, SequenceSynthesizer
+from tabgan.generation.sequence_set import condition_and_mask
+from tabgan.generation.sequences import SequenceEncoding
 from tabgan.networks.recurrent import RecurrentCritic, RecurrentGenerator, by_step
 from tabgan.table.layout import Layout
 
@@ -76,7 +79,7 @@ class RCGANGame(Game):
         return self.adversary.generator_loss(batch, batch.row, self.fake(batch), *given)
 
 
-class RCGANSynthesizer(LatentSequenceSynthesizer):
+class RCGANSynthesizer(LatentSequences, Latent, SequenceSynthesizer):
     """Recurrent conditional GAN [1]_: sequences of continuous and categorical channels, on demand.
 
     Generator and discriminator are recurrent. Each step of the generator gets fresh noise and the
@@ -100,7 +103,7 @@ class RCGANSynthesizer(LatentSequenceSynthesizer):
     penalty_weight : float >= 0, default=0.05
         Weight of R1 and R2 on the discriminator, which plays a relativistic game [2]_.
     **shared
-        See `SequenceSynthesizer` and `AdversarialEstimator`.
+        See `SequenceSynthesizer`.
 
     References
     ----------
@@ -110,7 +113,11 @@ class RCGANSynthesizer(LatentSequenceSynthesizer):
        arXiv 2501.05441, equation 2 and section 2.2.
     """
 
-    _default_steps = 2500
+    plan = Plan(n_steps=2500, max_bins=32)
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "noise_dim": integer(1),
+        "penalty_weight": number(0),
+    }
 
     def __init__(
         self,
@@ -138,8 +145,6 @@ class RCGANSynthesizer(LatentSequenceSynthesizer):
         # and a penalty on both sides [2]_ learn the paper's waves in a fraction of the steps.
         return [R1(self.penalty_weight, every=8), R2(self.penalty_weight, every=8)]
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> RCGANGame:
-        check_integer("noise_dim", self.noise_dim)
-        return RCGANGame(
-            layout, condition_layout.width, self.latent_dim, self.noise_dim, self.hidden_dim
-        )
+    def _make_game(self, encoding: SequenceEncoding) -> RCGANGame:
+        dims = (self.latent_dim, self.noise_dim, self.hidden_dim)
+        return RCGANGame(encoding.layout, encoding.condition_layout.width, *dims)

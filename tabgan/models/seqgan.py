@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,10 +13,14 @@ from torch import Tensor, nn
 from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.losses import NON_SATURATING
-from tabgan.estimators.inputs import check_integer
-from tabgan.estimators.sequence_set import condition_and_mask
-from tabgan.estimators.sequences import CHUNK
-from tabgan.estimators.writing import Writer, draw_step, step_log_likelihood, write
+from tabgan.adversarial.plan import Plan
+from tabgan.checks import Rule, integer, number
+from tabgan.estimators.estimator import Adversarial
+from tabgan.estimators.sequences import SequenceSynthesizer
+from tabgan.generation.sequence_set import condition_and_mask
+from tabgan.generation.sequences import CHUNK, SequenceEncoding, Written
+from tabgan.generation.source import Source
+from tabgan.generation.writing import draw_step, step_log_likelihood, write
 from tabgan.networks.patterns import PatternCritic
 from tabgan.networks.recurrent import RecurrentPolicy
 from tabgan.table.layout import Layout
@@ -136,7 +140,7 @@ def _idle(module: nn.Module) -> Tensor:
     return torch.stack([parameter.sum() for parameter in module.parameters()]).sum() * 0.0
 
 
-class SeqGANSynthesizer(Writer):
+class SeqGANSynthesizer(Adversarial, SequenceSynthesizer):
     """SeqGAN [1]_: a policy learns to write sequences of categories by reinforcement.
 
     The policy, a recurrent network, gives the next step's probabilities. It learns by maximum
@@ -161,7 +165,7 @@ class SeqGANSynthesizer(Writer):
     n_rollouts : int, default=4
         Roll-outs for each step of a sequence.
     **shared
-        See `SequenceSynthesizer` and `AdversarialEstimator`; there is no latent draw.
+        See `SequenceSynthesizer`.
 
     References
     ----------
@@ -169,7 +173,11 @@ class SeqGANSynthesizer(Writer):
        arXiv 1609.05473, Algorithm 1 and equations 4 to 8.
     """
 
-    _default_steps = 1500
+    plan = Plan(n_steps=1500, numbers="bins", max_bins=32)
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "pretraining": number(0, 1),
+        "n_rollouts": integer(1),
+    }
 
     def __init__(
         self,
@@ -190,13 +198,13 @@ class SeqGANSynthesizer(Writer):
         self.pretraining = pretraining
         self.n_rollouts = n_rollouts
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> SeqGANGame:
-        check_integer("n_rollouts", self.n_rollouts)
-        if not 0 <= self.pretraining <= 1:
-            raise ValueError(f"pretraining must lie between 0 and 1, got {self.pretraining!r}.")
-        return SeqGANGame(
-            layout, condition_layout.width, self.hidden_dim, self.n_rollouts, self.pretraining
-        )
+    def _make_game(self, encoding: SequenceEncoding) -> SeqGANGame:
+        n_given = encoding.condition_layout.width
+        dims = (self.hidden_dim, self.n_rollouts, self.pretraining)
+        return SeqGANGame(encoding.layout, n_given, *dims)
+
+    def _make_chain(self, game: Any, encoding: SequenceEncoding) -> Source:
+        return Written(game, encoding)
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-probability of sequences.
@@ -215,11 +223,12 @@ class SeqGANSynthesizer(Writer):
             first appear.
         """
         check_is_fitted(self)
-        data = self._encode(self._read(X, y, reset=False), np.random.default_rng(self._seed))
-        noise = torch.Generator(self._device)
+        core, rng = self._core, np.random.default_rng(self._seed)
+        data = core.encoding.encode_sequences(self._read(X, y, anew=False), rng)
+        noise = torch.Generator(core.device)
         with torch.no_grad():
             parts = [
-                self._game.log_likelihood(data.batch(index, noise))
+                core.game.log_likelihood(data.batch(index, noise))
                 for index in data.index.split(1 + CHUNK // data.table.n_steps)
             ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)

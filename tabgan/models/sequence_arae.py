@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from tabgan.adversarial.game import Batch
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import R1, R2, Technique
-from tabgan.estimators.inputs import check_integer, check_not_negative
-from tabgan.estimators.sequence_set import condition_and_mask
-from tabgan.estimators.sequences import LatentSequenceSynthesizer
-from tabgan.estimators.writing import Writer, step_log_likelihood, write
+from tabgan.checks import Rule, integer, number
+from tabgan.estimators.estimator import Latent
+from tabgan.estimators.sequences import LatentSequences, SequenceSynthesizer
+from tabgan.generation.sequence_set import condition_and_mask
+from tabgan.generation.sequences import SequenceEncoding, Written
+from tabgan.generation.source import Source
+from tabgan.generation.writing import step_log_likelihood, write
 from tabgan.models.arae import ARAEGame
 from tabgan.networks.recurrent import RecurrentEncoder, RecurrentPolicy
 from tabgan.table.layout import Layout
@@ -61,7 +65,7 @@ class SequenceARAEGame(ARAEGame):
         return write(self.decoder, self.layout, given, n_steps, rng)[0]
 
 
-class SequenceARAESynthesizer(LatentSequenceSynthesizer, Writer):
+class SequenceARAESynthesizer(LatentSequences, Latent, SequenceSynthesizer):
     """Adversarially regularised autoencoder [1]_ of categorical sequences.
 
     A recurrent encoder maps a sequence to a code, a recurrent decoder writes it step by step given
@@ -88,7 +92,7 @@ class SequenceARAESynthesizer(LatentSequenceSynthesizer, Writer):
     penalty_weight : float >= 0, default=0.1
         Weight of R1 and R2 on the critic of codes.
     **shared
-        See `SequenceSynthesizer` and `AdversarialEstimator`.
+        See `SequenceSynthesizer`.
 
     References
     ----------
@@ -96,7 +100,12 @@ class SequenceARAESynthesizer(LatentSequenceSynthesizer, Writer):
        Algorithm 1.
     """
 
-    _default_steps = 1500
+    plan = Plan(n_steps=1500, numbers="bins", max_bins=32)
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "code_dim": integer(1),
+        "kl_weight": number(0),
+        "penalty_weight": number(0),
+    }
 
     def __init__(
         self,
@@ -124,8 +133,10 @@ class SequenceARAESynthesizer(LatentSequenceSynthesizer, Writer):
     def _own_techniques(self) -> Sequence[Technique]:
         return [R1(self.penalty_weight), R2(self.penalty_weight)]
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> SequenceARAEGame:
-        check_integer("code_dim", self.code_dim)
-        check_not_negative("kl_weight", self.kl_weight)
+    def _make_game(self, encoding: SequenceEncoding) -> SequenceARAEGame:
+        n_given = encoding.condition_layout.width
         dims = (self.code_dim, self.latent_dim, self.hidden_dim)
-        return SequenceARAEGame(layout, condition_layout.width, *dims, self.kl_weight)
+        return SequenceARAEGame(encoding.layout, n_given, *dims, self.kl_weight)
+
+    def _make_chain(self, game: Any, encoding: SequenceEncoding) -> Source:
+        return Written(game, encoding)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel
-from tabgan.estimators.inputs import check_integer, table_like
-from tabgan.estimators.judging import Rows
+from tabgan.adversarial.plan import Plan
+from tabgan.checks import LABEL, NONE, Rule, integer, listed
+from tabgan.estimators.reading import check_n_samples
 from tabgan.estimators.tables import TableSynthesizer
-from tabgan.estimators.target import append_target, label_wishes
+from tabgan.estimators.target import append_target
+from tabgan.generation.calibrated import Calibrated
+from tabgan.generation.encoding import Encoding
+from tabgan.generation.source import RawRows, Source
 from tabgan.networks.mlp import ResidualMLP
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -150,9 +154,10 @@ class TeachingSynthesizer(TableSynthesizer):
         Width of the learner's hidden layer.
     learning_rate : float, default=1e-2
         Adam's, for the teacher; the learner's own is learnt.
+    latent_dim : int, default=64
+        Width of what each row is made from.
     **shared
-        See `TableSynthesizer` and `AdversarialEstimator`. `latent_dim` is the width of what each
-        row is made from.
+        See `TableSynthesizer`.
 
     Attributes
     ----------
@@ -166,8 +171,14 @@ class TeachingSynthesizer(TableSynthesizer):
     """
 
     # Learners read numbers in order; levels would hide the order.
-    _numeric_encoding = "rank"
-    _extra_state = ("_target_name",)
+    plan = Plan(numbers="rank")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "target": NONE | LABEL,
+        "n_lessons": integer(1),
+        "lesson_size": integer(1),
+        "learner_dim": integer(1),
+        "latent_dim": integer(1),
+    }
 
     def __init__(
         self,
@@ -177,6 +188,7 @@ class TeachingSynthesizer(TableSynthesizer):
         lesson_size: int = 32,
         learner_dim: int = 128,
         learning_rate: float = 1e-2,
+        latent_dim: int = 64,
         **shared: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, **shared)
@@ -184,15 +196,16 @@ class TeachingSynthesizer(TableSynthesizer):
         self.n_lessons = n_lessons
         self.lesson_size = lesson_size
         self.learner_dim = learner_dim
+        self.latent_dim = latent_dim
 
     def _training_table(
-        self, table: pd.DataFrame, y: Any, reset: bool
+        self, table: pd.DataFrame, y: Any, anew: bool
     ) -> tuple[pd.DataFrame, list[Hashable]]:
         if self.target is not None:
             if self.target not in table.columns:
                 raise ValueError(
                     f"target names {self.target!r}, which is not a column; "
-                    f"columns: {list(table.columns)}."
+                    f"columns: {listed(table.columns)}."
                 )
             if table.shape[1] == 1:
                 raise ValueError(f"target {self.target!r} is the only column; give others too.")
@@ -203,25 +216,22 @@ class TeachingSynthesizer(TableSynthesizer):
                 "TeachingSynthesizer requires y to be passed, but the target y is None; pass y to "
                 "fit, or name a column in target."
             )
-        return append_target(self, table, y, reset)
+        return append_target(self, table, y, anew)
 
-    def _make_game(self, layout: Layout, condition_layout: Layout) -> TeachingGame:
-        for name in ("n_lessons", "lesson_size", "learner_dim"):
-            check_integer(name, getattr(self, name))
+    def _make_game(self, encoding: Encoding) -> TeachingGame:
+        layouts = encoding.layout, encoding.condition_layout
         dims = (self.latent_dim, self.hidden_dim, self.learner_dim)
-        return TeachingGame(layout, condition_layout, *dims, self.n_lessons, self.lesson_size)
+        return TeachingGame(*layouts, *dims, self.n_lessons, self.lesson_size)
 
-    def _calibrate(self, real: Rows, noise: torch.Generator, rng: np.random.Generator) -> None:
-        """Leave the rows as they teach best."""
-
-    def _wishes(self, conditions: Any, n_samples: int) -> pd.DataFrame:
-        return super()._wishes(label_wishes(conditions, self._target_name), n_samples)
+    def _make_source(self, game: Any, encoding: Encoding) -> Source:
+        # Rows are left as they teach best.
+        return Calibrated(RawRows(game, encoding), learns=False)
 
     @property
     def learner_rate_(self) -> float:
         """Learning rate of plain gradient descent that the rows were made for."""
         check_is_fitted(self)
-        return float(self._game.log_rate.exp())
+        return float(self._core.game.log_rate.exp())
 
     def distil(
         self,
@@ -243,12 +253,11 @@ class TeachingSynthesizer(TableSynthesizer):
         y : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        n_samples = len(self._game.curriculum) if n_samples is None else n_samples
-        check_integer("n_samples", n_samples)
-        rng, noise = self._streams(random_state)
-        frame = self._make(self._conditions.draw(n_samples, rng), noise, rng).frame
-        names = [name for name in self._input_labels if name != self._target_name]
-        return table_like(frame[names], self._input_dtype), frame[self._target_name].to_numpy()
+        n_samples = len(self._core.game.curriculum) if n_samples is None else n_samples
+        check_n_samples(n_samples)
+        frame = self._core.rows.draw(n_samples, self._streams(random_state))
+        form = self._format.without([self._target_name])
+        return form.restore(frame), frame[self._target_name].to_numpy()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -16,7 +16,6 @@ from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.models.gan import GANGame
 from tabgan.networks.ranks import RankCritic
-from tabgan.table.layout import Layout
 
 
 class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):

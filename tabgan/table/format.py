@@ -139,6 +139,17 @@ class TableFormat:
             return table if self.kind == "pyarrow" else table.to_batches()[0]
         return frame
 
+    def without(self, labels: Iterable[Hashable]) -> TableFormat:
+        """Return the format of the same table without some of its columns."""
+        left_out = list(labels)
+        kept = [i for i, label in enumerate(self.labels) if label not in left_out]
+        columns = self.columns
+        if self.kind == "polars":
+            columns = [columns[i] for i in kept]
+        elif self.kind.startswith("pyarrow"):
+            columns = _arrow_spec_of(columns, kept)
+        return TableFormat(self.kind, [self.labels[i] for i in kept], self.dtype, columns)
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able values."""
         return {name: to_jsonable(value) for name, value in vars(self).items()}
@@ -425,6 +436,13 @@ def _arrow_spec(schema: Any) -> str:
     notes = {key: value for key, value in (schema.metadata or {}).items() if key != b"pandas"}
     data = schema.with_metadata(notes or None).serialize().to_pybytes()
     return base64.b64encode(data).decode("ascii")
+
+
+def _arrow_spec_of(spec: str, kept: list[int]) -> str:
+    """Serialise some fields of a serialised schema."""
+    pyarrow = _optional("pyarrow", "the model was fitted on a pyarrow table")
+    schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(spec)))
+    return _arrow_spec(pyarrow.schema([schema.field(i) for i in kept], metadata=schema.metadata))
 
 
 def _from_arrow(table: Any) -> pd.DataFrame:
