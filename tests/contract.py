@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import functools
+import inspect
 import io
 import pickle
 import re
@@ -19,11 +20,13 @@ import torch
 from sklearn.utils import get_tags
 
 import tabgan.models
+from tabgan.adversarial.training import TrainingSet
 from tabgan.datasets import make_mixed_table
-from tabgan.estimators.estimator import AdversarialEstimator
+from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.tables import TableSynthesizer
+from tabgan.registry import MODELS
 
-EVERYONE = [getattr(tabgan.models, name) for name in tabgan.models.__all__]
+EVERYONE = list(MODELS.values())
 # What is learnt from sequences has tables, and so a contract, of its own.
 ESTIMATORS = [
     cls for cls in EVERYONE if "SequenceSynthesizer" not in {base.__name__ for base in cls.__mro__}
@@ -36,7 +39,21 @@ LIKENESSES = [cls for cls in SYNTHESIZERS if cls is not tabgan.TeachingSynthesiz
 every_likeness = pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
 FEATURIZERS = [cls for cls in SYNTHESIZERS if hasattr(cls, "transform")]
 
-assert all(issubclass(cls, AdversarialEstimator) for cls in EVERYONE)
+assert all(issubclass(cls, Estimator) for cls in EVERYONE)
+
+
+def those_of(cls, **settings):
+    """Return the settings that are parameters of a class."""
+    own = inspect.signature(cls).parameters
+    return {name: value for name, value in settings.items() if name in own}
+
+
+def whole_batch(synthesizer, table):
+    """Return the whole table as one batch of a synthesizer's game."""
+    encoding = synthesizer._core.encoding
+    rows = encoding.encode(table, np.random.default_rng(0))
+    data = TrainingSet(rows.made, encoding.layout, rows.given, encoding.condition_layout)
+    return next(data.batches(len(table), torch.Generator().manual_seed(0)))
 
 
 def small(cls, table=None, **parameters):
@@ -45,7 +62,7 @@ def small(cls, table=None, **parameters):
     A new model comes through here as it is. One that cannot be fitted without y or a parameter of
     its own gets a line here.
     """
-    settings = {"n_steps": 2, "batch_size": 32, "hidden_dim": 8, "latent_dim": 3, "random_state": 0}
+    settings = those_of(cls, n_steps=2, batch_size=32, hidden_dim=8, latent_dim=3, random_state=0)
     if cls is tabgan.CGANSynthesizer and table is not None and len(labels_of(table)) > 1:
         settings["condition_columns"] = [condition_of(table)]
     if cls is tabgan.TeachingSynthesizer and table is not None and len(labels_of(table)) > 1:
@@ -80,7 +97,7 @@ def outcome(estimator, random_state=None):
 
 def weights(estimator):
     """Return all weights that rows are made with, as one vector."""
-    return torch.cat([p.detach().flatten() for p in estimator._game.parameters()])
+    return torch.cat([p.detach().flatten() for p in estimator._core.game.parameters()])
 
 
 def go_on(estimator, table=None):

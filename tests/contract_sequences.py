@@ -6,11 +6,10 @@ import functools
 
 import numpy as np
 import pandas as pd
+from contract import EVERYONE, those_of
 
-import tabgan.models
 from tabgan.estimators.sequences import SequenceSynthesizer
 
-EVERYONE = [getattr(tabgan.models, name) for name in tabgan.models.__all__]
 SYNTHESIZERS = [cls for cls in EVERYONE if issubclass(cls, SequenceSynthesizer)]
 
 assert SYNTHESIZERS
@@ -18,7 +17,7 @@ assert SYNTHESIZERS
 
 def small(cls, **parameters):
     """Return an instance that trains in a blink."""
-    settings = {"n_steps": 3, "batch_size": 16, "hidden_dim": 6, "latent_dim": 3, "random_state": 0}
+    settings = those_of(cls, n_steps=3, batch_size=16, hidden_dim=6, latent_dim=3, random_state=0)
     return cls(**{**settings, **parameters})
 
 

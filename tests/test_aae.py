@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import fit_small, narrow_table, says, small
+from contract import fit_small, narrow_table, says, small, whole_batch
 from sklearn.metrics import accuracy_score
 
 from tabgan import AAESynthesizer
 from tabgan.adversarial.priors import Prior
-from tabgan.adversarial.training import TrainingSet
 from tabgan.datasets import make_mixed_table
 
 
@@ -27,15 +26,6 @@ def labelled():
 
 def fit(X, y=None, **parameters):
     return small(AAESynthesizer, **parameters).fit(X, y)
-
-
-def whole_batch(synthesizer, table):
-    rng = np.random.default_rng(0)
-    made = synthesizer._encoder.encode(table[synthesizer._encoder.schema.names], rng)
-    given = synthesizer._conditions.encode(table, rng)
-    layouts = synthesizer._layout, synthesizer._conditions.encoder.layout
-    data = TrainingSet(made, layouts[0], given, layouts[1])
-    return next(data.batches(len(table), torch.Generator().manual_seed(0)))
 
 
 # ---------------------------------------------------------------------- learning
@@ -84,7 +74,7 @@ def test_a_dependence_is_learnt():
 @pytest.mark.parametrize("prior", ["normal", "uniform"])
 def test_prior(prior, scale):
     synthesizer = fit(narrow_table(), prior=prior, prior_scale=scale, n_steps=0)
-    z = synthesizer._game.prior.draw(20_000, torch.Generator().manual_seed(0)) / scale
+    z = synthesizer._core.game.prior.draw(20_000, torch.Generator().manual_seed(0)) / scale
     assert z.shape == (20_000, 3)
     assert z.mean().abs() < 5 / np.sqrt(60_000)
     assert z.std().item() == pytest.approx(1 if prior == "normal" else np.sqrt(1 / 3), rel=0.02)
@@ -219,7 +209,7 @@ def test_rows_without_a_label_do_not_count_as_labelled():
     """In regression no softmax level stands for a missing label: 120 of 180 are missing here."""
     y = np.where(np.arange(180) % 3 == 0, np.linspace(0.0, 1.0, 180), np.nan)
     synthesizer = fit(narrow_table(180), y, n_steps=0, adversarial_weight=0.0)
-    game, table = synthesizer._training.game, narrow_table(180).assign(target=y)
+    game, table = synthesizer._core.training.game, narrow_table(180).assign(target=y)
     assert game.condition_layout.n_blocks == 0 and game.unlabelled
     batch = whole_batch(synthesizer, table)
     known = game._is_labelled(batch).squeeze(1)
@@ -233,7 +223,7 @@ def test_rows_without_a_label_do_not_count_as_labelled():
     (slope,) = torch.autograd.grad(loss, game.encoder.out[1].bias)
     assert slope.isfinite().all()
     # The labels that `sample` draws are those that were known: evenly spread, not all the median.
-    drawn = synthesizer._conditions.draw(1000, np.random.default_rng(0)).scalars
+    drawn = synthesizer._core.encoding.conditions.draw(1000, np.random.default_rng(0)).scalars
     assert drawn.std().item() == pytest.approx(np.sqrt(1 / 3), abs=0.05)
 
 
@@ -255,7 +245,7 @@ def test_numbers_as_labels():
 def test_label_adversary_plays_only_when_labels_are_missing(labelled):
     X, y = labelled
     for labels, n_modules in ((None, 1), (y, 1), (np.where(y == "p", None, y), 2)):
-        game = fit(X, labels, n_steps=0)._game
+        game = fit(X, labels, n_steps=0)._core.game
         assert len(game.players()[0].modules) == n_modules
 
 

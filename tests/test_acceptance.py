@@ -15,7 +15,7 @@ import tabgan
 from tabgan import AutoregressiveSynthesizer, CGANSynthesizer, WGANSynthesizer
 from tabgan.datasets import make_mixed_table
 from tabgan.estimators import acceptance
-from tabgan.estimators.acceptance import Acceptance
+from tabgan.generation.accepted import Acceptance
 
 
 def normal_rows(n, seed, shift=0.0):
@@ -89,7 +89,7 @@ def poor_model():
 
 
 def test_rejection_is_at_work_and_helps(poor_model):
-    assert poor_model._acceptance.is_active
+    assert poor_model._core.chain.acceptance.is_active
     table = make_mixed_table(1500, random_state=1)
     corrected = poor_model.score(table)
     without = clone(poor_model).set_params(acceptance_rounds=0)
@@ -106,7 +106,7 @@ def test_exactly_as_many_rows_as_asked_for(poor_model, n):
 @pytest.mark.parametrize("carrier", contract.CARRIERS)
 def test_copies_reject_the_same_rows(poor_model, carrier):
     copy = contract.CARRIERS[carrier](poor_model)
-    assert copy._acceptance.is_active
+    assert copy._core.chain.acceptance.is_active
     same = [model.sample(200, random_state=5) for model in (poor_model, copy)]
     pd.testing.assert_frame_equal(*same)
 
@@ -116,7 +116,7 @@ def test_conditions_are_met_row_by_row():
     model = CGANSynthesizer(
         condition_columns=["colour"], n_steps=5, hidden_dim=16, acceptance_rounds=1, random_state=0
     ).fit(table)
-    assert model._acceptance.is_active
+    assert model._core.chain.acceptance.is_active
     asked = table[["colour"]].head(300)
     made = model.sample(conditions=asked, random_state=0)
     assert made["colour"].tolist() == asked["colour"].tolist()
@@ -127,11 +127,11 @@ def test_conditions_are_met_row_by_row():
 def test_switched_off_it_costs_nothing_and_changes_nothing():
     table = narrow_table()
     model = fit_small(AutoregressiveSynthesizer, table, acceptance_rounds=0)
-    assert sum(buffer.numel() for buffer in model._acceptance.buffers()) == 2
-    assert not model._acceptance.is_active
+    assert sum(buffer.numel() for buffer in model._core.chain.acceptance.buffers()) == 2
+    assert not model._core.chain.acceptance.is_active
 
 
 def test_rounds_must_be_a_whole_number():
-    told = "acceptance_rounds must be an integer of at least 0, got -1."
+    told = "acceptance_rounds must be a non-negative integer, got -1."
     with pytest.raises(ValueError, match=says(told)):
         fit_small(tabgan.GANSynthesizer, narrow_table(), acceptance_rounds=-1)

@@ -70,7 +70,7 @@ def test_likelihood_of_rows_by_hand():
     """With all outputs zero a column of k levels costs log k: 3 letters, 2 flags, 7 numbers."""
     table = pd.DataFrame({"letter": list("abc") * 14, "flag": [True, False] * 21})
     table["number"] = np.arange(42) % 7
-    game = small(ARAESynthesizer, n_steps=0).fit(table)._training.game
+    game = small(ARAESynthesizer, n_steps=0).fit(table)._core.training.game
     torch.nn.init.zeros_(game.decoder.out[1].weight)
     torch.nn.init.zeros_(game.decoder.out[1].bias)
     codes = torch.zeros(4, 3, dtype=torch.long)
@@ -114,8 +114,10 @@ def test_what_goes_together_is_made_together(trained):
 def test_made_codes_are_like_real_ones(trained):
     """Mean and spread along each axis of the code space, in units of the real codes' spread."""
     synthesizer, table = trained
-    game, rng = synthesizer._game, torch.Generator().manual_seed(0)
-    row = synthesizer._layout.expand(*synthesizer._encoder.encode(table))
+    game, rng = synthesizer._core.game, torch.Generator().manual_seed(0)
+    row = synthesizer._core.encoding.layout.expand(
+        *synthesizer._core.encoding.encoder.encode(table)
+    )
     code, _ = game.draw_codes(Batch(None, row, None, None, rng))
     made = game.make_codes(5000, rng)
     spread = code.std(0)
@@ -137,6 +139,6 @@ def test_parameters_of_its_own(parameters, told):
 
 
 def test_width_of_codes_and_of_draws_are_two_things():
-    game = contract.fitted(ARAESynthesizer)._game
+    game = contract.fitted(ARAESynthesizer)._core.game
     assert game.latent_dim == 3
     assert game.make_codes(7, torch.Generator()).shape == (7, 16)

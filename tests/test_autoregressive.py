@@ -227,10 +227,10 @@ def test_training_ends_when_held_out_rows_become_no_likelier(xor_model):
 def test_levels_have_their_training_rates_given_real_rows(xor_model):
     """Whatever dropout and early stopping left undone."""
     table = xor_table(3000, seed=0)
-    encoder, layout = xor_model._encoder, xor_model._layout
+    encoder, layout = xor_model._core.encoding.encoder, xor_model._core.encoding.layout
     codes = encoder.encode(table, np.random.default_rng(0)).codes
     with torch.no_grad():
-        raw = xor_model._game.networks(codes, torch.zeros(3000, 0))
+        raw = xor_model._core.game.networks(codes, torch.zeros(3000, 0))
     rates = layout.activate(raw).mean(dim=0)
     for block, masses in enumerate(encoder.masses):
         start = int(layout.offsets[block])
@@ -274,7 +274,7 @@ def test_dropout_out_of_range(dropout):
 def test_default_dropout_is_less_of_more_rows(xor_model, n_rows, dropout):
     model = copy.copy(xor_model)
     model._n_rows = n_rows
-    game = model._make_game(model._layout, model._conditions.encoder.layout)
+    game = model._make_game(model._core.encoding)
     assert game.networks.dropout == pytest.approx(dropout, abs=1e-3)
 
 
@@ -298,5 +298,5 @@ def test_wide_tables_do_not_blow_up():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.random((40, 300)) < 0.3)
     model = fit_small(AutoregressiveSynthesizer, table, hidden_dim=128, acceptance_rounds=0)
-    assert sum(p.numel() for p in model._game.parameters()) < 12_000_000
+    assert sum(p.numel() for p in model._core.game.parameters()) < 12_000_000
     assert model.sample(3).shape == (3, 300)

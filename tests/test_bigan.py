@@ -58,8 +58,10 @@ def test_losses_by_hand(game):
 
 def test_both_coders_learn():
     synthesizer = small(BiGANSynthesizer, n_steps=0).fit(narrow_table())
-    game = synthesizer._training.game
-    row = synthesizer._layout.expand(*synthesizer._encoder.encode(narrow_table()))
+    game = synthesizer._core.training.game
+    row = synthesizer._core.encoding.layout.expand(
+        *synthesizer._core.encoding.encoder.encode(narrow_table())
+    )
     game.coders_loss(Batch(None, row, row[:, :0], None, torch.Generator())).backward()
     for network in (game.encoder, game.generator):
         assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())

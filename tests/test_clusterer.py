@@ -47,7 +47,7 @@ def test_many_clusters_are_all_drawn():
     """Of 30 clusters at even rates, 3000 draws miss one with a chance of e-100."""
     clustering = small(AAEClusterer, n_clusters=30).fit(narrow_table())
     assert clustering.transform(narrow_table()).shape == (60, 3 + 30)
-    given = clustering._conditions.draw(3000, np.random.default_rng(0))
+    given = clustering._core.encoding.conditions.draw(3000, np.random.default_rng(0))
     assert set(given.codes[:, 0].tolist()) == set(range(30))
 
 

@@ -25,7 +25,7 @@ def assert_same(one, other):
 
 
 def weights(synthesizer):
-    return torch.cat([p.detach().flatten() for p in synthesizer._game.parameters()])
+    return torch.cat([p.detach().flatten() for p in synthesizer._core.game.parameters()])
 
 
 # ---------------------------------------------------------------------- the table comes back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import contract
@@ -25,8 +26,6 @@ from contract import (
 )
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-
-from tabgan.estimators import tables
 
 every_carrier = pytest.mark.parametrize("carrier", contract.CARRIERS)
 
@@ -170,7 +169,7 @@ def test_copies_share_nothing(cls):
 def test_history_and_steps(cls):
     synthesizer = contract.fitted(cls)
     history = synthesizer.history_
-    players = [player.name for player in synthesizer._training.game.players()]
+    players = [player.name for player in synthesizer._core.training.game.players()]
     assert list(history)[: 2 + len(players)] == ["step", "seconds", *players]
     assert history["step"].tolist() == [1, 2]
     assert (history["seconds"].diff().dropna() >= 0).all() and (history["seconds"] > 0).all()
@@ -193,11 +192,11 @@ def test_partial_fit_and_warm_start_go_on(cls):
         assert each.n_steps_ == 4
         assert each.history_["step"].tolist() == [1, 2, 3, 4]
         assert (each.history_["seconds"].diff().dropna() >= 0).all()
-        for player in each._training.game.players():
-            state = each._training.update.optimizers[player.name].state
+        for player in each._core.training.game.players():
+            state = each._core.training.update.optimizers[player.name].state
             made = {int(entry["step"]) for entry in state.values()}
             assert made == {4 * player.n_updates}
-            assert each._training.update.n_made[player.name] == 4 * player.n_updates
+            assert each._core.training.update.n_made[player.name] == 4 * player.n_updates
 
 
 @every_estimator
@@ -242,20 +241,20 @@ def test_zero_steps(cls):
 
 @every_estimator
 def test_steps_by_default(cls, monkeypatch):
-    monkeypatch.setattr(cls, "_default_steps", 3)
+    monkeypatch.setattr(cls, "plan", dataclasses.replace(cls.plan, n_steps=3))
     assert fit_small(cls, narrow_table(), n_steps=None).n_steps_ == 3
 
 
 @every_synthesizer
 def test_small_tables_are_not_seen_too_often(cls, monkeypatch):
     """Neither what is asked for nor what early stopping decides is cut short."""
-    monkeypatch.setattr(tables, "MAX_EPOCHS", 2)
+    monkeypatch.setattr(cls, "plan", dataclasses.replace(cls.plan, max_epochs=2))
     table = narrow_table()
     settings = {"n_steps": None, "early_stopping": False}
     assert fit_small(cls, table, **settings, batch_size=100).n_steps_ == 2
     assert fit_small(cls, table, **settings, batch_size=20).n_steps_ == 6
     assert fit_small(cls, table, n_steps=5, early_stopping=False).n_steps_ == 5
-    monkeypatch.setattr(cls, "_default_steps", 5)
+    monkeypatch.setattr(cls, "plan", dataclasses.replace(cls.plan, n_steps=5))
     patient = {"n_steps": None, "early_stopping": True, "n_iter_no_change": 99}
     assert fit_small(cls, table, **patient).n_steps_ == 5
 
@@ -264,13 +263,13 @@ def test_small_tables_are_not_seen_too_often(cls, monkeypatch):
 def test_sampling_is_in_evaluation_mode_and_without_gradients(cls):
     synthesizer = contract.carry_by_pickle(contract.fitted(cls))
     go_on(synthesizer)
-    assert not any(module.training for module in synthesizer._training.game.modules())
+    assert not any(module.training for module in synthesizer._core.training.game.modules())
     used = []
 
     def watch(module, inputs, output):
         used.append((module.training, output.requires_grad))
 
-    for module in synthesizer._game.modules():
+    for module in synthesizer._core.game.modules():
         module.register_forward_hook(watch)
     outcome(synthesizer)
     if cls in SYNTHESIZERS:
@@ -295,7 +294,7 @@ def test_a_callback_stops_training(cls):
     synthesizer = fit_small(cls, narrow_table(), n_steps=5, callbacks=[stop_at_two, watch])
     assert synthesizer.n_steps_ == 2 and len(synthesizer.history_) == 2
     assert seen[::2] == [1, 2]
-    assert seen[1] is seen[3] is synthesizer._training
+    assert seen[1] is seen[3] is synthesizer._core.training
     assert len(outcome(synthesizer)) >= 20
 
 
@@ -356,12 +355,12 @@ def test_a_device_that_is_not_there(cls):
 
 
 BAD_PARAMETERS = {
-    "n_steps": (-1, "n_steps must be an integer of at least 0, got -1."),
+    "n_steps": (-1, "n_steps must be None or a non-negative integer, got -1."),
     "batch_size": (0, "batch_size must be a positive integer, got 0."),
     "latent_dim": (1.5, "latent_dim must be a positive integer, got 1.5."),
     "hidden_dim": (True, "hidden_dim must be a positive integer, got True."),
     "max_categories": (1, "max_categories must be an integer of at least 2, got 1."),
-    "learning_rate": (0.0, "learning_rate must be positive, got 0.0."),
+    "learning_rate": (0.0, "learning_rate must be a finite number above 0, got 0.0."),
     "n_critic": (0, "n_critic must be a positive integer, got 0."),
     "categorical_features": (
         ["kin"],

@@ -45,7 +45,7 @@ def test_translators_of_the_same_columns_start_as_the_identity(numbers):
     translator = small(CycleGANTranslator, n_steps=0).fit(a, b)
     np.testing.assert_allclose(translator.transform(a), a, rtol=1e-5)
     np.testing.assert_allclose(translator.inverse_transform(b), b, rtol=1e-5)
-    game, batch = translator._game, both(translator, a, b)
+    game, batch = translator._core.game, both(translator, a, b)
     assert game.cycle_loss(batch, *game.translate(batch)).item() == 0
     assert game.identity_loss(batch).item() == 0
 
@@ -60,7 +60,7 @@ class Tell(nn.Module):
 def test_losses_are_the_sums_of_their_parts(numbers):
     a, b = numbers
     translator = small(CycleGANTranslator, n_steps=0, cycle_weight=7.0, identity_weight=2.0)
-    game = translator.fit(a, b)._training.game
+    game = translator.fit(a, b)._core.training.game
     batch = both(translator, a, b)
     game.adversary_a.critic = game.adversary_b.critic = Tell()
     for adversary in (game.adversary_a, game.adversary_b):

@@ -49,7 +49,7 @@ def test_batches_hold_codes_of_the_right_rows(pairs):
 
 
 def test_the_critic_sees_the_row_made_beside_the_row_it_was_made_from():
-    game = fit_small(DAGANAugmenter, narrow_table(), n_steps=0)._training.game
+    game = fit_small(DAGANAugmenter, narrow_table(), n_steps=0)._core.training.game
     width = game.layout.width
     codes = torch.zeros(4, game.layout.n_blocks, dtype=torch.long)
     table = EncodedTable(codes, torch.zeros(4, game.layout.n_scalars))

@@ -12,7 +12,9 @@ from wishes import ENCODINGS, objects, wish_for
 
 from tabgan import AAESynthesizer, CGANSynthesizer, WGANSynthesizer
 from tabgan.estimators import conditioning
-from tabgan.estimators.conditioning import ConditionModel, MadeRows, fulfil
+from tabgan.generation.conditions import ConditionModel, MadeRows
+from tabgan.generation.on_demand import fulfil
+from tabgan.progress import Progress
 from tabgan.table.conditions import encode_wish
 from tabgan.table.encoder import Encoder
 from tabgan.table.schema import Schema
@@ -45,7 +47,9 @@ class Resampler:
         group = np.unique(
             np.nan_to_num(np.column_stack(told), nan=-9.0), axis=0, return_inverse=True
         )[1]
-        frame = fulfil(self.make, self.encoder, wishes, group.ravel(), shared)
+        frame = fulfil(
+            self.make, self.encoder, wishes, group.ravel(), shared, Progress(None, 0, "row")
+        )
         for name, wish in wishes.items():
             frame[name] = wish.impose(frame[name], np.arange(len(asked)))
         return frame

@@ -18,10 +18,10 @@ from tabgan.adversarial.training import (
     Training,
     TrainingRule,
     TrainingSet,
-    fast_matmul,
 )
 from tabgan.adversarial.updates import AlternatingUpdate, adam
-from tabgan.estimators.calibration import Calibration
+from tabgan.generation.calibrated import Calibration
+from tabgan.networks.precision import fast_matmul
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 

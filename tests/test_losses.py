@@ -208,12 +208,14 @@ def test_penalties_reach_a_generator_that_learns_at_the_same_time(penalty):
 def test_gradients_of_every_player_by_finite_differences(cls, double):
     """Each weight matrix is reached, and each gradient is what moving the weights shows."""
     synthesizer = fit_small(cls, narrow_table(), n_steps=0)
-    game = synthesizer._training.game
+    game = synthesizer._core.training.game
     frame, _ = synthesizer._training_table(narrow_table(), None, False)
-    made = synthesizer._encoder.encode(frame[synthesizer._encoder.schema.names])
-    given = synthesizer._conditions.encode(frame, np.random.default_rng(0))
-    made, given = (EncodedTable(each.codes, each.scalars.double()) for each in (made, given))
-    layouts = synthesizer._layout, synthesizer._conditions.encoder.layout
+    encoding = synthesizer._core.encoding
+    made, given = (
+        EncodedTable(each.codes, each.scalars.double())
+        for each in encoding.encode(frame, np.random.default_rng(0))
+    )
+    layouts = encoding.layout, encoding.condition_layout
 
     def loss_of(player):
         batch = Batch(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import fit_small, narrow_table, says, small
+from contract import fit_small, narrow_table, says, small, whole_batch
 
 from tabgan import (
     AAESynthesizer,
@@ -16,18 +16,6 @@ from tabgan import (
     InfoGANFeaturizer,
     WGANSynthesizer,
 )
-from tabgan.adversarial.training import TrainingSet
-
-
-def first_batch(synthesizer, table):
-    """The whole table as one batch of the synthesizer's game."""
-    rng = np.random.default_rng(0)
-    made = synthesizer._encoder.encode(table[synthesizer._encoder.schema.names], rng)
-    given = synthesizer._conditions.encode(table, rng)
-    layouts = synthesizer._layout, synthesizer._conditions.encoder.layout
-    data = TrainingSet(made, layouts[0], given, layouts[1])
-    return next(data.batches(len(table), torch.Generator().manual_seed(0)))
-
 
 # ---------------------------------------------------------------------- GAN
 
@@ -48,7 +36,7 @@ def test_scores_are_the_critics(cls):
     synthesizer, table = contract.fitted(cls), narrow_table()
     scores = synthesizer.score_samples(table)
     assert scores.shape == (60,) and scores.dtype == np.float64
-    out = synthesizer._game.adversary.critic.out
+    out = synthesizer._core.game.adversary.critic.out
     if cls is not InfoGANFeaturizer:  # whose features are Q's
         features = torch.from_numpy(synthesizer.transform(table))
         np.testing.assert_allclose(scores, out(features).detach()[:, 0], rtol=1e-3, atol=1e-5)
@@ -60,12 +48,12 @@ def test_scores_are_the_critics(cls):
 
 def test_clipped_weights_stay_within_their_bound():
     clipped = fit_small(WGANSynthesizer, narrow_table(), lipschitz="clip", clip=0.003)
-    critic = torch.cat([p.flatten() for p in clipped._training.game.adversary.parameters()])
+    critic = torch.cat([p.flatten() for p in clipped._core.training.game.adversary.parameters()])
     assert critic.abs().max().item() == pytest.approx(0.003)
-    generator = torch.cat([p.flatten() for p in clipped._training.game.generator.parameters()])
+    generator = torch.cat([p.flatten() for p in clipped._core.training.game.generator.parameters()])
     assert generator.abs().max() > 0.1
     penalised = fit_small(WGANSynthesizer, narrow_table())
-    critic = torch.cat([p.flatten() for p in penalised._training.game.adversary.parameters()])
+    critic = torch.cat([p.flatten() for p in penalised._core.training.game.adversary.parameters()])
     assert critic.abs().max() > 0.1
 
 
@@ -74,7 +62,7 @@ def test_penalty_is_part_of_the_critics_loss():
     losses = {}
     for settings in ({"penalty_weight": 50.0}, {"penalty_weight": 0.0}, {"lipschitz": "clip"}):
         synthesizer = fit_small(WGANSynthesizer, narrow_table(), n_steps=0, **settings)
-        game, batch = synthesizer._training.game, first_batch(synthesizer, narrow_table())
+        game, batch = synthesizer._core.training.game, whole_batch(synthesizer, narrow_table())
         losses[str(settings)] = game.critic_loss(batch).item()
     penalised, *others = losses.values()
     assert penalised > 20
@@ -84,9 +72,11 @@ def test_penalty_is_part_of_the_critics_loss():
 def test_wasserstein_estimate_is_real_minus_made():
     synthesizer = contract.fitted(WGANSynthesizer)
     assert list(synthesizer.history_) == ["step", "seconds", "critic", "generator", "wasserstein"]
-    game, batch = synthesizer._game, first_batch(synthesizer, narrow_table())
-    made = synthesizer._layout.expand(*synthesizer._encoder.encode(synthesizer.sample(60)))
-    estimate = game.wasserstein(batch, made).item()
+    game, batch = synthesizer._core.game, whole_batch(synthesizer, narrow_table())
+    made = synthesizer._core.encoding.layout.expand(
+        *synthesizer._core.encoding.encoder.encode(synthesizer.sample(60))
+    )
+    estimate = game.score_gap(batch, made).item()
     real, fake = (game.score(rows, batch.condition).mean() for rows in (batch.row, made))
     assert estimate == pytest.approx((real - fake).item(), abs=1e-6)
 
@@ -266,7 +256,7 @@ def infogan():
 @pytest.fixture
 def used(infogan, monkeypatch):
     """Codes that rows were made from: classes (n, 3) and numbers (n, 2)."""
-    seen, game = [], infogan._game
+    seen, game = [], infogan._core.game
     generate = type(game).generate
 
     def watch(self, condition, rng):
@@ -306,7 +296,7 @@ def test_all_codes_in_an_array(infogan, used):
 
 
 def test_codes_are_drawn_evenly_without_wishes(infogan):
-    drawn = infogan._game.draw_codes(30_000, torch.Generator().manual_seed(0))
+    drawn = infogan._core.game.draw_codes(30_000, torch.Generator().manual_seed(0))
     for block, n_classes in enumerate((10, 3, 2)):
         shares = drawn.codes[:, block].bincount(minlength=n_classes) / 30_000
         assert shares.sub(1 / n_classes).abs().max() < 5 * np.sqrt(0.25 / 30_000)

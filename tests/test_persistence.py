@@ -366,10 +366,10 @@ def test_array_in_array_out_after_loading(path):
 def test_models_move_between_devices(cls, path):
     synthesizer = fit_small(cls, narrow_table(), device="cuda")
     synthesizer.save(path)
-    expected = torch.cat([p.flatten().cpu() for p in synthesizer._game.parameters()])
+    expected = torch.cat([p.flatten().cpu() for p in synthesizer._core.game.parameters()])
     for device in ("cpu", "cuda"):
         moved = tabgan.load(path, device=device)
-        weights = torch.cat([p.flatten() for p in moved._game.parameters()])
+        weights = torch.cat([p.flatten() for p in moved._core.game.parameters()])
         assert weights.device.type == device
         assert torch.equal(weights.cpu(), expected)
         assert len(moved.partial_fit(narrow_table()).sample(5, conditions={"kind": "a"})) == 5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tabgan.adversarial.ranks import RankCritic, rank_functions
+from tabgan.networks.ranks import RankCritic, rank_functions
 from tabgan.table.layout import Layout
 
 RANKS = [np.array([0.1, 0.3, 0.5, 0.7, 0.9]), np.array([np.nan, np.nan, np.nan])]

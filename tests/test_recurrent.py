@@ -14,7 +14,7 @@ from tabgan import RCGANSynthesizer, SeqGANSynthesizer, SequenceARAESynthesizer
 from tabgan.adversarial import SpectralNormalization, WeightAveraging
 from tabgan.adversarial.game import Batch
 from tabgan.datasets import make_markov_sequences, make_waves
-from tabgan.estimators.writing import write
+from tabgan.generation.writing import write
 from tabgan.models.rcgan import RCGANGame
 from tabgan.models.seqgan import SeqGANGame
 from tabgan.networks.patterns import PatternCritic

@@ -11,7 +11,7 @@ from contract import says
 from tables import askable_table
 from wishes import ENCODINGS, stamps, wish_for
 
-from tabgan.estimators.conditioning import ConditionModel
+from tabgan.generation.conditions import ConditionModel
 from tabgan.table.encoder import Encoder
 from tabgan.table.schema import Schema
 

@@ -54,11 +54,15 @@ def test_condition_on_each_discrete_column_sets_the_right_bit(cls, discrete_tabl
             assert made[name].tolist() == [level] * 4
     if cls is CGANSynthesizer:
         seen = []
-        synthesizer._game.generator.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+        synthesizer._core.game.generator.register_forward_pre_hook(
+            lambda _, args: seen.append(args[0])
+        )
         wanted = discrete_table[["c", "a", "b"]].head(20)
         synthesizer.sample(conditions=wanted)
-        rows = synthesizer._conditions.encode(discrete_table.head(20), np.random.default_rng(0))
-        bits = synthesizer._conditions.encoder.layout.expand(*rows)
+        rows = synthesizer._core.encoding.conditions.encode(
+            discrete_table.head(20), np.random.default_rng(0)
+        )
+        bits = synthesizer._core.encoding.conditions.encoder.layout.expand(*rows)
         assert torch.equal(seen[0][:, synthesizer.latent_dim :], bits)
 
 
@@ -81,7 +85,7 @@ def test_rare_category_of_a_condition_comes_out_at_its_rate(cls):
 @every_synthesizer
 def test_rows_are_made_independently_of_each_other(cls):
     """CTGAN: batch norm is left in training mode, so that a row depends on those made with it."""
-    game = contract.fitted(cls)._game
+    game = contract.fitted(cls)._core.game
     assert not any(module.training for module in game.modules())
     assert not any("BatchNorm" in type(module).__name__ for module in game.modules())
     if cls is tabgan.AutoregressiveSynthesizer:  # each row of which is drawn from this
@@ -103,7 +107,7 @@ def test_noise_comes_from_a_generator_on_the_models_device(cls):
     """CTGAN: only the CPU's generator is seeded, and rows made on a GPU differ from run to run."""
     synthesizer = contract.fitted(cls)
     _, noise = synthesizer._streams(random_state=0)
-    assert noise.device == next(synthesizer._game.parameters()).device
+    assert noise.device == next(synthesizer._core.game.parameters()).device
     before = torch.get_rng_state()
     synthesizer.sample(3)
     assert torch.equal(torch.get_rng_state(), before)
@@ -143,14 +147,13 @@ def test_operations_per_step_do_not_grow_with_the_columns(cls):
         )
         synthesizer = fit_small(cls, table, n_steps=0)
         table, _ = synthesizer._training_table(table, None, False)
-        made = synthesizer._encoder.encode(table[synthesizer._encoder.schema.names], rng)
-        given = synthesizer._conditions.encode(table, rng)
-        layouts = synthesizer._layout, synthesizer._conditions.encoder.layout
-        data = TrainingSet(made, layouts[0], given, layouts[1])
+        encoding = synthesizer._core.encoding
+        rows = encoding.encode(table, rng)
+        data = TrainingSet(rows.made, encoding.layout, rows.given, encoding.condition_layout)
         batches = data.batches(60, torch.Generator().manual_seed(0))
-        synthesizer._training.update.step(lambda batches=batches: next(batches))
+        synthesizer._core.training.update.step(lambda batches=batches: next(batches))
         with CountOperations() as counter:
-            synthesizer._training.update.step(lambda batches=batches: next(batches))
+            synthesizer._core.training.update.step(lambda batches=batches: next(batches))
         counts.append(counter.n_calls)
     assert counts[0] == counts[1] > 20
 
@@ -160,9 +163,11 @@ def test_one_hot_table_is_never_whole():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({f"c{i}": rng.integers(0, 5000, 20_000).astype(str) for i in range(2)})
     synthesizer = small(WGANSynthesizer, n_steps=1, max_categories=64).fit(table)
-    encoded = synthesizer._encoder.encode(table, rng)
+    encoded = synthesizer._core.encoding.encoder.encode(table, rng)
     assert encoded.codes.nbytes + encoded.scalars.nbytes == 20_000 * 2 * 8
-    assert synthesizer._layout.width <= 2 * 64  # max_categories bounds the networks too
+    assert (
+        synthesizer._core.encoding.layout.width <= 2 * 64
+    )  # max_categories bounds the networks too
     assert synthesizer.sample(2000, random_state=0)["c0"].nunique() > 1000
 
 
@@ -190,7 +195,9 @@ def test_trained_conditions_are_not_met_by_rejection(discrete_table):
     table = discrete_table.assign(rare=np.where(np.arange(600) < 2, "yes", "no"))
     synthesizer = small(CGANSynthesizer, condition_columns=["rare"]).fit(table)
     passed = []
-    synthesizer._game.generator.register_forward_hook(lambda _, args, out: passed.append(len(out)))
+    synthesizer._core.game.generator.register_forward_hook(
+        lambda _, args, out: passed.append(len(out))
+    )
     made = synthesizer.sample(500, conditions={"rare": "yes"})
     assert (made["rare"] == "yes").all() and sum(passed) == 500
 
@@ -229,7 +236,7 @@ def test_categories_are_taken_and_given_back(cls):
 @every_synthesizer
 def test_averaged_weights_are_their_own(cls):
     """Synthcity: the best weights are the live ones under another name."""
-    training = fit_small(cls, narrow_table())._training
+    training = fit_small(cls, narrow_table())._core.training
     live, averaged = (
         {parameter.data_ptr() for parameter in game.parameters()}
         for game in (training.game, training.averaged)

@@ -123,7 +123,7 @@ def test_rows_come_in_the_order_of_the_curriculum():
     X, y = synthesizer.distil()
     assert len(X) == len(y) == synthesizer.n_lessons * synthesizer.lesson_size
     assert list(X) == [name for name in narrow_table() if name != synthesizer.target]
-    game = synthesizer._game
+    game = synthesizer._core.game
     given = torch.zeros(2 * len(X), game.condition_layout.width)
     raw = game.generate(given, torch.Generator())
     torch.testing.assert_close(raw[: len(X)], raw[len(X) :])

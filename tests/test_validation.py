@@ -18,7 +18,7 @@ from tabgan.adversarial.training import Training, TrainingRule
 from tabgan.adversarial.updates import adam
 from tabgan.adversarial.validation import RATE_CUT, Validation
 from tabgan.datasets import make_mixed_table
-from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.calibrated import Calibrated
 from tabgan.table.encoder import EncodedTable
 
 
@@ -156,13 +156,13 @@ def test_conditions_are_part_of_the_score():
 
 
 def test_collapse_is_told(monkeypatch):
-    draw = TableSynthesizer._draw
+    draw = Calibrated.draw
 
     def one_row(self, given, noise):
         made = draw(self, given, noise)
         return made.rows(torch.zeros(len(made), dtype=torch.long))
 
-    monkeypatch.setattr(TableSynthesizer, "_draw", one_row)
+    monkeypatch.setattr(Calibrated, "draw", one_row)
     told = (
         "GANSynthesizer has collapsed: 200 rows that it makes are of 1 kinds, as many real ones of "
         "... Try early_stopping=True, a lower learning_rate, or "
@@ -176,8 +176,8 @@ def test_collapse_is_told(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("validation_fraction", 0.0, "validation_fraction must lie between 0 and 1, got 0.0."),
-        ("validation_fraction", 1, "validation_fraction must lie between 0 and 1, got 1."),
+        ("validation_fraction", 0.0, "validation_fraction must be a number in (0, 1), got 0.0."),
+        ("validation_fraction", 1, "validation_fraction must be a number in (0, 1), got 1."),
         ("n_iter_no_change", 0, "n_iter_no_change must be a positive integer, got 0."),
     ],
 )

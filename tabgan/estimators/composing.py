@@ -29,10 +29,10 @@ def compose(cls: Any) -> None:
     if "__init__" not in vars(cls):
         # A signature of the class's own: its bases' may belong to mixins in front of others.
         def __init__(self: Any, **shared: Any) -> None:
-            super(cls, self).__init__(**shared)  # type: ignore[arg-type, misc]
+            super(cls, self).__init__(**shared)
 
         __init__.__qualname__ = f"{cls.__qualname__}.__init__"
-        cls.__init__ = __init__  # type: ignore[misc]
+        cls.__init__ = __init__
     parameters: dict[str, inspect.Parameter] = {}
     rules: dict[str, Rule] = {}
     texts: dict[str, str] = {}
@@ -51,7 +51,7 @@ def compose(cls: Any) -> None:
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = inspect.Signature([this, *by_keyword])
     vars(cls)["__init__"].__signature__ = signature
-    cls._parameter_constraints = {  # type: ignore[attr-defined]
+    cls._parameter_constraints = {
         name: rule for name, rule in rules.items() if name in parameters
     }
     if cls.__doc__ and "**shared" in cls.__doc__:
