@@ -282,12 +282,33 @@ def test_parameters_of_the_parts_are_left_alone():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"ratio": -1}, "ratio must be a finite number >= 0, 'auto' or 'level', got -1."),
-        ({"ratio": np.inf}, "ratio must be a finite number >= 0, 'auto' or 'level', got inf."),
-        ({"ratio": "some"}, "ratio must be a finite number >= 0, 'auto' or 'level', got 'some'."),
-        ({"ratios": (0, -1)}, "ratios must be finite numbers >= 0, got (0, -1)."),
-        ({"strategy": "some"}, "strategy must be 'auto', 'all' or 'balance', got 'some'."),
-        ({"cv": 1}, "cv must be at least 2 folds, got 1."),
+        (
+            {"ratio": -1},
+            'ratio must be a finite number of at least 0 or "auto" or "level", got -1.',
+        ),
+        (
+            {"ratios": ()},
+            "ratios must be a non-empty sequence of finite numbers of at least 0, got ().",
+        ),
+        (
+            {"ratios": (0, 1e30)},
+            "ratios must ask for at most 2147483647 synthetic rows, got 1e+30 for 40 real rows.",
+        ),
+        ({"strategy": "some"}, 'strategy must be "auto", "all" or "balance", got \'some\'.'),
+        (
+            {"cv": 1},
+            "cv must be None, an integer of at least 2, a splitter such as KFold(), or an iterable "
+            "of (train, validation) pairs of row numbers, got 1.",
+        ),
+        (
+            {"cv": [([0, 1], [2, 40])]},
+            "cv must give one (train, validation) pair of non-empty sequences of row numbers below "
+            "40 for each fold, got ([0, 1], [2, 40]).",
+        ),
+        (
+            {"scoring": lambda *_: "good"},
+            "scoring must return a number, got an object of type str.",
+        ),
         (
             {"ratio": "level", "strategy": "all"},
             "ratio='level' adds rows class by class; set strategy to 'auto' or 'balance', "
@@ -303,7 +324,7 @@ def test_parameter_errors(parameters, message):
 
 
 def test_a_regressor_has_no_classes_to_level():
-    message = "ratio must be a finite number >= 0, 'auto', got 'level'."
+    message = "ratio must be a finite number of at least 0 or \"auto\", got 'level'."
     model = AugmentedRegressor(Ridge(), BootstrapSynthesizer(), ratio="level")
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         model.fit([[0.0], [1.0]], [0.0, 1.0])
