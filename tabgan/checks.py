@@ -89,7 +89,10 @@ def number(low: float, high: float = math.inf, closed: str = "both") -> Rule:
     def accepts(value: Any) -> bool:
         if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
             return False
-        amount = float(value)
+        try:
+            amount = float(value)
+        except OverflowError:
+            return False
         above = low <= amount if closed in ("both", "left") else low < amount
         below = amount <= high if closed in ("both", "right") else amount < high
         return math.isfinite(amount) and above and below

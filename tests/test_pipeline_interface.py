@@ -22,6 +22,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.parallel import Parallel
 from stubs import (
     BootstrapSynthesizer,
     RecordingClassifier,
@@ -204,6 +205,35 @@ def test_groups_go_to_the_splitter():
         model.predict(X)
 
 
+@pytest.mark.parametrize("routing", [False, True])
+def test_an_iterator_of_folds_is_used_once(routing):
+    X, y = numbered_rows()
+    folds = list(KFold(3).split(X))
+    model = AugmentedClassifier(
+        RecordingClassifier(), RecordingSynthesizer(), cv=iter(folds), ratios=[1], strategy="all"
+    )
+    with sklearn.config_context(enable_metadata_routing=routing):
+        model.fit(X, y)
+    assert [table["id"].tolist() for table in RecordingSynthesizer.learnt[:3]] == [
+        train.tolist() for train, _ in folds
+    ]
+
+
+def test_more_workers_than_folds_are_not_started(monkeypatch):
+    asked = []
+
+    def parallel(n_jobs):
+        asked.append(n_jobs)
+        return Parallel(n_jobs=1)
+
+    monkeypatch.setattr("tabgan.pipeline.metaestimator.Parallel", parallel)
+    X, y = moons()
+    model = AugmentedClassifier(KNeighborsClassifier(), BootstrapSynthesizer(), cv=3)
+    for n_jobs in (10**30, 2, -1, None):
+        model.set_params(n_jobs=n_jobs).fit(X, y)
+    assert asked == [3, 2, -1, None]
+
+
 # Meta-estimator manners
 
 
@@ -249,7 +279,9 @@ def test_grid_search_sets_parameters_of_both_parts():
     )
     grid = {"ratio": [0, "level", 1], "estimator__n_neighbors": [3, 5]}
     search = GridSearchCV(model, grid, cv=2).fit(X, y)
-    assert search.best_params_.keys() == grid.keys()
+    best = search.best_estimator_
+    chosen = {"ratio": best.ratio, "estimator__n_neighbors": best.estimator_.n_neighbors}
+    assert chosen == search.best_params_
     assert clone(model).synthesizer.random_state == 3
 
 
