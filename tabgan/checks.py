@@ -6,15 +6,20 @@ An estimator declares a rule for each parameter in `_parameter_constraints` and 
 
 from __future__ import annotations
 
+import difflib
+import functools
+import inspect
 import math
 import numbers
 import reprlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 import pandas as pd
+
+_Arguments = ParamSpec("_Arguments")
 
 MAX_REPR = 80
 """Characters of a value that an error prints at most."""
@@ -84,7 +89,10 @@ def number(low: float, high: float = math.inf, closed: str = "both") -> Rule:
     def accepts(value: Any) -> bool:
         if not isinstance(value, numbers.Real) or isinstance(value, bool | np.bool_):
             return False
-        amount = float(value)
+        try:
+            amount = float(value)
+        except OverflowError:
+            return False
         above = low <= amount if closed in ("both", "left") else low < amount
         below = amount <= high if closed in ("both", "right") else amount < high
         return math.isfinite(amount) and above and below
@@ -197,6 +205,99 @@ def check_parameters(estimator: Any) -> None:
     for name, value in estimator.get_params(deep=False).items():
         if name in rules:
             check(name, value, rules[name])
+
+
+def unexpected_argument(cls: type, name: str) -> TypeError:
+    """Make the error for a keyword argument that a class does not have.
+
+    Parameters
+    ----------
+    cls : type
+        Its parameters are read off the signature of ``__init__``.
+    name : str
+        The argument.
+
+    Returns
+    -------
+    TypeError
+        Names the class, the argument, and the nearest parameter or, if none is near, all of them.
+
+    Examples
+    --------
+    >>> from tabgan.checks import unexpected_argument
+    >>> from tabgan.pipeline import AugmentedClassifier
+    >>> unexpected_argument(AugmentedClassifier, "ratoi")
+    TypeError("AugmentedClassifier has no parameter 'ratoi'; did you mean 'ratio'?")
+    """
+    return TypeError(
+        f"{cls.__name__} has no parameter {name!r}; "
+        f"{suggestion(name, _parameters_of(cls), most=40)}"
+    )
+
+
+def names_unexpected(init: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+    """Let an ``__init__`` raise `unexpected_argument` instead of Python's own error.
+
+    Python's own error names neither the subclass that was called nor the nearest parameter. The
+    decorated function keeps its signature, so that scikit-learn and type checkers still read it.
+    """
+    own = _keywords(inspect.signature(init))
+
+    @functools.wraps(init)
+    def checked(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        for name in kwargs:
+            if name not in own:
+                raise unexpected_argument(type(args[0]), name)
+        init(*args, **kwargs)
+
+    return checked
+
+
+def _parameters_of(cls: type) -> list[str]:
+    """List what ``__init__`` takes by keyword, and what it hands on to a parent's by ``**``."""
+    found: list[str] = []
+    for parent in cls.__mro__:
+        if parent is object or "__init__" not in vars(parent):
+            continue
+        signature = inspect.signature(vars(parent)["__init__"])
+        found += [name for name in _keywords(signature) if name not in found]
+        if all(each.kind is not each.VAR_KEYWORD for each in signature.parameters.values()):
+            break
+    return found
+
+
+def _keywords(signature: inspect.Signature) -> list[str]:
+    """List the names that a method takes as keyword arguments, that of the object left out."""
+    _, *parameters = signature.parameters.values()
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [each.name for each in parameters if each.kind in named]
+
+
+def suggestion(text: str, known: Sequence[str], most: int = 8) -> str:
+    """Say which of some known texts may have been meant, or, if none is near, what they are.
+
+    Parameters
+    ----------
+    text : str
+        What was given.
+    known : sequence of str
+        What could have been given.
+    most : int, default=8
+        Number of known texts that are listed at most.
+
+    Examples
+    --------
+    >>> from tabgan.checks import suggestion
+    >>> suggestion("colr", ["colour", "size"])
+    "did you mean 'colour'?"
+    >>> suggestion("age", ["colour", "size"])
+    "known are 'colour', 'size'."
+    """
+    near = difflib.get_close_matches(text, known, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    listing = ", ".join(short(value) for value in known[:most])
+    return f"known are {listing}{', ...' if known[most:] else '.'}"
 
 
 def short(value: Any) -> str:

@@ -124,11 +124,13 @@ def test_labels_need_not_be_strings():
             {"n": 3, "balance": "a"},
             "Give exactly one of n, ratio and balance, got n=3, balance='a'.",
         ),
-        ({"n": -1}, "n must be a non-negative integer, got -1."),
-        ({"n": 2.5}, "n must be a non-negative integer, got 2.5."),
-        ({"n": True}, "n must be a non-negative integer, got True."),
-        ({"ratio": -0.5}, "ratio must be a finite number >= 0, got -0.5."),
-        ({"ratio": np.nan}, "ratio must be a finite number >= 0, got nan."),
+        ({"n": -1}, "n must be None or an integer from 0 to 2147483647, got -1."),
+        ({"ratio": -0.5}, "ratio must be None or a finite number of at least 0, got -0.5."),
+        (
+            {"ratio": 1e30},
+            "ratio must ask for at most 2147483647 synthetic rows, got 1e+30 for 2 real rows.",
+        ),
+        ({"balance": ["a"]}, "balance must be None or a column label, got ['a']."),
         (
             {"balance": "c"},
             "balance must name a column of the table, got 'c'; the columns are ['a', 'b'].",
@@ -146,6 +148,9 @@ def test_errors(arguments, message):
 
 
 def test_arrays_are_refused():
-    message = "df must be a pandas DataFrame, got ndarray; wrap arrays with pandas.DataFrame(...)."
+    message = (
+        "df must be a pandas or polars DataFrame or a pyarrow Table, got an object of type "
+        "ndarray; wrap arrays and dicts with pandas.DataFrame(...)."
+    )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         augment(np.eye(3), n=1)

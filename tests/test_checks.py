@@ -14,7 +14,11 @@ from tabgan import checks
     [
         (checks.integer(1), [1, np.int64(5), 10**30], [0, True, 1.0, "1", None, np.nan]),
         (checks.integer(0, 3), [0, 3], [-1, 4]),
-        (checks.number(0), [0, 0.5, np.float32(2)], [-1, True, np.inf, np.nan, "x", None, 1j]),
+        (
+            checks.number(0),
+            [0, 0.5, np.float32(2)],
+            [-1, True, np.inf, np.nan, "x", None, 1j, 10**400],
+        ),
         (checks.number(0, 1, "neither"), [0.5], [0, 1, 0.0, 1.0]),
         (checks.number(0, 1, "left"), [0], [1]),
         (checks.number(0, closed="neither"), [0.1], [0]),

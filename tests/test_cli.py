@@ -120,11 +120,15 @@ class TestArguments:
             (["sample", "m", "--out", "a.csv"], "required: --rows"),
             (
                 ["synthesize", "people.csv", "--out", "a.csv", "--rows", "0"],
-                "argument --rows: must be at least 1, got 0",
+                "argument --rows: must be from 1 to 2147483647, got 0",
             ),
             (
                 ["synthesize", "people.csv", "--out", "a.csv", "--steps", "few"],
                 "argument --steps: must be an integer, got 'few'",
+            ),
+            (
+                ["sample", "m", "--out", "a.csv", "--rows", "1" + "0" * 30],
+                f"argument --rows: must be from 1 to 2147483647, got 1{'0' * 29}",
             ),
             (["demo", "--seed", "-1"], "argument --seed: must be from 0 to 4294967295, got -1"),
             (["synthesize", "people.csv", "--out", "a.csv", "--model", "vae"], "invalid choice"),
@@ -290,6 +294,18 @@ class TestFailures:
         with pytest.raises(RuntimeError, match="no luck"):
             main([*self.argv, "--debug"])
 
+    def test_a_long_error_is_cut_to_one_line(self, people, recorder, capsys, monkeypatch):
+        def fit(self, table):
+            raise RuntimeError("no\n  luck " + "at all " * 1000)
+
+        monkeypatch.setattr(recorder, "fit", fit)
+        assert main(self.argv) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("tabgan: error: no luck at all at all")
+        assert error.endswith("...\n")
+        assert error.count("\n") == 1
+        assert len(error) < 330
+
     def test_an_error_without_words_is_named(self, people, recorder, capsys, monkeypatch):
         def fit(self, table):
             raise MemoryError
@@ -382,6 +398,18 @@ class TestForReal:
         assert list(made) == list(load_adult()[0])
         assert Path("here/demo/report.html").stat().st_size > 1000
         assert re.search(r"^roc_auc +0\.\d{3} +0\.\d{3} ", capsys.readouterr().out, re.MULTILINE)
+
+    def test_a_reader_that_leaves_is_no_error(self, people):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tabgan", "evaluate", "people.csv", "people.csv"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        process.stdout.close()
+        assert process.wait(timeout=120) == 1
+        assert process.stderr.read() == ""
+        process.stderr.close()
 
     def test_as_a_process(self, people):
         argv = ["evaluate", "people.csv", "nowhere.csv"]

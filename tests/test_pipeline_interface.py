@@ -22,6 +22,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.parallel import Parallel
 from stubs import (
     BootstrapSynthesizer,
     RecordingClassifier,
@@ -204,6 +205,35 @@ def test_groups_go_to_the_splitter():
         model.predict(X)
 
 
+@pytest.mark.parametrize("routing", [False, True])
+def test_an_iterator_of_folds_is_used_once(routing):
+    X, y = numbered_rows()
+    folds = list(KFold(3).split(X))
+    model = AugmentedClassifier(
+        RecordingClassifier(), RecordingSynthesizer(), cv=iter(folds), ratios=[1], strategy="all"
+    )
+    with sklearn.config_context(enable_metadata_routing=routing):
+        model.fit(X, y)
+    assert [table["id"].tolist() for table in RecordingSynthesizer.learnt[:3]] == [
+        train.tolist() for train, _ in folds
+    ]
+
+
+def test_more_workers_than_folds_are_not_started(monkeypatch):
+    asked = []
+
+    def parallel(n_jobs):
+        asked.append(n_jobs)
+        return Parallel(n_jobs=1)
+
+    monkeypatch.setattr("tabgan.pipeline.metaestimator.Parallel", parallel)
+    X, y = moons()
+    model = AugmentedClassifier(KNeighborsClassifier(), BootstrapSynthesizer(), cv=3)
+    for n_jobs in (10**30, 2, -1, None):
+        model.set_params(n_jobs=n_jobs).fit(X, y)
+    assert asked == [3, 2, -1, None]
+
+
 # Meta-estimator manners
 
 
@@ -249,7 +279,9 @@ def test_grid_search_sets_parameters_of_both_parts():
     )
     grid = {"ratio": [0, "level", 1], "estimator__n_neighbors": [3, 5]}
     search = GridSearchCV(model, grid, cv=2).fit(X, y)
-    assert search.best_params_.keys() == grid.keys()
+    best = search.best_estimator_
+    chosen = {"ratio": best.ratio, "estimator__n_neighbors": best.estimator_.n_neighbors}
+    assert chosen == search.best_params_
     assert clone(model).synthesizer.random_state == 3
 
 
@@ -282,12 +314,33 @@ def test_parameters_of_the_parts_are_left_alone():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"ratio": -1}, "ratio must be a finite number >= 0, 'auto' or 'level', got -1."),
-        ({"ratio": np.inf}, "ratio must be a finite number >= 0, 'auto' or 'level', got inf."),
-        ({"ratio": "some"}, "ratio must be a finite number >= 0, 'auto' or 'level', got 'some'."),
-        ({"ratios": (0, -1)}, "ratios must be finite numbers >= 0, got (0, -1)."),
-        ({"strategy": "some"}, "strategy must be 'auto', 'all' or 'balance', got 'some'."),
-        ({"cv": 1}, "cv must be at least 2 folds, got 1."),
+        (
+            {"ratio": -1},
+            'ratio must be a finite number of at least 0 or "auto" or "level", got -1.',
+        ),
+        (
+            {"ratios": ()},
+            "ratios must be a non-empty sequence of finite numbers of at least 0, got ().",
+        ),
+        (
+            {"ratios": (0, 1e30)},
+            "ratios must ask for at most 2147483647 synthetic rows, got 1e+30 for 40 real rows.",
+        ),
+        ({"strategy": "some"}, 'strategy must be "auto", "all" or "balance", got \'some\'.'),
+        (
+            {"cv": 1},
+            "cv must be None, an integer of at least 2, a splitter such as KFold(), or an iterable "
+            "of (train, validation) pairs of row numbers, got 1.",
+        ),
+        (
+            {"cv": [([0, 1], [2, 40])]},
+            "cv must give one (train, validation) pair of non-empty sequences of row numbers below "
+            "40 for each fold, got ([0, 1], [2, 40]).",
+        ),
+        (
+            {"scoring": lambda *_: "good"},
+            "scoring must return a number, got an object of type str.",
+        ),
         (
             {"ratio": "level", "strategy": "all"},
             "ratio='level' adds rows class by class; set strategy to 'auto' or 'balance', "
@@ -303,7 +356,7 @@ def test_parameter_errors(parameters, message):
 
 
 def test_a_regressor_has_no_classes_to_level():
-    message = "ratio must be a finite number >= 0, 'auto', got 'level'."
+    message = "ratio must be a finite number of at least 0 or \"auto\", got 'level'."
     model = AugmentedRegressor(Ridge(), BootstrapSynthesizer(), ratio="level")
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         model.fit([[0.0], [1.0]], [0.0, 1.0])

@@ -1,4 +1,4 @@
-"""What each command does.
+"""The work of each command.
 
 Torch, the models and the evaluation are imported inside the commands, so that help and mistyped
 arguments are answered at once.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_MODEL = "autoregressive"
-"""The synthesizer fitted where none is named."""
+"""The synthesizer that is fitted if ``--model`` names none."""
 
 MODELS = {
     "aae": "AAESynthesizer",
@@ -35,11 +35,11 @@ MODELS = {
     "lsgan": "LSGANSynthesizer",
     "wgan": "WGANSynthesizer",
 }
-"""Classes of tabgan by the names that ``--model`` takes."""
+"""Classes of tabgan, by the names that ``--model`` takes."""
 
 
 def synthesize(args: argparse.Namespace) -> None:
-    """Learn a table and write rows like it."""
+    """Learn a table and write synthetic rows."""
     check_table_output(args.out, args.table)
     if args.save:
         check_output(args.save, args.table, args.out)
@@ -49,7 +49,8 @@ def synthesize(args: argparse.Namespace) -> None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # fit gives the same warnings again
+            # fit infers the schema once more, and gives the same warnings.
+            warnings.simplefilter("ignore")
             schema = Schema.infer(table, arg_name=str(args.table))
     except (TypeError, ValueError) as error:
         raise InputError(error) from error
@@ -72,7 +73,7 @@ def synthesize(args: argparse.Namespace) -> None:
 
 
 def sample(args: argparse.Namespace) -> None:
-    """Write rows of a model that was kept."""
+    """Write synthetic rows of a saved model."""
     import pandas as pd
 
     check_table_output(args.out, args.model)
@@ -92,7 +93,7 @@ def sample(args: argparse.Namespace) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    """Say how like a real table a synthetic one is."""
+    """Compare a synthetic table with the real table that was learnt."""
     inputs = [path for path in (args.real, args.synthetic, args.test) if path]
     for path in (args.html, args.json):
         if path:
@@ -111,21 +112,21 @@ def evaluate(args: argparse.Namespace) -> None:
 
     synthetic, test = others if args.test else (others[0], None)
     report = evaluate(real, synthetic, test=test, target=args.target)
-    _print_summary(report.summary())
     if args.html:
         report.to_html(args.html)
     if args.json:
         args.json.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
+    _print_summary(report.summary())
 
 
 def demo(args: argparse.Namespace) -> None:
-    """Learn the Adult census table and judge the rows made."""
+    """Learn the Adult census table, and compare synthetic rows with real test rows."""
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{args.out}: this folder cannot be made ({error.strerror}).") from error
-    made, page = args.out / "synthetic_adult.csv", args.out / "report.html"
-    check_table_output(made)
+    rows, page = args.out / "synthetic_adult.csv", args.out / "report.html"
+    check_table_output(rows)
     check_output(page)
 
     from tabgan.datasets import load_adult
@@ -134,8 +135,8 @@ def demo(args: argparse.Namespace) -> None:
     train, test = load_adult()
     model = _fit(args, DEFAULT_MODEL, train)
     synthetic = model.sample(args.rows or len(train), random_state=args.seed)
-    write_table(synthetic, made)
-    _say(args, f"Wrote {made}; judging it by the {len(test):,} rows held out.")
+    write_table(synthetic, rows)
+    _say(args, f"Wrote {rows}; judging it by the {len(test):,} rows held out.")
     report = evaluate(train, synthetic, test=test, target="income", random_state=args.seed)
     report.to_html(page)
     _print_summary(report.summary())
@@ -143,7 +144,24 @@ def demo(args: argparse.Namespace) -> None:
 
 
 def _fit(args: argparse.Namespace, name: str, table: pd.DataFrame, **settings: Any) -> Any:
-    """Fit the synthesizer called `name`, as the arguments say."""
+    """Fit the synthesizer that `MODELS` calls `name`.
+
+    Parameters
+    ----------
+    args : Namespace
+        The arguments of the command: steps, seed, device and quiet.
+    name : str
+        One of `MODELS`.
+    table : DataFrame
+        The rows to learn.
+    **settings : dict
+        Further parameters of the synthesizer.
+
+    Returns
+    -------
+    synthesizer : synthesizer
+        Fitted.
+    """
     import tabgan
 
     if args.steps:
@@ -153,7 +171,7 @@ def _fit(args: argparse.Namespace, name: str, table: pd.DataFrame, **settings: A
     )
     start = time.perf_counter()
     with warnings.catch_warnings():
-        # A fit that is interrupted ends early and only warns; here it ends the command.
+        # fit itself survives an interrupt: it ends early and warns. The command ends instead.
         warnings.filterwarnings("error", message="training was interrupted")
         try:
             synthesizer.fit(table)
@@ -165,7 +183,7 @@ def _fit(args: argparse.Namespace, name: str, table: pd.DataFrame, **settings: A
 
 
 def _print_summary(summary: pd.DataFrame) -> None:
-    """Print figures to three decimals, and texts flush left as they are read."""
+    """Print numbers to three decimals and texts flush left."""
     from pandas.api.types import is_numeric_dtype
 
     for name in summary:
@@ -176,6 +194,6 @@ def _print_summary(summary: pd.DataFrame) -> None:
 
 
 def _say(args: argparse.Namespace, text: str) -> None:
-    """Tell the user how the work goes; standard output is for results."""
+    """Print a message for the user to standard error, as standard output is for results."""
     if not args.quiet:
         print(text, file=sys.stderr)

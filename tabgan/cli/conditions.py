@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tabgan.cli.errors import InputError, check_column, hint
+from tabgan.cli.errors import InputError, check_column
 
 if TYPE_CHECKING:
     from tabgan.table.schema import Column, Schema
 
 
 def parse_conditions(texts: Sequence[str], schema: Schema) -> dict[Any, Any] | None:
-    """Read conditions as the columns they are about hold their values.
+    """Turn conditions from texts into values of the kinds that their columns hold.
 
     Parameters
     ----------
     texts : sequence of str
-        Each ``COLUMN=VALUE`` or, for numbers, dates and durations, also ``COLUMN=LOW..HIGH``,
-        both ends included.
+        Each is ``COLUMN=VALUE`` or, for numbers, dates and durations, also ``COLUMN=LOW..HIGH``
+        with both ends included.
     schema : Schema
-        The columns there are.
+        The columns of the table that the synthesizer learns.
 
     Returns
     -------
@@ -31,8 +31,17 @@ def parse_conditions(texts: Sequence[str], schema: Schema) -> dict[Any, Any] | N
     Raises
     ------
     InputError
-        If a text has no "=", names an unknown column or one that has a condition already, or its
-        value is not one of the column's kind, or is one that training rows never had.
+        A text has no "=", or names an unknown column or a column that has a condition already; or
+        its value is not of the column's kind, or never occurs in the training rows.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.cli.conditions import parse_conditions
+    >>> from tabgan.table.schema import Schema
+    >>> schema = Schema.infer(pd.DataFrame({"age": [20, 30, 40], "sick": ["no", "yes", "no"]}))
+    >>> parse_conditions(["age=20..35", "sick=yes"], schema)
+    {'age': Interval(20, 35, closed='both'), 'sick': 'yes'}
     """
     import pandas as pd
 
@@ -42,7 +51,8 @@ def parse_conditions(texts: Sequence[str], schema: Schema) -> dict[Any, Any] | N
     columns = {str(column.name): column for column in schema.columns}
     conditions: dict[Any, Any] = {}
     for text in texts:
-        # A name may itself hold an "="; the shortest that is a column's counts.
+        # A column's name may itself hold an "=", so that every "=" may be the one that separates
+        # name and value; the shortest name that is a column's is taken.
         splits = [(text[:i], text[i + 1 :]) for i, letter in enumerate(text) if letter == "="]
         if not splits:
             raise InputError(f"--condition {text}: write it as COLUMN=VALUE.")
@@ -53,7 +63,7 @@ def parse_conditions(texts: Sequence[str], schema: Schema) -> dict[Any, Any] | N
             raise InputError(f"--condition {text}: the column {name!r} has a condition already.")
         try:
             conditions[column.name] = _parse_value(value, column)
-            # Sampling would refuse it too, but only after training.
+            # Sampling would refuse the value too, but only after training.
             asked = pd.Series([conditions[column.name]], dtype=object)
             encode_wish(Encoder(schema.select([column.name])), column.name, asked)
         except ValueError as error:
@@ -63,7 +73,10 @@ def parse_conditions(texts: Sequence[str], schema: Schema) -> dict[Any, Any] | N
 
 
 def _parse_value(text: str, column: Column) -> Any:
+    """Turn a text into a value or an interval of a column's kind; raise a ValueError if none."""
     import pandas as pd
+
+    from tabgan.checks import suggestion
 
     if column.kind == "identifier":
         raise ValueError("the column is an identifier, of which nothing is learnt.")
@@ -72,7 +85,7 @@ def _parse_value(text: str, column: Column) -> Any:
         values = {fold(str(value)): value for value in column.categories}
         if fold(text) not in values:
             known = [str(value) for value in column.categories]
-            raise ValueError(f"there is no such value; {hint(text, known)}")
+            raise ValueError(f"there is no such value; {suggestion(text, known)}")
         return values[fold(text)]
     ends = [_parse_amount(end, column) for end in text.split("..")]
     if len(ends) == 1:
@@ -83,6 +96,7 @@ def _parse_value(text: str, column: Column) -> Any:
 
 
 def _parse_amount(text: str, column: Column) -> Any:
+    """Turn a text into a number, date or duration; raise a ValueError if it is none."""
     import pandas as pd
 
     readers: dict[str, Callable[[str], Any]] = {

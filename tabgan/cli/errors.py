@@ -1,27 +1,46 @@
-"""What the command line says when it cannot go on."""
+"""Errors of the command line: short, on one line, and with the way out."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
+
+LONGEST = 300
+"""Characters of a message at most."""
 
 
 class InputError(Exception):
-    """Something the user gave cannot be used; the message says what and the way out."""
+    """An argument or an input file cannot be used; the message names it and the way out."""
 
 
-def hint(text: str, known: Sequence[str]) -> str:
-    """Say which of the known texts may have been meant, or what they are."""
-    near = difflib.get_close_matches(text, known, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    listed = ", ".join(repr(value) for value in known[:8])
-    return f"known are {listed}{', ...' if known[8:] else '.'}"
+def one_line(message: object) -> str:
+    r"""Put a message on one line of at most `LONGEST` characters.
+
+    Examples
+    --------
+    >>> from tabgan.cli.errors import one_line
+    >>> one_line("C error:\n  too many fields\n")
+    'C error: too many fields'
+    """
+    text = " ".join(str(message).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def check_column(name: str, columns: Iterable[Any], argument: str) -> None:
-    """Raise an InputError unless the table has a column of this name."""
+    """Raise an InputError unless the table has a column of this name.
+
+    Parameters
+    ----------
+    name : str
+        The name that was given.
+    columns : iterable of hashable
+        The labels of the table's columns.
+    argument : str
+        The argument that holds the name; the message begins with it.
+    """
+    # Imported here, as it imports pandas, so that help is printed at once.
+    from tabgan.checks import suggestion
+
     known = [str(column) for column in columns]
     if name not in known:
-        raise InputError(f"{argument} {name}: there is no such column; {hint(name, known)}")
+        raise InputError(f"{argument} {name}: there is no such column; {suggestion(name, known)}")

@@ -1,4 +1,4 @@
-"""Tables in files: which are read and written, and how a CSV file's columns get their dtypes."""
+"""Tables in files: which formats are read and written, and the dtypes of a CSV file's columns."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 
 
 def check_output(path: Path, *others: Path) -> None:
-    """Refuse, before any work is done, a file that could not be written or would be overwritten.
+    """Refuse a file that cannot be written, or that another argument names, before any work.
 
     Parameters
     ----------
     path : Path
         The file to write.
     *others : Path
-        Files that the same command reads or writes.
+        The other files that the command reads or writes.
 
     Raises
     ------
     InputError
-        If `path` is a folder, or lies in none, or is not permitted, or is one of `others`.
+        `path` is a folder, its folder does not exist, its permissions forbid writing, or it is one
+        of `others`.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file in it.")
@@ -38,7 +39,7 @@ def check_output(path: Path, *others: Path) -> None:
 
 
 def check_table_output(path: Path, *others: Path) -> None:
-    """Refuse what `check_output` does, and tables of an unknown format."""
+    """Refuse what `check_output` refuses, and a table whose name tells no known format."""
     _is_parquet(path)
     check_output(path, *others)
 
@@ -46,8 +47,21 @@ def check_table_output(path: Path, *others: Path) -> None:
 def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV or Parquet file of at least one row.
 
-    Columns of CSV files become float64, int64 or bool, or Int64 or boolean if they have missing
-    values; dates in ISO 8601 become datetimes; all else is text.
+    Parameters
+    ----------
+    path : Path
+        A file whose name ends in .csv, .csv.gz or .parquet.
+
+    Returns
+    -------
+    table : DataFrame
+        Columns of a CSV file are float64, int64 or bool; Int64 or boolean if integers or truth
+        values are missing; datetime64 if all values are dates in ISO 8601; else object, of texts.
+
+    Raises
+    ------
+    InputError
+        There is no such file, the file cannot be read, or the table has no rows.
     """
     import pandas as pd
 
@@ -69,13 +83,14 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: has no rows.")
     if is_parquet:
         return table
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the surplus for row labels
+    # pandas takes the first values of rows that are too long for row labels.
+    if not isinstance(table.index, pd.RangeIndex):
         raise InputError(f"{path}: its rows have more values than its first line has names.")
     return pd.DataFrame({name: _plain_column(table[name]) for name in table})
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table in the format that the file's name says."""
+    """Write a table in the format that the file's name tells."""
     if _is_parquet(path):
         table.to_parquet(path, index=False)
     else:
@@ -99,7 +114,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _plain_column(column: pd.Series) -> pd.Series:
-    """Turn a nullable column of a CSV file into the dtype it would have in a table made by hand."""
+    """Turn a nullable column of a CSV file into the dtype that pandas users are used to."""
     import numpy as np
     import pandas as pd
     from pandas.api import types
@@ -113,5 +128,6 @@ def _plain_column(column: pd.Series) -> pd.Series:
         return text
     try:
         return pd.to_datetime(text, format="ISO8601")
-    except ValueError:  # such as the 30th of February
+    except ValueError:
+        # Some dates do not exist, such as the 30th of February.
         return text

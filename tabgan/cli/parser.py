@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from tabgan import __version__
 from tabgan.cli import commands
-from tabgan.cli.errors import InputError
+from tabgan.cli.errors import InputError, one_line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,37 +26,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0 if all went well, 1 if the work failed, 2 if an argument or an input file cannot be
-        used, 130 if the user interrupted it.
+        0 if the command succeeded, 1 if its work failed, 2 if an argument or an input file cannot
+        be used, 130 if the user interrupted the command.
 
     Raises
     ------
     SystemExit
-        After ``--help`` and ``--version`` (0), and where argparse refuses the arguments (2).
+        After ``--help`` and ``--version`` with status 0; with status 2 if argparse refuses the
+        arguments.
+
+    Examples
+    --------
+    >>> from tabgan.cli import main
+    >>> main(["evaluate", "real.csv", "real.csv"])
+    2
     """
     args = _parser().parse_args(argv)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             args.command(args)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader of the output, such as `head`, has gone. Python would report the output
+            # that is left when it exits, so that output is sent nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except KeyboardInterrupt:
             print("tabgan: interrupted", file=sys.stderr)
             return 130
         except Exception as error:
             if args.debug:
                 raise
-            print(f"tabgan: error: {str(error) or type(error).__name__}", file=sys.stderr)
+            message = one_line(error) or type(error).__name__
+            print(f"tabgan: error: {message}", file=sys.stderr)
             return 2 if isinstance(error, InputError) else 1
     return 0
 
 
 def _show_warning(message: Warning | str, *_args: object, **_kwargs: object) -> None:
-    print(f"tabgan: warning: {message}", file=sys.stderr)
+    """Print a warning as one line, without the line of code that it comes from."""
+    print(f"tabgan: warning: {one_line(message)}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tabgan", description="Learn a table and make rows like it."
+        prog="tabgan", description="Learn a table and make synthetic rows like its own."
     )
     parser.add_argument("--version", action="version", version=f"tabgan {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="command")
@@ -69,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_synthesize(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "synthesize",
-        help="learn a table and write rows like it",
-        description="Learn a table and write rows like it. "
+        help="learn a table and write synthetic rows",
+        description="Learn a table and write synthetic rows like its own. "
         "Tables are .csv, .csv.gz or .parquet files.",
     )
     parser.add_argument("table", type=Path, help="table to learn")
@@ -85,7 +101,7 @@ def _add_synthesize(subparsers: Any) -> None:
         help="synthesizer; cgan is trained for the conditions asked for "
         f"(default: {commands.DEFAULT_MODEL})",
     )
-    parser.add_argument("--save", type=Path, metavar="MODEL", help="also keep the fitted model")
+    parser.add_argument("--save", type=Path, metavar="MODEL", help="also save the fitted model")
     _add_seed(parser)
     _add_training(parser)
     _add_debug(parser)
@@ -95,8 +111,8 @@ def _add_synthesize(subparsers: Any) -> None:
 def _add_sample(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "sample",
-        help="write rows of a model that was kept",
-        description="Write rows of a model kept by 'tabgan synthesize --save'.",
+        help="write synthetic rows of a saved model",
+        description="Write synthetic rows of a model saved by 'tabgan synthesize --save'.",
     )
     parser.add_argument("model", type=Path, help="file of the model")
     parser.add_argument("--rows", type=_positive, required=True, metavar="N", help="rows to write")
@@ -111,14 +127,14 @@ def _add_sample(subparsers: Any) -> None:
 def _add_evaluate(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
-        help="say how like a real table a synthetic one is",
-        description="Say how like a real table a synthetic one is.",
+        help="compare a synthetic table with a real one",
+        description="Compare a synthetic table with the real table that was learnt.",
     )
     parser.add_argument("real", type=Path, help="table that was learnt")
-    parser.add_argument("synthetic", type=Path, help="table that was made")
-    parser.add_argument("--test", type=Path, metavar="TABLE", help="real rows that were held out")
+    parser.add_argument("synthetic", type=Path, help="synthetic table")
+    parser.add_argument("--test", type=Path, metavar="TABLE", help="real rows that were not learnt")
     parser.add_argument(
-        "--target", metavar="COLUMN", help="column to predict by learners trained on either table"
+        "--target", metavar="COLUMN", help="column to predict, by learners trained on either table"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
@@ -129,7 +145,7 @@ def _add_evaluate(subparsers: Any) -> None:
 def _add_demo(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "demo",
-        help="learn the Adult census table and judge the rows made",
+        help="learn the Adult census table and judge synthetic rows",
         description="Learn the Adult census table, which comes with the package, write synthetic "
         "rows and a report, and print how they compare with rows held out.",
     )
@@ -157,7 +173,7 @@ def _add_asking(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="make only rows with this value, or one between two: age=30..40 (may be repeated)",
+        help="write only rows with this value, or between two values: age=30..40 (may be repeated)",
     )
 
 
@@ -167,7 +183,7 @@ def _add_seed(parser: argparse.ArgumentParser, default: int | None = None) -> No
         type=_seed,
         default=default,
         metavar="N",
-        help="the same seed makes the same rows "
+        help="the same seed gives the same rows "
         f"(default: {'another one each time' if default is None else default})",
     )
 
@@ -193,19 +209,19 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    return _integer(text, 1, None)
+    return _integer(text, 1, 2**31 - 1)
 
 
 def _seed(text: str) -> int:
     return _integer(text, 0, 2**32 - 1)
 
 
-def _integer(text: str, low: int, high: int | None) -> int:
+def _integer(text: str, low: int, high: int) -> int:
+    """Read an integer from `low` to `high`; argparse prints the error with the argument's name."""
     try:
         value = int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
-    if value < low or (high is not None and value > high):
-        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise argparse.ArgumentTypeError(f"must be {bounds}, got {value}")
+        raise argparse.ArgumentTypeError(f"must be an integer, got {text[:30]!r}") from None
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"must be from {low} to {high}, got {text[:30]}")
     return value

@@ -1,9 +1,9 @@
-"""Real rows and more of their kind: augmentation of one table."""
+"""Augmentation of one table: its rows, followed by synthetic rows of the same kind."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from numbers import Real
+import sys
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,33 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from tabgan.checks import LABEL, NONE, SEED, ParameterError, Rule, check, integer, listed, short
 from tabgan.pipeline.joint import append_frames
-from tabgan.pipeline.synthesis import draw_seed, label_conditions, seeded_clone
+from tabgan.pipeline.synthesis import (
+    MOST_ROWS,
+    RATIO,
+    SYNTHESIZER,
+    count_extra,
+    label_conditions,
+    seeded_clone,
+)
+from tabgan.randomness import draw_seed
+from tabgan.table.format import TableFormat, is_frame, read_table
+
+_RULES: Mapping[str, Rule] = {
+    "n": NONE | integer(0, MOST_ROWS),
+    "ratio": NONE | RATIO,
+    "balance": NONE | LABEL,
+    "model": SYNTHESIZER,
+    "origin_column": NONE | LABEL,
+    "random_state": SEED,
+}
+
+_ORIGINS = ("real", "synthetic")
 
 
 def augment(
-    df: pd.DataFrame,
+    df: Any,
     *,
     n: int | None = None,
     ratio: float | None = None,
@@ -25,138 +46,162 @@ def augment(
     model: Any | None = None,
     origin_column: Hashable | None = None,
     random_state: int | np.random.RandomState | None = None,
-) -> pd.DataFrame:
+) -> Any:
     """Return the rows of a table followed by synthetic rows of the same kind.
 
-    Exactly one of `n`, `ratio` and `balance` says how many. Rows made here have seen every row of
-    `df`: split off test rows first, or use `AugmentedClassifier`, which does so by itself.
+    Exactly one of `n`, `ratio` and `balance` says how many synthetic rows there are. The
+    synthesizer learns every row of `df`: split off test rows first, or use `AugmentedClassifier`,
+    which keeps validation rows away from the synthesizer by itself.
 
     Parameters
     ----------
     df : DataFrame of shape (n_rows, n_columns)
-        The real rows; any kinds of columns, missing values included. Not changed.
+        The real rows, as a pandas or polars DataFrame or a pyarrow Table; with columns of any
+        kinds, missing values included. Not changed.
     n : int, default=None
         Number of synthetic rows, >= 0.
     ratio : float, default=None
         Synthetic rows per real row, >= 0; 0.5 adds half as many rows as there are.
     balance : hashable, default=None
-        Name of a column: every value of it that occurs is brought up to the count of the most
-        frequent one. Missing values of that column are neither counted nor added.
+        Label of a column: every value that occurs in the column is brought up to the count of the
+        most frequent value. Missing values of the column are neither counted nor added.
     model : synthesizer, default=None
-        A synthesizer of this package, or any object with its ``fit`` and ``sample``. One that is
-        already fitted on these columns is used as it is, any other is cloned and fitted on `df`.
-        None stands for `default_synthesizer`.
+        A synthesizer of this package, or any object with ``fit``, ``sample`` and ``get_params``.
+        A synthesizer that is already fitted on these columns is used as it is; any other is cloned
+        and the clone is fitted on `df`. None stands for `default_synthesizer`.
     origin_column : hashable, default=None
-        Name of a column, added last, that says of each row whether it is "real" or "synthetic".
+        Label of a new column, the last one, that says of each row whether the row is "real" or
+        "synthetic". polars and pyarrow take strings alone.
     random_state : int, RandomState instance or None, default=None
         Seeds the synthesizer and the sampling.
 
     Returns
     -------
-    augmented : DataFrame
-        Real rows first, values and dtypes untouched, with a fresh RangeIndex.
+    augmented : DataFrame of shape (n_rows + n_synthetic, n_columns)
+        The kind of table that came in; real rows first, with their values and dtypes. A pandas
+        DataFrame has a fresh RangeIndex.
 
     Raises
     ------
-    TypeError
-        If `df` is not a DataFrame.
-    ValueError
-        If not exactly one amount is given, or it is out of range, or `balance` is no column of the
-        table, or `origin_column` is one.
+    ValueError, TypeError
+        An argument is not what it must be; not exactly one amount is given; `balance` is no column
+        of the table; `origin_column` is one already.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from tabgan import augment
+    >>> from tabgan import AAESynthesizer, augment
     >>> df = pd.DataFrame({"age": [31, 42, 57, 23], "sick": ["no", "no", "no", "yes"]})
-    >>> augment(df, balance="sick")["sick"].value_counts()  # doctest: +SKIP
-    sick
-    no     3
-    yes    3
-    Name: count, dtype: int64
+    >>> model = AAESynthesizer(n_steps=5)
+    >>> augmented = augment(df, balance="sick", model=model, origin_column="origin", random_state=0)
+    >>> augmented["sick"].tolist()
+    ['no', 'no', 'no', 'yes', 'yes', 'yes']
+    >>> augmented["origin"].value_counts().to_dict()
+    {'real': 4, 'synthetic': 2}
     """
-    _check_arguments(df, n, ratio, balance, origin_column)
-    rng = check_random_state(random_state)
-    conditions = None if balance is None else _balancing_conditions(df[balance])
+    arguments = {
+        "n": n,
+        "ratio": ratio,
+        "balance": balance,
+        "model": model,
+        "origin_column": origin_column,
+        "random_state": random_state,
+    }
+    for name, value in arguments.items():
+        check(name, value, _RULES[name])
+    amounts = {name: arguments[name] for name in ("n", "ratio", "balance")}
+    _check_one_amount(amounts)
+    if not is_frame(df):
+        raise ParameterError(
+            f"df must be a pandas or polars DataFrame or a pyarrow Table, got an object of type "
+            f"{type(df).__name__}; wrap arrays and dicts with pandas.DataFrame(...)."
+        )
+    frame, form = read_table(df, "df")
+    _check_columns(frame, form, balance, origin_column)
+    conditions = None if balance is None else _balancing_conditions(frame[balance])
     if conditions is not None:
         n_extra = len(conditions)
+    elif ratio is not None:
+        n_extra = count_extra("ratio", ratio, len(frame))
     else:
-        n_extra = n if n is not None else round(ratio * len(df))  # type: ignore[operator]
+        n_extra = int(n or 0)
 
-    augmented = df.reset_index(drop=True)
+    rng = check_random_state(random_state)
+    augmented = frame
     if n_extra > 0:
         model_seed, sample_seed = draw_seed(rng), draw_seed(rng)
-        fitted: Any = model if _is_fitted_on(model, df) else seeded_clone(model, model_seed).fit(df)
+        is_ready = _is_fitted_on(model, frame)
+        fitted: Any = model if is_ready else seeded_clone(model, model_seed).fit(frame)
         if conditions is None:
             synthetic = fitted.sample(n_extra, random_state=sample_seed)
         else:
             synthetic = fitted.sample(random_state=sample_seed, conditions=conditions)
-        augmented = append_frames(augmented, synthetic)
-    if origin_column is not None:
-        origins = pd.Categorical.from_codes(
-            np.repeat([0, 1], [len(df), n_extra]), categories=["real", "synthetic"]
+        # A fitted synthesizer gives back the kind of table that it was itself fitted on.
+        augmented = append_frames(frame, read_table(synthetic, "the synthetic table")[0])
+    augmented = form.restore(augmented)
+    if origin_column is None:
+        return augmented
+    return _with_origins(augmented, form, origin_column, np.repeat([0, 1], [len(frame), n_extra]))
+
+
+def _check_one_amount(amounts: Mapping[str, Any]) -> None:
+    given = [f"{name}={short(value)}" for name, value in amounts.items() if value is not None]
+    if len(given) != 1:
+        raise ParameterError(
+            f"Give exactly one of n, ratio and balance, got {', '.join(given) or 'none of them'}."
         )
-        augmented[origin_column] = origins
-    return augmented
 
 
-def _check_arguments(
-    df: pd.DataFrame,
-    n: int | None,
-    ratio: float | None,
+def _check_columns(
+    frame: pd.DataFrame,
+    form: TableFormat,
     balance: Hashable | None,
     origin_column: Hashable | None,
 ) -> None:
-    if not isinstance(df, pd.DataFrame):
-        raise TypeError(
-            f"df must be a pandas DataFrame, got {type(df).__name__}; "
-            "wrap arrays with pandas.DataFrame(...)."
+    labels = list(frame.columns)
+    if balance is not None and balance not in labels:
+        raise ParameterError(
+            f"balance must name a column of the table, got {short(balance)}; "
+            f"the columns are {listed(labels)}."
         )
-    given = {
-        name: value
-        for name, value in {"n": n, "ratio": ratio, "balance": balance}.items()
-        if value is not None
-    }
-    if len(given) != 1:
-        told = ", ".join(f"{name}={value!r}" for name, value in given.items()) or "none of them"
-        raise ValueError(f"Give exactly one of n, ratio and balance, got {told}.")
-    if n is not None and not _is_count(n):
-        raise ValueError(f"n must be a non-negative integer, got {n!r}.")
-    if ratio is not None and not is_ratio(ratio):
-        raise ValueError(f"ratio must be a finite number >= 0, got {ratio!r}.")
-    if balance is not None and balance not in df.columns:
-        raise ValueError(
-            f"balance must name a column of the table, got {balance!r}; "
-            f"the columns are {list(df.columns)}."
+    if origin_column is None:
+        return
+    if origin_column in labels:
+        raise ParameterError(
+            f"origin_column must be a new name, got {short(origin_column)}, a column of the table."
         )
-    if origin_column is not None and origin_column in df.columns:
-        raise ValueError(
-            f"origin_column must be a new name, got {origin_column!r}, a column of the table."
+    if form.kind != "pandas" and not isinstance(origin_column, str):
+        raise ParameterError(
+            f"origin_column must be a string in a {form.kind} table, got {short(origin_column)}."
         )
-
-
-def is_ratio(value: Any) -> bool:
-    """Say whether a value is an amount of rows per real row: a finite number >= 0."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return bool(is_number and np.isfinite(value) and value >= 0)
-
-
-def _is_count(value: Any) -> bool:
-    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return bool(is_integer and value >= 0)
 
 
 def _balancing_conditions(column: pd.Series) -> pd.DataFrame:
-    """Ask for what each value of a column lacks to be as frequent as the most frequent one."""
+    """Ask for the rows that each value of a column lacks to be as frequent as the top value."""
     counts = column.value_counts(sort=False, dropna=True)
     counts = counts[counts > 0]
     lacking = (counts.max() - counts).to_numpy() if len(counts) else np.zeros(0, dtype=int)
-    return label_conditions(column.name, counts.index, lacking, column.dtype)
+    return label_conditions(column.name, counts.index, lacking.astype(int), column.dtype)
 
 
-def _is_fitted_on(model: Any | None, df: pd.DataFrame) -> bool:
+def _is_fitted_on(model: Any | None, frame: pd.DataFrame) -> bool:
+    """Say whether a synthesizer is fitted, and on a table of the same columns in their order."""
     try:
         check_is_fitted(model)
     except (NotFittedError, TypeError):
         return False
-    return list(getattr(model, "feature_names_in_", ())) == list(df.columns)
+    return list(getattr(model, "feature_names_in_", ())) == list(frame.columns)
+
+
+def _with_origins(table: Any, form: TableFormat, label: Hashable, codes: np.ndarray) -> Any:
+    """Add the column of origins; each kind of table has its own categorical dtype for it."""
+    if form.kind == "polars":
+        polars = sys.modules["polars"]
+        values = [_ORIGINS[code] for code in codes]
+        return table.with_columns(polars.Series(label, values, dtype=polars.Enum(_ORIGINS)))
+    if form.kind.startswith("pyarrow"):
+        pyarrow = sys.modules["pyarrow"]
+        column = pyarrow.DictionaryArray.from_arrays(codes.astype(np.int8), list(_ORIGINS))
+        return table.append_column(label, column)
+    table[label] = pd.Categorical.from_codes(codes, categories=list(_ORIGINS))
+    return table

@@ -8,20 +8,23 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from tabgan.checks import ParameterError
+from tabgan.table.format import TableFormat
+
 Features: TypeAlias = "pd.DataFrame | np.ndarray"
 
 
 @dataclass(frozen=True)
 class Target:
-    """How the target stands in the joint table that a synthesizer learns.
+    """The target's column in the joint table that a synthesizer learns.
 
     Parameters
     ----------
     name : str
-        Its column, the last one.
+        Label of the column, which is the last one of the joint table.
     classes : ndarray of shape (n_classes,) or None
-        Sorted labels of a discrete target, which is a categorical column whatever its dtype; None
-        for a number.
+        Sorted labels of a discrete target, which becomes a categorical column whatever the dtype
+        of the labels. None for a numeric target.
     """
 
     name: str
@@ -29,19 +32,19 @@ class Target:
 
     @classmethod
     def beside(cls, X: Features, y: Any, classes: np.ndarray | None) -> Target:
-        """Name the target: ``y.name`` if that is a string, "target" otherwise.
+        """Name the target: ``y.name`` if that is a non-empty string, "target" otherwise.
 
         Underscores are added until no feature has that name.
         """
         name = getattr(y, "name", None)
-        name = name if isinstance(name, str) else "target"
+        name = name if isinstance(name, str) and name else "target"
         taken = set(column_names(X))
         while name in taken:
             name += "_"
         return cls(name, classes)
 
     def counts(self, y: np.ndarray) -> np.ndarray:
-        """Count the rows of every class, those without any included; shape (n_classes,)."""
+        """Count the rows of every class, absent classes included; shape (n_classes,)."""
         assert self.classes is not None
         return np.bincount(np.searchsorted(self.classes, y), minlength=len(self.classes))
 
@@ -77,14 +80,15 @@ class Target:
         y : ndarray of shape (n_rows,)
             The real target.
         rows : DataFrame of shape (n_new, n_features + 1)
-            Columns as `join` laid them.
+            Synthetic rows, with the columns of `join`.
 
         Returns
         -------
         X : DataFrame or ndarray of shape (n_rows + n_new, n_features)
-            Of the kind, dtypes and column labels given; a DataFrame gets a fresh RangeIndex.
+            With the type, dtypes and column labels of the real features; a DataFrame gets a fresh
+            RangeIndex.
         y : ndarray of shape (n_rows + n_new,)
-            Of the dtype given.
+            With the dtype of the real target.
         """
         features = rows.drop(columns=self.name)
         if self.classes is None:
@@ -100,8 +104,8 @@ class Target:
 def column_names(X: Features) -> list[str]:
     """Name the features in the joint table.
 
-    A table of which all labels are strings keeps them; columns without names (an array, a frame
-    with numbers for labels) are called "x0", "x1", and so on as elsewhere in scikit-learn.
+    A table of which all labels are strings keeps them. The columns of an array, or of a DataFrame
+    with other labels, are called "x0", "x1" and so on, as elsewhere in scikit-learn.
     """
     if isinstance(X, pd.DataFrame) and all(isinstance(label, str) for label in X.columns):
         return list(X.columns)
@@ -109,5 +113,36 @@ def column_names(X: Features) -> list[str]:
 
 
 def append_frames(real: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
-    """Put synthetic rows below real ones, dtypes as in the real table, with a fresh RangeIndex."""
+    """Put synthetic rows below real ones, with the real table's dtypes and a fresh RangeIndex."""
     return pd.concat([real, synthetic.astype(dict(real.dtypes))], ignore_index=True)
+
+
+def as_given(X: Features, form: TableFormat | None) -> Any:
+    """Turn features back into the kind of table that came in; None leaves them as they are."""
+    return X if form is None else form.restore(X)
+
+
+def check_same_length(X: Any, y: Any) -> None:
+    """Refuse a target that has not one value per row, before either of the two is read.
+
+    Raises
+    ------
+    ParameterError
+        If both lengths are known and differ.
+    """
+    n_rows, n_values = _length(X), _length(y)
+    if n_rows is not None and n_values is not None and n_rows != n_values:
+        raise ParameterError(
+            f"y must have one value per row of X, {n_rows} values, got {n_values}: the inputs "
+            "have inconsistent numbers of rows."
+        )
+
+
+def _length(data: Any) -> int | None:
+    shape = getattr(data, "shape", None)
+    if isinstance(shape, tuple):
+        return shape[0] if shape else None
+    try:
+        return len(data)
+    except TypeError:
+        return None

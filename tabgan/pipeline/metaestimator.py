@@ -1,21 +1,20 @@
-"""What estimators that add synthetic rows to their training rows have in common."""
+"""The mixin of the two meta-estimators that add synthetic rows to their training rows."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from sklearn import get_config
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier, is_regressor
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from sklearn.utils import (
     Bunch,
     assert_all_finite,
-    check_consistent_length,
     check_random_state,
     column_or_1d,
     get_tags,
@@ -25,8 +24,19 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tabgan.pipeline.augmentation import is_ratio
-from tabgan.pipeline.joint import Features, Target
+from tabgan.checks import (
+    NONE,
+    SEED,
+    ParameterError,
+    Rule,
+    check_parameters,
+    choice,
+    having,
+    integer,
+    sequence_of,
+    short,
+)
+from tabgan.pipeline.joint import Features, Target, check_same_length
 from tabgan.pipeline.selection import (
     Amount,
     Fold,
@@ -36,13 +46,43 @@ from tabgan.pipeline.selection import (
     fit_on_rows,
     has_value_per_row,
 )
-from tabgan.pipeline.synthesis import draw_seed, seeded_clone
+from tabgan.pipeline.synthesis import RATIO, SYNTHESIZER, count_extra, seeded_clone
+from tabgan.randomness import draw_seed
+from tabgan.table.format import TableFormat, read_table
 
 _DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
 
+_PAIR = Rule(
+    "a pair of sequences",
+    lambda value: isinstance(value, Sequence | np.ndarray) and len(value) == 2,
+)
+
+_FOLDS = replace(
+    NONE
+    | integer(2)
+    | having("split", "get_n_splits")
+    | sequence_of(_PAIR, "pairs", least=1)
+    | Rule("an iterator", lambda value: isinstance(value, Iterator)),
+    description="None, an integer of at least 2, a splitter such as KFold(), or an iterable of "
+    "(train, validation) pairs of row numbers",
+)
+
+_SCORING = Rule(
+    "None, the name of a scorer (sklearn.metrics.get_scorer_names() lists them) or a function of "
+    "estimator, X and y",
+    lambda value: (
+        value is None
+        or (isinstance(value, str) and value in get_scorer_names())
+        or (callable(value) and not isinstance(value, type))
+    ),
+)
+
 
 def estimator_has(method: str) -> Callable[[Any], bool]:
-    """Check for `available_if` that the wrapped estimator, fitted or not, has a method."""
+    """Make the check for `available_if` that the wrapped estimator has a method.
+
+    The fitted estimator is asked where there is one, the parameter `estimator` otherwise.
+    """
 
     def check(self: Any) -> bool:
         getattr(getattr(self, "estimator_", self.estimator), method)
@@ -52,7 +92,12 @@ def estimator_has(method: str) -> Callable[[Any], bool]:
 
 
 class Augmented(MetaEstimatorMixin):
-    """All of a meta-estimator but the kind of target, which the two that inherit it know."""
+    """Mixin for a meta-estimator that adds synthetic rows to the training rows of an estimator.
+
+    The mixin chooses how many rows to add, fits the synthesizer and the estimator, and passes
+    predictions on. A subclass holds the parameters, says whether the target has classes
+    (`_classes_of`), and how many inner folds the target allows (`_most_folds`).
+    """
 
     estimator: Any
     synthesizer: Any
@@ -63,7 +108,26 @@ class Augmented(MetaEstimatorMixin):
     scoring: Any
     n_jobs: int | None
     random_state: int | np.random.RandomState | None
-    _ratio_words: tuple[str, ...] = ("auto",)
+
+    _parameter_constraints: ClassVar[Mapping[str, Rule]] = {
+        "estimator": replace(
+            having("fit", "predict", "get_params"),
+            description="a scikit-learn estimator, an object (not a class) with fit, predict and "
+            "get_params",
+        ),
+        "synthesizer": SYNTHESIZER,
+        "ratio": RATIO | choice("auto"),
+        "ratios": sequence_of(
+            RATIO, "a non-empty sequence of finite numbers of at least 0", least=1
+        ),
+        "cv": _FOLDS,
+        "scoring": _SCORING,
+        "random_state": SEED,
+        "n_jobs": replace(
+            NONE | Rule("", lambda value: integer(-(2**31)).accepts(value) and value != 0),
+            description="None or an integer other than 0",
+        ),
+    }
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Any:
         """Choose an amount, fit the synthesizer, and fit the estimator on the longer table.
@@ -71,8 +135,9 @@ class Augmented(MetaEstimatorMixin):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_features)
-            Features. A DataFrame may hold whatever the estimator takes, and is handed to it as it
-            is; anything else must be numeric.
+            Features. A pandas or polars DataFrame or a pyarrow Table may hold columns of any kinds
+            that the estimator takes, and the estimator is given the kind of table that came in.
+            Anything else must be an array of numbers.
         y : array-like of shape (n_rows,)
             Target.
         **fit_params : dict
@@ -87,14 +152,15 @@ class Augmented(MetaEstimatorMixin):
 
         Raises
         ------
-        ValueError
-            If a parameter of the meta-estimator is out of range, or a fit parameter other than
-            ``sample_weight`` and ``groups`` has one value per row.
+        ValueError, TypeError
+            A parameter of the meta-estimator, `X`, `y` or a weight is not what it must be; or a fit
+            parameter other than ``sample_weight`` and ``groups`` has one value per row.
         """
-        self._check_parameters()
+        check_parameters(self)
+        self._check_combinations()
         routed = self._route_fit(fit_params)
         names_target = y
-        X, y = self._check_table(X, y)
+        X, y, form = self._check_table(X, y)
         self._check_per_row(routed.estimator.fit, len(y))
         rng = check_random_state(self.random_state)
         fold_seed, inner_seed, model_seed, sample_seed = (draw_seed(rng) for _ in range(4))
@@ -103,6 +169,8 @@ class Augmented(MetaEstimatorMixin):
         target = Target.beside(X, names_target, classes)
         counts = None if classes is None else target.counts(y)
         amounts = candidate_amounts(self.ratio, self.ratios, self.strategy, counts)
+        for amount in amounts:
+            count_extra("ratios" if self.ratio == "auto" else "ratio", amount.ratio, len(y))
         self.cv_results_ = None
         if self.ratio != "auto":
             amount, self.reason_ = amounts[0], "The amount was given."
@@ -114,7 +182,7 @@ class Augmented(MetaEstimatorMixin):
                 amount, self.reason_ = Amount(0.0, "all"), obstacle
                 warnings.warn(obstacle, UserWarning, stacklevel=2)
             else:
-                amount = self._choose(target, amounts, X, y, folds, inner_seed, routed)
+                amount = self._choose(target, amounts, X, y, folds, inner_seed, routed, form)
 
         self.synthesizer_ = None
         rows = None
@@ -123,7 +191,7 @@ class Augmented(MetaEstimatorMixin):
             self.synthesizer_.fit(target.join(X, y))
             rows = draw_rows(self.synthesizer_, [amount], target, y, sample_seed)[amount]
         self.estimator_ = fit_on_rows(
-            clone(self.estimator), target, X, y, rows, routed.estimator.fit
+            clone(self.estimator), target, X, y, rows, routed.estimator.fit, form
         )
         self.ratio_, self.strategy_ = amount
         self.n_synthetic_ = amount.n_extra(len(y))
@@ -140,11 +208,15 @@ class Augmented(MetaEstimatorMixin):
         folds: list[Fold],
         seed: int,
         routed: Bunch,
+        form: TableFormat | None,
     ) -> Amount:
+        """Run inner validation, and keep its results and its reason."""
         scorer = check_scoring(self.estimator, scoring=self.scoring)
-        trial = InnerValidation(self.estimator, self.synthesizer, amounts, target, scorer)
+        trial = InnerValidation(self.estimator, self.synthesizer, amounts, target, scorer, form)
         rng = np.random.RandomState(seed)
-        scores = Parallel(n_jobs=self.n_jobs)(
+        # More workers than folds would idle.
+        n_jobs = None if self.n_jobs is None else min(self.n_jobs, len(folds))
+        scores = Parallel(n_jobs=n_jobs)(
             delayed(trial.score_fold)(
                 X, y, fold, draw_seed(rng), routed.estimator.fit, routed.scorer.score
             )
@@ -157,7 +229,7 @@ class Augmented(MetaEstimatorMixin):
     def _folds(
         self, X: Features, y: np.ndarray, seed: int, split_params: dict[str, Any]
     ) -> tuple[list[Fold], str]:
-        """Split for inner validation, or say why that cannot be done."""
+        """Split the rows for inner validation, or say why that cannot be done."""
         splitter = 5 if self.cv is None else self.cv
         if isinstance(splitter, (int, np.integer)):
             most, obstacle = self._most_folds(y)
@@ -165,35 +237,45 @@ class Augmented(MetaEstimatorMixin):
                 return [], f"ratio='auto' added no rows (ratio_=0): {obstacle}"
             kind = StratifiedKFold if is_classifier(self) else KFold
             splitter = kind(min(splitter, most), shuffle=True, random_state=seed)
+        elif not hasattr(splitter, "split"):
+            splitter = list(splitter)
+            _check_folds(splitter, len(y))
         splitter = check_cv(splitter, y, classifier=is_classifier(self))
         return list(splitter.split(X, y, **split_params)), ""
 
-    def _check_parameters(self) -> None:
-        if self.ratio not in self._ratio_words and not is_ratio(self.ratio):
-            words = " or ".join(repr(word) for word in self._ratio_words)
-            raise ValueError(f"ratio must be a finite number >= 0, {words}, got {self.ratio!r}.")
-        if not all(is_ratio(each) for each in self.ratios):
-            raise ValueError(f"ratios must be finite numbers >= 0, got {self.ratios!r}.")
-        if isinstance(self.cv, (int, np.integer)) and self.cv < 2:
-            raise ValueError(f"cv must be at least 2 folds, got {self.cv}.")
+    def _check_combinations(self) -> None:
+        """Refuse parameters that are right one by one, but not together."""
 
-    def _check_table(self, X: Any, y: Any) -> tuple[Features, np.ndarray]:
-        """Record the features' names and number; leave a DataFrame's values to the estimator."""
-        if not isinstance(X, pd.DataFrame):
+    def _check_table(self, X: Any, y: Any) -> tuple[Features, np.ndarray, TableFormat | None]:
+        """Read features and target, and record the features' names and number.
+
+        Returns
+        -------
+        X : DataFrame or ndarray of shape (n_rows, n_features)
+            A DataFrame's values are left to the estimator to check.
+        y : ndarray of shape (n_rows,)
+        form : TableFormat or None
+            The kind of table to turn features back into; None for pandas and for arrays.
+        """
+        check_same_length(X, y)
+        frame, form = read_table(X, "X", type(self).__name__)
+        if form.kind == "array":
             X, y = validate_data(self, X, y, ensure_all_finite=False, y_numeric=is_regressor(self))
         else:
+            X = X if form.kind == "pandas" else frame
             validate_data(self, X, y, skip_check_array=True)
             y = column_or_1d(y, warn=True)
-            check_consistent_length(X, y)
         if is_regressor(self) and y.dtype.kind not in "iuf":
             y = y.astype(np.float64)
         assert_all_finite(y, input_name="y")
-        return X, y
+        return X, y, None if form.kind in ("array", "pandas") else form
 
     def _check_per_row(self, fit_params: dict[str, Any], n_rows: int) -> None:
         for name, value in fit_params.items():
-            if has_value_per_row(value, n_rows) and not name.endswith("sample_weight"):
-                raise ValueError(
+            if name.endswith("sample_weight"):
+                _check_weights(name, value, n_rows)
+            elif has_value_per_row(value, n_rows):
+                raise ParameterError(
                     f"The fit parameter {name!r} has one value per row, which synthetic rows "
                     "lack; only sample_weight can be passed that way."
                 )
@@ -222,9 +304,9 @@ class Augmented(MetaEstimatorMixin):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_features)
-            Features.
+            Features, passed on as they are.
         **params : dict
-            Passed on.
+            Passed on to the estimator's own method.
 
         Returns
         -------
@@ -244,12 +326,13 @@ class Augmented(MetaEstimatorMixin):
         y : array-like of shape (n_rows,)
             True target.
         **params : dict
-            Passed on.
+            Passed on to the estimator's own method.
 
         Returns
         -------
         score : float
-            Accuracy or R squared, unless the estimator has it otherwise.
+            Accuracy of a classifier, R squared of a regressor, unless the estimator defines another
+            score.
         """
         return self._delegate("score", X, y, **params)
 
@@ -259,14 +342,16 @@ class Augmented(MetaEstimatorMixin):
         Returns
         -------
         routing : MetadataRouter
-            See scikit-learn's guide to metadata routing.
+            The routing, as scikit-learn's guide to metadata routing describes it.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
         for method in _DELEGATED:
             mapping.add(caller=method, callee=method)
         router = MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
+        # Integers and iterables of folds take no metadata; an iterator must not be used up here.
+        splitter = check_cv(self.cv if hasattr(self.cv, "split") else None)
         return router.add(
-            splitter=check_cv(self.cv, classifier=is_classifier(self)),
+            splitter=splitter,
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         ).add(
             scorer=check_scoring(self.estimator, scoring=self.scoring),
@@ -288,7 +373,64 @@ class Augmented(MetaEstimatorMixin):
         return tags
 
     def _classes_of(self, y: np.ndarray) -> np.ndarray | None:
+        """Return the sorted classes of the target, or None for a numeric target."""
         raise NotImplementedError
 
     def _most_folds(self, y: np.ndarray) -> tuple[int, str]:
+        """Return the most folds that the target allows, and the reason why it allows no more."""
         raise NotImplementedError
+
+
+def _check_folds(folds: list[Any], n_rows: int) -> None:
+    """Refuse folds that are no pairs of row numbers.
+
+    Raises
+    ------
+    ParameterError
+        Names `cv` and the first thing that is no fold.
+    """
+    for fold in folds or [None]:
+        parts = [np.asarray(part) for part in fold] if _PAIR.accepts(fold) else [np.empty(0)] * 2
+        if not all(_are_row_numbers(part, n_rows) for part in parts):
+            raise ParameterError(
+                "cv must give one (train, validation) pair of non-empty sequences of row numbers "
+                f"below {n_rows} for each fold, got {'no folds' if fold is None else short(fold)}."
+            )
+
+
+def _are_row_numbers(part: np.ndarray, n_rows: int) -> bool:
+    if part.ndim != 1 or part.dtype.kind not in "iub" or not part.size:
+        return False
+    if part.dtype.kind == "b":
+        return len(part) == n_rows
+    return bool(part.min() >= -n_rows and part.max() < n_rows)
+
+
+def _check_weights(name: str, weights: Any, n_rows: int) -> None:
+    """Refuse weights that are not one finite number per real row; None is no weights.
+
+    Raises
+    ------
+    ParameterError
+        Names the parameter and the first weight that is not finite.
+    """
+    if weights is None:
+        return
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"{name} must hold one finite number per row, got {short(weights)}."
+        ) from None
+    if values.shape != (n_rows,):
+        raise ParameterError(
+            f"{name} must hold one finite number per row, {n_rows} numbers, got "
+            f"an array of shape {values.shape}."
+        )
+    is_bad = ~np.isfinite(values)
+    if is_bad.any():
+        row = int(is_bad.argmax())
+        raise ParameterError(
+            f"{name} must hold one finite number per row, got {values[row]} in row {row}; "
+            "leave such rows out or give them a weight of 0."
+        )

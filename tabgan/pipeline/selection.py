@@ -1,4 +1,4 @@
-"""How many synthetic rows to add, of which classes, and whether any: inner validation."""
+"""Inner validation: whether to add synthetic rows, how many, and of which classes."""
 
 from __future__ import annotations
 
@@ -11,51 +11,70 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from tabgan.pipeline.joint import Features, Target
-from tabgan.pipeline.synthesis import draw_seed, label_conditions, seeded_clone
+from tabgan.checks import ParameterError
+from tabgan.pipeline.joint import Features, Target, as_given
+from tabgan.pipeline.synthesis import label_conditions, seeded_clone
+from tabgan.randomness import draw_seed
+from tabgan.table.format import TableFormat
 
-# Adding less than this to level the classes changes next to nothing, so "auto" does not try it.
+# Levelling the classes with fewer synthetic rows per real row than this changes next to nothing,
+# so that "auto" does not try it.
 _LEAST_LEVELLING = 0.1
 
 Fold = tuple[np.ndarray, np.ndarray]
 
 
 class Amount(NamedTuple):
-    """Rows to add per real row, drawn from the whole joint table or so as to level the classes."""
+    """How many synthetic rows to add, and how to draw them.
+
+    Attributes
+    ----------
+    ratio : float
+        Synthetic rows per real row.
+    strategy : {"all", "balance"}
+        "all": the classes come at the rates that the synthesizer learned. "balance": the smallest
+        classes are filled first.
+    """
 
     ratio: float
     strategy: str
 
     def n_extra(self, n_rows: int) -> int:
-        """Count the rows to add to `n_rows` real ones."""
+        """Count the synthetic rows to add to `n_rows` real rows."""
         return round(self.ratio * n_rows)
 
 
 def levelling_ratio(counts: np.ndarray) -> float:
-    """Say how many rows per real row bring every class up to the largest."""
+    """Compute how many synthetic rows per real row bring every class up to the largest class.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes,)
+        Real rows of each class.
+    """
     return float((counts.max() - counts).sum() / counts.sum())
 
 
 def candidate_amounts(
     ratio: float | str, ratios: Iterable[float], strategy: str, counts: np.ndarray | None
 ) -> list[Amount]:
-    """List the amounts to choose from, smallest first.
+    """List the amounts to choose from, the smallest first.
 
     Parameters
     ----------
     ratio : float, "level" or "auto"
         As in `AugmentedClassifier`.
     ratios : iterable of float
-        What "auto" tries; zero is always among them.
+        The ratios that "auto" tries; zero is always among them.
     strategy : {"auto", "all", "balance"}
         As in `AugmentedClassifier`.
     counts : ndarray of shape (n_classes,) or None
-        Rows of each class, or None if the target is not discrete.
+        Real rows of each class; None for a numeric target.
 
     Returns
     -------
     amounts : list of Amount
-        At equal ratios drawing from the whole table comes before balancing.
+        Of two amounts with equal ratios, the one with the strategy "all" comes first.
     """
     level = 0.0 if counts is None else levelling_ratio(counts)
     if ratio == "level":
@@ -72,20 +91,33 @@ def candidate_amounts(
 
 
 def fill_up(counts: np.ndarray, n_extra: int) -> np.ndarray:
-    """Share rows among classes so that the smallest ones are filled first, like vessels by water.
+    """Share new rows among classes so that the smallest classes are filled first.
+
+    New rows go, one by one, to the class that has the fewest rows at that moment, as water fills
+    connected vessels from below.
 
     Parameters
     ----------
     counts : ndarray of int, shape (n_classes,)
-        Rows there are of each class.
+        Rows of each class before the new rows are added.
     n_extra : int
-        Rows to add, >= 0.
+        New rows, >= 0.
 
     Returns
     -------
     extra : ndarray of int, shape (n_classes,)
-        Rows to add to each class; they sum to `n_extra`, and none falls when `n_extra` grows.
+        New rows of each class. They sum to `n_extra`, and no class gets fewer when `n_extra` grows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgan.pipeline.selection import fill_up
+    >>> fill_up(np.array([10, 4, 2]), 6)
+    array([0, 2, 4])
     """
+    # The j-th smallest class is reached once all smaller classes have been raised to its count.
+    # The classes that `n_extra` rows reach share one final level; the rows left over by the
+    # division go, one each, to the first of them.
     order = np.argsort(counts, kind="stable")
     ascending = counts[order]
     cost_of_reaching = np.arange(len(counts)) * ascending - (np.cumsum(ascending) - ascending)
@@ -99,25 +131,29 @@ def fill_up(counts: np.ndarray, n_extra: int) -> np.ndarray:
 def draw_rows(
     synthesizer: Any, amounts: Iterable[Amount], target: Target, y: np.ndarray, seed: int
 ) -> dict[Amount, pd.DataFrame]:
-    """Draw once for the largest amount of each strategy; smaller amounts are its subsets.
+    """Draw synthetic rows for several amounts.
+
+    Rows are drawn once for each strategy, for the largest amount of that strategy; smaller amounts
+    take a part of those rows. So scores of different amounts differ by the number of rows alone,
+    not by the draw as well.
 
     Parameters
     ----------
     synthesizer : synthesizer
         Fitted on the joint table.
     amounts : iterable of Amount
-        Wanted amounts.
+        The amounts to draw.
     target : Target
         Of the joint table.
     y : ndarray of shape (n_rows,)
-        Target of the real rows that the synthetic ones are added to.
+        Target of the real rows that the synthetic rows are added to.
     seed : int
         Seed of the sampling.
 
     Returns
     -------
     rows : dict of Amount to DataFrame
-        For the amounts that come to one row at least.
+        Synthetic rows of the joint table, for each amount that comes to at least one row.
     """
     rng = np.random.RandomState(seed)
     wanted = {each: each.n_extra(len(y)) for each in amounts if each.n_extra(len(y)) > 0}
@@ -149,11 +185,33 @@ def fit_on_rows(
     y: np.ndarray,
     rows: pd.DataFrame | None,
     fit_params: dict[str, Any],
+    form: TableFormat | None = None,
 ) -> Any:
-    """Fit an estimator on real rows and, where there are any, synthetic ones.
+    """Fit an estimator on real rows and, if there are any, synthetic rows.
 
-    Synthetic rows get the mean weight of the real rows; every parameter whose name ends in
-    "sample_weight" is taken for a weight (in a pipeline the step's name stands before it).
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted in place.
+    target : Target
+        Of the joint table.
+    X : DataFrame or ndarray of shape (n_rows, n_features)
+        Real features.
+    y : ndarray of shape (n_rows,)
+        Real target.
+    rows : DataFrame of shape (n_new, n_features + 1) or None
+        Synthetic rows of the joint table.
+    fit_params : dict
+        Passed to ``fit``. Every parameter whose name ends in "sample_weight" holds the weights of
+        the real rows (in a pipeline the name of the step stands before); synthetic rows get the
+        mean of those weights.
+    form : TableFormat or None, default=None
+        The kind of table that the estimator is given; None for `X` as it is.
+
+    Returns
+    -------
+    estimator : estimator
+        The same object, fitted.
     """
     if rows is not None:
         X, y = target.append(X, y, rows)
@@ -163,12 +221,12 @@ def fit_on_rows(
             else value
             for name, value in fit_params.items()
         }
-    return estimator.fit(X, y, **fit_params)
+    return estimator.fit(as_given(X, form), y, **fit_params)
 
 
 @dataclass(frozen=True)
 class InnerValidation:
-    """A trial of several amounts, fold by fold, on real validation rows.
+    """Inner validation of several amounts, fold by fold, on real validation rows.
 
     Parameters
     ----------
@@ -177,11 +235,13 @@ class InnerValidation:
     synthesizer : synthesizer or None
         Cloned and fitted once per fold, on training rows alone.
     amounts : list of Amount
-        Smallest first.
+        The smallest first.
     target : Target
         Of the joint table.
     scorer : callable, (estimator, X, y) -> float
-        Greater is better.
+        Greater scores are better.
+    form : TableFormat or None, default=None
+        The kind of table that the estimator is given; None for the features as they are.
     """
 
     estimator: Any
@@ -189,6 +249,7 @@ class InnerValidation:
     amounts: Sequence[Amount]
     target: Target
     scorer: Any
+    form: TableFormat | None = None
 
     def score_fold(
         self,
@@ -208,16 +269,17 @@ class InnerValidation:
         y : ndarray of shape (n_rows,)
             The target.
         fold : tuple of (train indices, validation indices)
-            The synthesizer and the estimators see the former only.
+            The synthesizer and the estimators are fitted on the training rows only.
         seed : int
-            Seed of all that happens in the fold.
+            Seed of everything random in the fold.
         fit_params, score_params : dict
-            Passed to ``fit`` and to the scorer; what has one value per row is cut to the fold.
+            Passed to ``fit`` and to the scorer. A value that holds one entry per row is cut to the
+            rows of the fold.
 
         Returns
         -------
         scores : list of float of length n_amounts
-            Not a number where the scorer says so.
+            NaN where the scorer returns NaN.
         """
         rng = np.random.RandomState(seed)
         train, validation = fold
@@ -232,41 +294,61 @@ class InnerValidation:
         scores = []
         for amount in self.amounts:
             fitted = fit_on_rows(
-                clone(self.estimator), self.target, X_train, y_train, drawn.get(amount), fit_params
+                clone(self.estimator),
+                self.target,
+                X_train,
+                y_train,
+                drawn.get(amount),
+                fit_params,
+                self.form,
             )
-            scores.append(float(self.scorer(fitted, X_validation, y_validation, **score_params)))
+            score = self.scorer(
+                fitted, as_given(X_validation, self.form), y_validation, **score_params
+            )
+            try:
+                scores.append(float(score))
+            except (TypeError, ValueError) as error:
+                raise ParameterError(
+                    f"scoring must return a number, got an object of type {type(score).__name__}."
+                ) from error
         return scores
 
     def choose(self, scores: np.ndarray, folds: Sequence[Fold]) -> tuple[Amount, pd.DataFrame]:
-        """Choose the smallest amount that is within one standard error of the best one.
+        """Choose the smallest amount whose score is within one standard error of the best score.
 
-        Of two that are equally small the better is taken. Differences are taken within folds,
-        since all amounts share them. Training sets of different folds overlap, so the plain
-        standard error of their mean would be too small; Nadeau and Bengio's correction adds the
-        ratio of validation to training rows to 1 / n_folds. A fold with an undefined score is left
-        out for all amounts; if none is left the smallest amount is taken.
+        Of two amounts with equal ratios, the one with the better mean score is chosen.
+
+        The rule [1]_ needs the standard error of the mean difference to the best amount.
+        Differences are computed within each fold, since all amounts are scored on the same folds.
+        The training sets of different folds overlap, so that the plain standard error would be
+        too small; the corrected variance [2]_ multiplies the variance of the differences by
+        ``1 / n_folds + n_validation / n_train`` instead of by ``1 / n_folds``.
+
+        A fold in which one amount has an undefined score (NaN) is left out for all amounts. If no
+        fold is left, the smallest amount is chosen.
 
         Parameters
         ----------
         scores : ndarray of shape (n_amounts, n_folds)
             Greater is better.
         folds : sequence of (train indices, validation indices)
-            Where the scores come from.
+            The folds of the scores.
 
         Returns
         -------
         amount : Amount
-            The one to use.
+            The amount chosen.
         results : DataFrame of shape (n_amounts, n_folds + 7)
-            One row per amount: what it was, its scores, how far its mean falls short of the best
-            and the standard error of that difference.
+            One row per amount: ratio, strategy, the score in each fold, the mean and the standard
+            deviation of the scores, the shortfall of the mean against the best mean, the standard
+            error of the shortfall, and whether the amount was chosen.
 
         References
         ----------
         .. [1] Breiman et al. (1984), "Classification and Regression Trees", section 3.4.3: the
            rule of one standard error.
         .. [2] Nadeau and Bengio (2003), "Inference for the Generalization Error", section 3: the
-           corrected variance.
+           corrected resampled t-test.
         """
         usable = scores[:, ~np.isnan(scores).any(axis=0)]
         if usable.size == 0:
@@ -302,6 +384,6 @@ def _rows_of(params: dict[str, Any], index: np.ndarray, n_rows: int) -> dict[str
 
 
 def has_value_per_row(value: Any, n_rows: int) -> bool:
-    """Say whether a parameter holds one value for each of `n_rows` rows."""
+    """Say whether a parameter holds a sequence of one value for each of `n_rows` rows."""
     is_sequence = hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict))
     return is_sequence and len(value) == n_rows
