@@ -35,6 +35,8 @@ from tabgan.displays import LatentSpaceDisplay, RowGridDisplay, TrajectoryDispla
 
 FOLDER = Path(__file__).parent / "images_guide"
 DPI, N_COLOURS = 90, 64
+# The report is large, and has a map of many colours.
+REPORT_DPI, REPORT_COLOURS = 60, 256
 COLOURS = {"red": "#c8433a", "green": "#4b9b5a", "blue": "#3c6fb4", "violet": "#8a4fb0"}
 INK, PAPER = "#1f2d3d", "#eef3f8"
 
@@ -120,11 +122,12 @@ def aae() -> plt.Figure:
 
 
 def clusterer() -> plt.Figure:
-    """Draw rows of ten clusters."""
+    """Draw the first digits of each of ten clusters."""
     X, _ = digits()
-    model = tabgan.AAEClusterer(n_clusters=10, n_steps=1500, batch_size=256, random_state=0).fit(X)
-    rows = model.sample(conditions={"cluster": np.repeat(np.arange(10), 10)}, random_state=0)
-    return grid(rows, "each row of images is one cluster")
+    model = tabgan.AAEClusterer(n_clusters=10, n_steps=1000, batch_size=256, random_state=0)
+    found = model.fit(X).predict(X)
+    rows = np.concatenate([X[found == cluster][:10] for cluster in range(10)])
+    return grid(rows, "real digits, each row of images a cluster")
 
 
 def bigan() -> plt.Figure:
@@ -384,12 +387,12 @@ PICTURES: dict[str, Callable[[], plt.Figure]] = {
 }
 
 
-def save(figure: plt.Figure, path: Path, dpi: int) -> None:
+def save(figure: plt.Figure, path: Path, dpi: int, n_colours: int) -> None:
     """Write a figure as a PNG file of a few colours, which is a third as large as one of all."""
     figure.savefig(path, dpi=dpi)
     plt.close("all")
     with Image.open(path) as image:
-        few = image.convert("RGB").quantize(N_COLOURS, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(n_colours, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 
@@ -401,7 +404,8 @@ def main() -> None:
         started = time.perf_counter()
         figure = PICTURES[name]()
         path = FOLDER / f"{name}.png"
-        save(figure, path, dpi=60 if name == "marginals_and_trends" else DPI)
+        is_report = name == "marginals_and_trends"
+        save(figure, path, *((REPORT_DPI, REPORT_COLOURS) if is_report else (DPI, N_COLOURS)))
         seconds, size = time.perf_counter() - started, path.stat().st_size / 1000
         print(f"{name}: {seconds:.0f} s, {size:.0f} kB", flush=True)
 
