@@ -251,6 +251,16 @@ class SequenceFormat:
             apart.add(self.clock.column.name)
         return [label for label in self.labels if label not in apart]
 
+    @property
+    def learnt(self) -> list[Hashable]:
+        """Columns that `split` adds, which are learnt even where none of their values repeats.
+
+        Sequences of all different lengths, or with all different starts, have a column that looks
+        like an identifier; `Schema.infer` is told otherwise.
+        """
+        times = [] if self.clock is None else [self.clock.column.name, self.clock.gap]
+        return [self.length, *times]
+
     def split(self, frame: pd.DataFrame) -> Sequences:
         """Take a table apart into sequences, in the order in which entities first appear.
 
