@@ -1,8 +1,8 @@
 """Conditions on synthetic rows: read, checked against the schema, encoded, and compared with rows.
 
-A user gives conditions as a dict, a Series or a DataFrame. `as_frame` turns them into a table with
-one row of conditions for each synthetic row. `encode_wish` encodes one column of that table in the
-terms of an encoder. `MadeColumn` says which synthetic rows meet a condition.
+A user gives conditions as a dict, a Series or a DataFrame. `condition_frame` turns them into a
+table with one row of conditions for each synthetic row. `encode_condition` encodes one column of
+that table in the terms of an encoder. `SyntheticColumn` says which synthetic rows meet a condition.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RANK_TOLERANCE = 0.02
 condition, in ranks, meets the condition."""
 
 
-def as_frame(conditions: Any, n_samples: int, schema: Schema) -> pd.DataFrame:
+def condition_frame(conditions: Any, n_samples: int, schema: Schema) -> pd.DataFrame:
     """Turn a dict, Series or DataFrame into one row of conditions for each synthetic row.
 
     Parameters
@@ -120,7 +120,7 @@ def _is_category(value: Any, name: Hashable, schema: Schema) -> bool:
     return isinstance(column, CategoricalColumn) and value in column.categories
 
 
-class Wish(NamedTuple):
+class EncodedCondition(NamedTuple):
     """The conditions of n rows on one column, encoded.
 
     Attributes
@@ -168,18 +168,18 @@ class Wish(NamedTuple):
         in_interval = ~np.isnan(self.low[asked])
         return made.where(in_interval, wanted) if in_interval.any() else wanted
 
-    def told(self, i: int) -> Any:
+    def as_written(self, i: int) -> Any:
         """Return condition `i` as the user wrote it, for use in errors."""
         value = self.asked.iloc[i]
         return value.item() if isinstance(value, np.generic) else value
 
 
-class MadeColumn:
+class SyntheticColumn:
     """One column of m synthetic rows, in all forms that conditions are compared with.
 
     Parameters
     ----------
-    wish : Wish
+    condition : EncodedCondition
         The conditions on the column.
     column : NumericColumn or CategoricalColumn
     codes, scalars : ndarray of shape (m,) or None
@@ -190,15 +190,18 @@ class MadeColumn:
 
     def __init__(
         self,
-        wish: Wish,
+        condition: EncodedCondition,
         column: NumericColumn | CategoricalColumn,
         codes: NDArray[np.int64] | None,
         scalars: NDArray[np.float64] | None,
         values: pd.Series,
     ) -> None:
-        self.wish, self.codes, self.scalars = wish, codes, scalars
+        self.condition, self.codes, self.scalars = condition, codes, scalars
         self.numbers = np.full(len(values), np.nan)
-        if isinstance(column, NumericColumn) and not np.isnan([wish.numbers, wish.low]).all():
+        if (
+            isinstance(column, NumericColumn)
+            and not np.isnan([condition.numbers, condition.low]).all()
+        ):
             self.numbers = column.numbers(values)
 
     def meets(self, i: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -215,20 +218,20 @@ class MadeColumn:
         -------
         ndarray of shape (k,), bool
         """
-        wish = self.wish
+        condition = self.condition
         fits = np.ones(len(rows), dtype=bool)
-        if self.codes is not None and wish.codes[i] >= 0:
-            fits &= self.codes[rows] == wish.codes[i]
-        if self.scalars is not None and not np.isnan(wish.scalars[i]):
-            is_near = np.abs(self.scalars[rows] - wish.scalars[i]) <= 2 * RANK_TOLERANCE
-            fits &= is_near | (self.numbers[rows] == wish.numbers[i])
-        if not np.isnan(wish.low[i]):
+        if self.codes is not None and condition.codes[i] >= 0:
+            fits &= self.codes[rows] == condition.codes[i]
+        if self.scalars is not None and not np.isnan(condition.scalars[i]):
+            is_near = np.abs(self.scalars[rows] - condition.scalars[i]) <= 2 * RANK_TOLERANCE
+            fits &= is_near | (self.numbers[rows] == condition.numbers[i])
+        if not np.isnan(condition.low[i]):
             numbers = self.numbers[rows]
-            fits &= (numbers >= wish.low[i]) & (numbers <= wish.high[i])
+            fits &= (numbers >= condition.low[i]) & (numbers <= condition.high[i])
         return fits
 
 
-def encode_wish(encoder: Encoder, name: Hashable, asked: pd.Series) -> Wish:
+def encode_condition(encoder: Encoder, name: Hashable, asked: pd.Series) -> EncodedCondition:
     """Encode the conditions on one column.
 
     Parameters
@@ -242,7 +245,7 @@ def encode_wish(encoder: Encoder, name: Hashable, asked: pd.Series) -> Wish:
 
     Returns
     -------
-    Wish
+    EncodedCondition
 
     Raises
     ------
@@ -275,7 +278,7 @@ def encode_wish(encoder: Encoder, name: Hashable, asked: pd.Series) -> Wish:
     codes = np.where(is_any, -1, levels.codes)
     is_scalar = codec.has_scalar & ~in_interval & (levels.codes == 0)
     scalars = np.where(is_scalar, 2 * levels.ranks - 1, np.nan)
-    return Wish(codes, scalars, low, high, numbers_asked, values, asked)
+    return EncodedCondition(codes, scalars, low, high, numbers_asked, values, asked)
 
 
 def _category_codes(column: CategoricalColumn, asked: pd.Series) -> NDArray[np.int64]:
