@@ -8,11 +8,16 @@ import decimal
 import numpy as np
 import pandas as pd
 import pytest
+from condition_cases import ENCODINGS, condition_for, objects, stamps
 from contract import says
 from tables import askable_table
-from wishes import ENCODINGS, objects, stamps, wish_for
 
-from tabgan.table.conditions import RANK_TOLERANCE, MadeColumn, as_frame, encode_wish
+from tabgan.table.conditions import (
+    RANK_TOLERANCE,
+    SyntheticColumn,
+    condition_frame,
+    encode_condition,
+)
 from tabgan.table.encoder import Encoder
 from tabgan.table.schema import Schema
 
@@ -34,9 +39,9 @@ def schema(table):
     return Schema.infer(table)
 
 
-class TestAsFrame:
+class TestConditionFrame:
     def test_one_value_for_all_rows(self, schema):
-        frame = as_frame({"integer": 3, "text": None}, 2, schema)
+        frame = condition_frame({"integer": 3, "text": None}, 2, schema)
         expected = pd.DataFrame({"integer": [3, 3], "text": [None, None]}, dtype=object)
         pd.testing.assert_frame_equal(frame, expected, check_column_type=False)
 
@@ -55,20 +60,20 @@ class TestAsFrame:
         ids=lambda values: type(values).__name__,
     )
     def test_one_value_per_row(self, schema, values):
-        frame = as_frame({"integer": values, "text": "a"}, 1, schema)
+        frame = condition_frame({"integer": values, "text": "a"}, 1, schema)
         assert frame["integer"].to_list() == [1, 2]
         assert frame["text"].to_list() == ["a", "a"]
 
     def test_a_tuple_that_is_a_category_is_one_value(self, schema):
-        frame = as_frame({"tuple": (1, 2), "integer": [1, 2, 3]}, 1, schema)
+        frame = condition_frame({"tuple": (1, 2), "integer": [1, 2, 3]}, 1, schema)
         assert frame["tuple"].to_list() == [(1, 2)] * 3
-        assert as_frame({"tuple": [(1, 2), (3, 4)]}, 1, schema)["tuple"].to_list() == [
+        assert condition_frame({"tuple": [(1, 2), (3, 4)]}, 1, schema)["tuple"].to_list() == [
             (1, 2),
             (3, 4),
         ]
 
     def test_a_row_of_a_table(self, schema, table):
-        frame = as_frame(table.iloc[5], 3, schema)
+        frame = condition_frame(table.iloc[5], 3, schema)
         assert frame.columns.to_list() == table.columns.to_list()
         assert len(frame) == 3
         assert frame["tuple"].to_list() == [(3, 4)] * 3
@@ -76,11 +81,11 @@ class TestAsFrame:
     def test_a_named_column(self, schema):
         values = pd.Series([3, 4, 5], index=[9, 9, 9], name="integer")
         pd.testing.assert_frame_equal(
-            as_frame(values, 1, schema), pd.DataFrame({"integer": [3, 4, 5]}, dtype=object)
+            condition_frame(values, 1, schema), pd.DataFrame({"integer": [3, 4, 5]}, dtype=object)
         )
 
     def test_a_table_in_its_order_with_a_fresh_index(self, schema, table):
-        frame = as_frame(table[["text", "category", "nullable"]].iloc[[3, 1, 1]], 1, schema)
+        frame = condition_frame(table[["text", "category", "nullable"]].iloc[[3, 1, 1]], 1, schema)
         assert frame.columns.to_list() == ["text", "category", "nullable"]
         assert frame.index.to_list() == [0, 1, 2]
         assert (frame.dtypes == "object").all()
@@ -89,7 +94,7 @@ class TestAsFrame:
     def test_labels_that_are_not_strings(self):
         labels = pd.Index([("a", 1), None, 1.5, 3], dtype=object, tupleize_cols=False)
         schema = Schema.infer(pd.DataFrame(np.ones((2, 4)), columns=labels))
-        frame = as_frame({("a", 1): 1, None: 1.0, 3: [1, 1]}, 1, schema)
+        frame = condition_frame({("a", 1): 1, None: 1.0, 3: [1, 1]}, 1, schema)
         assert frame.columns.to_list() == [("a", 1), None, 3]
         assert frame.shape == (2, 3)
 
@@ -124,7 +129,7 @@ class TestAsFrame:
     )
     def test_errors(self, schema, conditions, n_samples, message):
         with pytest.raises(ValueError, match=says(message)):
-            as_frame(conditions, n_samples, schema)
+            condition_frame(conditions, n_samples, schema)
 
     @pytest.mark.parametrize(
         "conditions",
@@ -134,7 +139,7 @@ class TestAsFrame:
     def test_a_name_that_is_no_column(self, schema, conditions):
         message = f"conditions names 'colour', which is not a column; columns: {schema.names}."
         with pytest.raises(ValueError, match=says(message)):
-            as_frame(conditions, 1, schema)
+            condition_frame(conditions, 1, schema)
 
     def test_types_that_name_no_columns(self, schema):
         for conditions in ([1, 2], "integer", np.ones(3)):
@@ -143,7 +148,7 @@ class TestAsFrame:
                 f"got {type(conditions).__name__}."
             )
             with pytest.raises(TypeError, match=says(message)):
-                as_frame(conditions, 1, schema)
+                condition_frame(conditions, 1, schema)
 
 
 class TestValues:
@@ -199,28 +204,28 @@ class TestValues:
         ],
     )
     def test_values_asked_for_are_given_says(self, encoder, table, name, asked, given):
-        wish = wish_for(encoder, name, asked)
-        assert wish.values.dtype == table[name].dtype
-        made = wish.values.iloc[0]
+        condition = condition_for(encoder, name, asked)
+        assert condition.values.dtype == table[name].dtype
+        made = condition.values.iloc[0]
         if pd.api.types.is_scalar(given) and pd.isna(given):
             assert pd.isna(made)
         else:
             assert made == given
             assert isinstance(made, type(given)) or isinstance(given, int | float | bool)
-        imposed = wish.impose(table[name].iloc[[1]], np.zeros(1, dtype=int))
+        imposed = condition.impose(table[name].iloc[[1]], np.zeros(1, dtype=int))
         assert imposed.index.to_list() == [1]
         assert imposed.dtype == table[name].dtype
-        assert wish.told(0) is asked or wish.told(0) == asked
+        assert condition.as_written(0) is asked or condition.as_written(0) == asked
 
     def test_training_rows_meet_themselves(self, encoder, table):
         encoded = encoder.encode(table)
         for name in table:
             asked = table[name].astype(object)
-            wish = encode_wish(encoder, name, asked)
+            condition = encode_condition(encoder, name, asked)
             index = encoder.schema.position(name)
             block, scalar = encoder.blocks[index], encoder.scalars[index]
-            column = MadeColumn(
-                wish,
+            column = SyntheticColumn(
+                condition,
                 encoder.schema[name],
                 encoded.codes[:, block].numpy() if block >= 0 else None,
                 encoded.scalars[:, scalar].numpy() if scalar >= 0 else None,
@@ -228,7 +233,7 @@ class TestValues:
             )
             for i in range(0, N, 37):
                 assert column.meets(i, np.array([i])).all(), name
-            assert wish.values.equals(table[name]) or name == "absent"
+            assert condition.values.equals(table[name]) or name == "absent"
 
     @pytest.mark.parametrize(
         ("name", "interval", "low", "high"),
@@ -262,10 +267,10 @@ class TestValues:
         ],
     )
     def test_intervals(self, encoder, table, name, interval, low, high):
-        wish = wish_for(encoder, name, interval)
-        assert wish.codes.tolist() == [-1]
-        assert np.isnan(wish.scalars).all()
-        column = MadeColumn(wish, encoder.schema[name], None, None, table[name])
+        condition = condition_for(encoder, name, interval)
+        assert condition.codes.tolist() == [-1]
+        assert np.isnan(condition.scalars).all()
+        column = SyntheticColumn(condition, encoder.schema[name], None, None, table[name])
         inside = column.meets(0, np.arange(N))
         if low is None:
             low, high = interval.left, interval.right
@@ -275,29 +280,29 @@ class TestValues:
         np.testing.assert_array_equal(inside, expected)
         assert inside.any()
         made = table[name].iloc[[0, 1]]
-        pd.testing.assert_series_equal(wish.impose(made, np.zeros(2, dtype=int)), made)
+        pd.testing.assert_series_equal(condition.impose(made, np.zeros(2, dtype=int)), made)
 
     def test_a_number_is_met_within_two_per_cent_of_the_rows(self, table):
         encoder = Encoder(Schema.infer(table[["float"]]))
         ordered = table["float"].sort_values(ignore_index=True)
-        wish = encode_wish(encoder, "float", objects(ordered[200]))
+        condition = encode_condition(encoder, "float", objects(ordered[200]))
         scalars = encoder.encode(ordered.to_frame()).scalars[:, 0].numpy()
-        column = MadeColumn(wish, encoder.schema["float"], None, scalars, ordered)
+        column = SyntheticColumn(condition, encoder.schema["float"], None, scalars, ordered)
         assert abs(column.meets(0, np.arange(N)).sum() - 2 * RANK_TOLERANCE * N) <= 2
 
     def test_an_equal_number_is_met_wherever_it_ranks(self, table):
         encoder = Encoder(Schema.infer(table[["zeros"]].dropna()), "rank")
         values = pd.Series([0.0, 0.0, 1.0])
-        wish = encode_wish(encoder, "zeros", objects(0.0))
-        scalars = np.array([-0.9, wish.scalars[0], 0.9])
-        column = MadeColumn(wish, encoder.schema["zeros"], None, scalars, values)
+        condition = encode_condition(encoder, "zeros", objects(0.0))
+        scalars = np.array([-0.9, condition.scalars[0], 0.9])
+        column = SyntheticColumn(condition, encoder.schema["zeros"], None, scalars, values)
         assert column.meets(0, np.arange(3)).tolist() == [True, True, False]
 
-    def test_many_wishes_at_once(self, encoder):
-        wish = wish_for(encoder, "zeros", 0, None, pd.Interval(0.5, 1.0), 0.0)
-        assert np.isnan(wish.low).tolist() == [True, True, False, True]
-        assert wish.codes[0] == wish.codes[3] >= 0
-        assert wish.values.isna().tolist() == [False, True, False, False]
+    def test_many_conditions_at_once(self, encoder):
+        condition = condition_for(encoder, "zeros", 0, None, pd.Interval(0.5, 1.0), 0.0)
+        assert np.isnan(condition.low).tolist() == [True, True, False, True]
+        assert condition.codes[0] == condition.codes[3] >= 0
+        assert condition.values.isna().tolist() == [False, True, False, False]
         made = pd.Series([9.0, 9.0, 9.0], index=[4, 5, 6])
-        imposed = wish.impose(made, np.array([2, 1, 0]))
+        imposed = condition.impose(made, np.array([2, 1, 0]))
         pd.testing.assert_series_equal(imposed, pd.Series([9.0, np.nan, 0.0], index=[4, 5, 6]))

@@ -123,7 +123,10 @@ class TestWaves:
         [
             ({"n_samples": 0}, "n_samples must be a positive integer, got 0."),
             ({"n_steps": 2.5}, "n_steps must be a positive integer, got 2.5."),
-            ({"noise": -1.0}, "noise must be a number of at least 0, got -1.0."),
+            ({"n_samples": True}, "n_samples must be a positive integer, got True."),
+            ({"noise": -1.0}, "noise must be a finite number of at least 0, got -1.0."),
+            ({"noise": np.inf}, "noise must be a finite number of at least 0, got inf."),
+            ({"noise": "loud"}, "noise must be a finite number of at least 0, got 'loud'."),
             (
                 {"classes": ["square"]},
                 "classes must be different names from ['sine', 'sawtooth'], got ['square'].",
@@ -247,7 +250,8 @@ class TestMixedTable:
         ("arguments", "message"),
         [
             ({"n_samples": -1}, "n_samples must be a positive integer, got -1."),
-            ({"missing": 0.6}, "missing must be a number from 0 to 0.5, got 0.6."),
+            ({"missing": 0.6}, "missing must be a number in [0, 0.5], got 0.6."),
+            ({"missing": None}, "missing must be a number in [0, 0.5], got None."),
         ],
     )
     def test_bad_arguments(self, arguments, message):

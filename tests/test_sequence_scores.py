@@ -140,7 +140,7 @@ def test_chain_as_frame_and_lengths():
         ({"n_steps": 1.5}, "n_steps must be a positive integer, got 1.5."),
         ({"order": 0}, "order must be a positive integer, got 0."),
         ({"states": "aa"}, "states must be at least two different names, got 'aa'."),
-        ({"concentration": 0}, "concentration must be positive, got 0."),
+        ({"concentration": 0}, "concentration must be a finite number above 0, got 0."),
         ({"lengths": (4, 3)}, "lengths must be two integers, 1 <= low <= high, got (4, 3)."),
     ],
 )

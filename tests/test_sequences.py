@@ -114,6 +114,23 @@ def test_names_that_are_taken_get_underscores(table):
     assert (form.length, form.clock.gap, form.channels) == ("length_", "gap_", ["gap"])
 
 
+@pytest.mark.filterwarnings("error")
+def test_lengths_and_starts_that_all_differ_are_no_identifiers():
+    rng = np.random.default_rng(0)
+    lengths = rng.permutation(60) + 1
+    who = np.repeat(np.arange(60), lengths)
+    time = positions(lengths) ** 2 + 3 * rng.permutation(60)[who]
+    table = pd.DataFrame({"who": who, "time": time, "value": rng.normal(size=len(who))})
+    form = SequenceFormat.infer(table, "who", "time")
+    assert form.learnt == ["length", "time", "gap"]
+    steps, given = form.split(table)
+    assert given["time"].is_unique and given["length"].is_unique
+    kinds = [column.kind for column in Schema.infer(given, learnt=form.learnt).columns]
+    assert kinds == ["integer", "integer"]
+    with pytest.warns(UserWarning, match="looks like an identifier"):
+        Schema.infer(given)
+
+
 def test_static_columns(table):
     def statics(table, *columns):
         return SequenceFormat.infer(table, "who", "time", *columns).statics

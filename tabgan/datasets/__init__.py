@@ -1,4 +1,4 @@
-"""Tables to try things on: one that is real, and others made so that the truth is known."""
+"""Data to try models on: one real table, and tables and sequences of a known distribution."""
 
 from tabgan.datasets.adult import load_adult
 from tabgan.datasets.markov import make_markov_sequences

@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def load_adult() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Load the Adult census table in its own split into train and test rows.
+    """Load the Adult census table, split into train and test rows as its source is.
 
     Each row is a person; ``income`` says whether that person earned more than 50,000 dollars in
     1994 (``">50K"``, 24 % of the rows) or not (``"<=50K"``). Nothing is downloaded.
@@ -41,7 +41,7 @@ def load_adult() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _read(name: str) -> pd.DataFrame:
-    """Read one of the bundled files: integers as ``int64``, all else as ``category``."""
+    """Read a file of the package; integers become ``int64``, all other columns ``category``."""
     with (files("tabgan.datasets") / "data" / name).open("rb") as file:
         frame = pd.read_csv(file, compression="gzip", na_values="?", keep_default_na=False)
     text = frame.columns[frame.dtypes != "int64"]

@@ -1,4 +1,4 @@
-"""Categorical sequences from a known chain, whose likelihood is known exactly."""
+"""Sequences of states from a known Markov chain, whose likelihood is known exactly."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_random_state
 
-from tabgan.datasets.checks import check_positive_integer
+from tabgan.checks import check, integer, number, short
 
 _BREACH_RATE = 0.01
+"""Share of even probabilities in the chain, which leaves no sequence impossible."""
 
 
 def make_markov_sequences(
@@ -26,14 +27,14 @@ def make_markov_sequences(
     chain_state: int = 0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make sequences of states, each drawn by what the states before it were.
+    r"""Draw sequences of states from a random Markov chain.
 
-    State :math:`x_t` follows the last ``order`` states with the probabilities of a table
-    :math:`P(x_t \mid x_{t - order}, ..., x_{t - 1})`, whose rows are drawn once from a Dirichlet
-    distribution of parameter ``concentration`` and mixed with 1 % of even ones, so that no
-    sequence is impossible; where fewer states came before, an extra state that means "none" stands
-    for those that lack. The smaller ``concentration``, the more a chain is like a grammar, of
-    which most successions are breaches.
+    The probability of state :math:`x_t` depends on the last ``order`` states alone, by a table
+    :math:`P(x_t \mid x_{t - order}, ..., x_{t - 1})`. Each row of the table is drawn once from a
+    Dirichlet distribution of parameter ``concentration``, and then mixed with 1 % of even
+    probabilities, so that no sequence is impossible. At the start of a sequence, an extra state
+    "none" stands for the states that do not exist yet. With a small ``concentration`` a chain is
+    like a grammar: most states can hardly follow each other.
 
     Parameters
     ----------
@@ -42,33 +43,36 @@ def make_markov_sequences(
     n_steps : int, default=20
         The number of states of a sequence.
     states : sequence of str, default=("a", "b", "c", "d", "e", "f")
-        The states' names.
-    order : int, default=2
-        How many states the next one depends on.
+        Names of the states, at least two.
+    order : int >= 1, default=2
+        Number of past states that the next state depends on.
     concentration : float > 0, default=0.3
         Parameter of the Dirichlet distribution.
     lengths : pair of int, default=None
-        If given, lengths are even over this range, ends included, and `n_steps` is not looked at.
+        Least and greatest length of a sequence, between which lengths are drawn evenly. If given,
+        `n_steps` is not used.
     as_frame : bool, default=False
-        Also give the sequences as a long table.
+        Whether to return the sequences as a long table too.
     chain_state : int, default=0
-        The same integer gives the same chain.
+        Seed of the chain: the same integer gives the same probabilities.
     random_state : int, RandomState instance or None, default=None
-        The same integer gives the same sequences of a chain.
+        Seed of the sequences: the same integer gives the same sequences of a chain.
 
     Returns
     -------
     sequences : :class:`~sklearn.utils.Bunch`
         data : ndarray of shape (n_samples, n_steps)
-            States as indices into ``target_names``; -1 beyond a sequence's end.
+            States as indices into ``state_names``; -1 beyond the end of a sequence.
         lengths : ndarray of shape (n_samples,)
+            Number of states of each sequence.
         state_names : list of str
             ``states``.
         transitions : ndarray of shape (k + 1,) * order + (k,)
-            The probabilities, with k states; index k means "none".
+            The probabilities of the next state given the last ones, for k states; on all axes but
+            the last, index k means "none".
         log_likelihood : callable, array-like of shape (n, T) -> ndarray of shape (n,)
-            Exact log-probability of sequences, as indices (-1 beyond their end), given their
-            lengths and in nats.
+            Returns the exact log-probability of sequences in nats, given their lengths. Sequences
+            are indices, -1 beyond the end.
         frame : DataFrame or None
             Only with ``as_frame=True``: the columns ``entity``, ``time`` and ``state`` (a
             category), sorted by entity and time.
@@ -76,24 +80,23 @@ def make_markov_sequences(
     Raises
     ------
     ValueError
-        If an argument is outside the values given above.
+        An argument is outside the values given above.
 
     Examples
     --------
     >>> from tabgan.datasets import make_markov_sequences
-    >>> made = make_markov_sequences(3, n_steps=8, random_state=0)
-    >>> made.data.shape
+    >>> chain = make_markov_sequences(3, n_steps=8, random_state=0)
+    >>> chain.data.shape
     (3, 8)
-    >>> made.log_likelihood(made.data).shape
+    >>> chain.log_likelihood(chain.data).shape
     (3,)
     """
     for name, value in (("n_samples", n_samples), ("n_steps", n_steps), ("order", order)):
-        check_positive_integer(name, value)
+        check(name, value, integer(1))
     names = list(states)
     if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"states must be at least two different names, got {states!r}.")
-    if not concentration > 0:
-        raise ValueError(f"concentration must be positive, got {concentration!r}.")
+        raise ValueError(f"states must be at least two different names, got {short(states)}.")
+    check("concentration", concentration, number(0.0, closed="neither"))
     shortest, longest = (n_steps, n_steps) if lengths is None else lengths
     if not 1 <= shortest <= longest:
         raise ValueError(f"lengths must be two integers, 1 <= low <= high, got {lengths!r}.")
@@ -123,15 +126,15 @@ def make_markov_sequences(
 def _log_likelihood(
     transitions: NDArray[np.float64],
 ) -> Callable[[ArrayLike], NDArray[np.float64]]:
-    """Return the function that gives sequences' exact log-probability."""
+    """Return the function that computes the exact log-probability of sequences."""
     order, k = transitions.ndim - 1, transitions.shape[-1]
-    # Beyond the end, which is index k of the last axis, any state is certain.
+    # Index k of the last axis stands for what lies beyond the end, which has probability one.
     log_rates = np.log(
         np.concatenate([transitions, np.ones((*transitions.shape[:-1], 1))], axis=-1)
     )
 
     def log_likelihood(sequences: ArrayLike) -> NDArray[np.float64]:
-        """Exact log-probability of sequences of shape (n, T), in nats, shape (n,)."""
+        """Return the log-probability of sequences of shape (n, T), in nats, shape (n,)."""
         data = np.asarray(sequences)
         padded = np.pad(np.where(data < 0, k, data), ((0, 0), (order, 0)), constant_values=k)
         windows = np.lib.stride_tricks.sliding_window_view(padded, order + 1, axis=1)
@@ -141,7 +144,7 @@ def _log_likelihood(
 
 
 def _long_table(data: NDArray[np.int64], names: list[str]) -> pd.DataFrame:
-    """Lay the sequences below one another, one row for each state."""
+    """Turn sequences into a long table with one row for each state."""
     entity, time = np.nonzero(data >= 0)
     states = pd.Categorical.from_codes(data[entity, time], categories=names)
     return pd.DataFrame({"entity": entity, "time": time, "state": states})

@@ -1,4 +1,4 @@
-"""A table of every kind of column whose joint distribution is known exactly."""
+"""A table with columns of every kind, whose joint distribution is known exactly."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from tabgan.datasets.checks import check_positive_integer
+from tabgan.checks import check, integer, number
 
 _COLOURS = ("red", "green", "blue", "violet")
 _COLOUR_RATES = (0.45, 0.34, 0.20, 0.01)
 _COLOUR_LENGTHS = np.array([0.0, 3.0, -3.0, 8.0])
-_COLOUR_MISSING = np.array([0.4, 1.2, 2.0, 1.2])  # averages to one over the colours' rates
+# The mean of these factors over the rates of the colours is one.
+_COLOUR_MISSING = np.array([0.4, 1.2, 2.0, 1.2])
 
 _SIZES = ("small", "medium", "large")
 _SIZE_RATES = (0.2, 0.5, 0.3)
 _SIZE_COUNTS = np.array([2.0, 6.0, 12.0])
 
-# Where a table below has two entries, the first is for rows that are not members.
+# An array of two entries below is indexed by `member`: first the others, then the members.
 _MEMBER_RATE = 0.3
 _CHANNELS = np.array(["web", "shop", "phone"])
 _MEMBER_CHANNEL_RATES = np.array([[0.3, 0.6, 0.1], [0.7, 0.2, 0.1]])
@@ -34,10 +35,10 @@ def make_mixed_table(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> pd.DataFrame:
-    """Make a table of mixed kinds whose columns depend on each other in a known way.
+    """Draw a table with columns of every kind, which depend on each other in a known way.
 
-    Rows are independent. In each of them ``colour``, ``size`` and ``member`` are drawn
-    independently of each other, and the other columns given these three:
+    Rows are independent. In each row ``colour``, ``size`` and ``member`` are drawn independently of
+    each other, and the other columns are drawn given these three:
 
     ============ ================== ===========================================================
     column       dtype              distribution
@@ -61,9 +62,9 @@ def make_mixed_table(
 
     With ``missing`` above zero, values of ``size``, ``channel``, ``length``, ``visits`` and
     ``joined`` are missing at random given the colour: each with probability ``missing`` times 0.4
-    (red), 1.2 (green), 2 (blue) or 1.2 (violet). The first three go missing independently of
-    each other; ``visits`` and ``joined`` go together. ``bought`` depends on the length that was
-    drawn, missing or not.
+    (red), 1.2 (green), 2 (blue) or 1.2 (violet). The first three columns lose values independently
+    of each other; ``visits`` and ``joined`` lose values in the same rows. ``bought`` depends on the
+    length that was drawn, also where that length is missing.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def make_mixed_table(
     Raises
     ------
     ValueError
-        If an argument is outside its range.
+        An argument is outside its range.
 
     Examples
     --------
@@ -90,9 +91,8 @@ def make_mixed_table(
     >>> table.groupby("colour")["length"].mean().round().to_dict()
     {'blue': -3.0, 'green': 3.0, 'red': 0.0, 'violet': 8.0}
     """
-    check_positive_integer("n_samples", n_samples)
-    if not 0.0 <= missing <= 0.5:
-        raise ValueError(f"missing must be a number from 0 to 0.5, got {missing!r}.")
+    check("n_samples", n_samples, integer(1))
+    check("missing", missing, number(0.0, 0.5))
 
     rng = check_random_state(random_state)
     colour = rng.choice(len(_COLOURS), n_samples, p=_COLOUR_RATES)
@@ -129,6 +129,6 @@ def make_mixed_table(
 
 
 def _draw_rows(rng: np.random.RandomState, rates: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Draw one index from each row of a table of probabilities of shape (n, k)."""
+    """Draw one index for each row of a table of probabilities of shape (n, k)."""
     draws = rng.uniform(size=(len(rates), 1))
     return (draws >= rates.cumsum(axis=1)[:, :-1]).sum(axis=1)

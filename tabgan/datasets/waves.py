@@ -1,4 +1,4 @@
-"""Sinusoids and sawtooths on demand: the smallest set of sequences whose truth is known."""
+"""Sine waves and sawtooth waves: simple sequences of a known distribution."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch, check_random_state
 
-from tabgan.datasets.checks import check_positive_integer
+from tabgan.checks import check, integer, number, short
 
 
 def _sawtooth(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rise from -1 to 1 over each turn of 2 pi, and fall back at once."""
+    """Return a wave that rises from -1 to 1 over each turn of 2 pi, and falls back at once."""
     return 2.0 * (angle / (2.0 * np.pi) % 1.0) - 1.0
 
 
@@ -32,7 +32,7 @@ def make_waves(
     as_frame: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make waves of random offset, frequency and amplitude, each of a known shape.
+    r"""Draw waves of random offset, frequency and amplitude, and of a known shape.
 
     Wave :math:`i` has at step :math:`s` the value
 
@@ -45,15 +45,15 @@ def make_waves(
     Parameters
     ----------
     n_samples : int, default=1000
-        The number of waves. The classes share them evenly, in random order.
+        The number of waves. Each class has an equal share of them, in random order.
     n_steps : int, default=30
         The number of values of a wave.
     classes : sequence of {"sine", "sawtooth"}, default=("sine", "sawtooth")
-        The shapes to make.
+        The shapes of the waves.
     noise : float, default=0.0
-        Standard deviation of the Gaussian noise added to each value.
+        Standard deviation, at least 0, of the Gaussian noise that is added to each value.
     as_frame : bool, default=False
-        Also give the waves as a long table.
+        Whether to return the waves as a long table too.
     random_state : int, RandomState instance or None, default=None
         The same integer gives the same waves.
 
@@ -67,7 +67,7 @@ def make_waves(
         target_names : list of str
             ``classes``.
         offset, frequency, amplitude : ndarray of shape (n_samples,)
-            What each wave was made from.
+            The parameters of each wave.
         frame : DataFrame of shape (n_samples * n_steps, 4) or None
             Only with ``as_frame=True``: the columns ``entity`` (0 to n_samples - 1), ``time``
             (0 to n_steps - 1), ``value`` and ``wave`` (a category), sorted by entity and time.
@@ -75,7 +75,7 @@ def make_waves(
     Raises
     ------
     ValueError
-        If an argument is outside the values given above.
+        An argument is outside the values given above.
 
     References
     ----------
@@ -91,13 +91,14 @@ def make_waves(
     >>> [waves.target_names[i] for i in sorted(waves.target)]
     ['sine', 'sine', 'sawtooth', 'sawtooth']
     """
-    check_positive_integer("n_samples", n_samples)
-    check_positive_integer("n_steps", n_steps)
+    check("n_samples", n_samples, integer(1))
+    check("n_steps", n_steps, integer(1))
     names = list(classes)
     if not names or len(set(names)) < len(names) or not set(names) <= set(_SHAPES):
-        raise ValueError(f"classes must be different names from {list(_SHAPES)}, got {classes!r}.")
-    if not noise >= 0.0:
-        raise ValueError(f"noise must be a number of at least 0, got {noise!r}.")
+        raise ValueError(
+            f"classes must be different names from {list(_SHAPES)}, got {short(classes)}."
+        )
+    check("noise", noise, number(0.0))
 
     rng = check_random_state(random_state)
     target = rng.permutation(np.arange(n_samples) % len(names))
@@ -125,7 +126,7 @@ def make_waves(
 def _long_table(
     data: NDArray[np.float64], target: NDArray[np.int64], names: list[str]
 ) -> pd.DataFrame:
-    """Lay the waves below one another, one row for each value."""
+    """Turn waves into a long table with one row for each value."""
     n_samples, n_steps = data.shape
     return pd.DataFrame(
         {

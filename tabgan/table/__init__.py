@@ -1,1 +1,7 @@
-"""Tables and tensors: what columns are, how rows are encoded, and what may be asked of them."""
+"""From tables to tensors and back.
+
+`format` reads tables of any kind into DataFrames and gives that kind back. `schema` describes each
+column, and `agreement` compares a later table with that description. `encoder` turns rows into
+levels and scalars, whose places in a network's input `layout` knows. `conditions` encodes what
+users ask rows to be, and `sequences` takes long tables apart into sequences.
+"""

@@ -1,4 +1,8 @@
-"""What one column of a table is: names, amounts, or identifiers."""
+"""Descriptions of one column: categories, amounts, or identifiers.
+
+Each description turns a pandas column into numbers (positions of categories, or steps above the
+least amount), and such numbers back into a column of the dtype that was learnt.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +28,12 @@ CategoricalKind = Literal["categorical", "boolean"]
 NumericKind = Literal["float", "integer", "datetime", "timedelta"]
 
 MISSING, UNKNOWN = -1, -2
-"""Codes of values that are no category."""
+"""Codes of missing values, and of values that are none of the categories."""
 
 
 @dataclass(frozen=True)
 class CategoricalColumn:
-    """A column whose values are names: strings, categories, booleans, or numbers that are codes.
+    """A column of categories: strings, pandas categories, booleans, or numbers that name something.
 
     Values that are equal in Python, such as 1, 1.0 and True, are one category.
 
@@ -45,12 +49,14 @@ class CategoricalColumn:
     frequencies : tuple of float
         Share of each category among the rows that are not missing.
     missing_rate : float in [0, 1]
+        Share of the rows that are missing.
     marker : {"NaN", "None", "NA", "NaT"}
         How a column of dtype object marks missing values.
     declared : tuple or None
-        For a pandas categorical, all its categories in their order, used or not.
+        For a pandas categorical, all categories that its dtype lists, in their order, whether or
+        not they occur.
     declared_dtype : str
-        For a pandas categorical, name of its categories' dtype.
+        For a pandas categorical, name of the dtype of its categories.
     ordered : bool
         Whether a pandas categorical is ordered.
     """
@@ -67,7 +73,16 @@ class CategoricalColumn:
     ordered: bool = False
 
     def codes(self, values: pd.Series) -> NDArray[np.int64]:
-        """Positions in `categories`, shape (n,); -1 for missing and -2 for unknown values."""
+        """Return positions in `categories`: -1 for missing and -2 for unknown values.
+
+        Parameters
+        ----------
+        values : Series of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (n,), int64
+        """
         known = _index(self.categories)
         if isinstance(values.dtype, pd.CategoricalDtype):
             codes = known.get_indexer(values.cat.categories.astype(object))
@@ -76,7 +91,7 @@ class CategoricalColumn:
         return np.where(values.isna().to_numpy(), MISSING, np.where(codes < 0, UNKNOWN, codes))
 
     def series(self, codes: NDArray[np.int64]) -> pd.Series:
-        """Turn positions in `categories` (-1: missing) back into a column of the same dtype."""
+        """Turn positions in `categories`, or -1 for missing, into a column of the learnt dtype."""
         if self.declared is not None:
             declared = pd.Index(list(self.declared), dtype=dtype_named(self.declared_dtype))
             dtype = pd.CategoricalDtype(declared, ordered=self.ordered)
@@ -89,10 +104,12 @@ class CategoricalColumn:
 
 @dataclass(frozen=True)
 class NumericColumn:
-    """A column of amounts, held as float64 steps above `origin`.
+    """A column of amounts: numbers, dates or durations.
 
-    Amounts are numbers, dates and durations. Those that are not floats are exact 64-bit integers,
-    counted from `origin` in units of `step`, so that large ones lose no precision.
+    A model sees an amount as a float64 count of steps above `origin`. Integers, dates and durations
+    are 64-bit integers, of which float64 holds only the first 53 bits exactly. Their distances from
+    the least one, divided by the step that all distances share, are mostly small enough to be
+    exact: days in nanoseconds become small numbers of days.
 
     Parameters
     ----------
@@ -104,16 +121,17 @@ class NumericColumn:
     table : QuantileTable
         The distribution of ``(value - origin) / step``.
     missing_rate : float in [0, 1)
+        Share of the rows that are missing.
     origin, step, last : int
         The least value, the greatest common divisor of all distances from it, and the number of
         steps to the greatest value; 0, 1 and 0 for floats.
     decimals : int or None
-        Decimals to round floats to; None leaves them as they are.
+        Decimals that floats are rounded to; None leaves them as they are.
     marker : {"NaN", "None", "NA", "NaT"}
         How a column of dtype object marks missing values.
     inner : str
-        What values are, as `dtype` may not say it: the time dtype in which dates or durations are
-        counted, "decimal" for ``decimal.Decimal``, and "" for plain numbers.
+        What the values are where `dtype` does not say it: the time dtype in which dates or
+        durations are counted, or "decimal" for ``decimal.Decimal``; "" for plain numbers.
     """
 
     name: Hashable
@@ -130,12 +148,12 @@ class NumericColumn:
 
     @property
     def ends(self) -> tuple[Any, Any]:
-        """Lowest and highest value, as a column of this dtype holds them."""
+        """Lowest and highest value seen, as a column of this dtype holds them."""
         low, high = self.series(np.array([self.table.low[0], self.table.high[-1]]))
         return low, high
 
     def numbers(self, values: pd.Series) -> NDArray[np.float64]:
-        """Values as float64 steps above `origin`, shape (n,); NaN where missing."""
+        """Turn values into steps above `origin`, shape (n,), float64; NaN where missing."""
         missing = values.isna().to_numpy()
         if not missing.any():
             return self.steps(raw_amounts(values, self.kind, self.inner))
@@ -144,7 +162,11 @@ class NumericColumn:
         return numbers
 
     def series(self, numbers: NDArray[np.float64]) -> pd.Series:
-        """Turn steps above `origin` (NaN: missing) back into a column of the same dtype."""
+        """Turn steps above `origin`, or NaN for missing, into a column of the learnt dtype.
+
+        Steps are rounded to whole ones, floats to their decimals; what lies outside the range that
+        was seen becomes the nearest end of that range.
+        """
         missing = np.isnan(numbers)
         if self.kind == "float":
             rounded = numbers if self.decimals is None else np.round(numbers, self.decimals)
@@ -158,13 +180,13 @@ class NumericColumn:
         return self.restore(counts * np.uint64(self.step) + _wrapped(self.origin), missing)
 
     def steps(self, amounts: NDArray[Any]) -> NDArray[np.float64]:
-        """Turn what `raw_amounts` returned into steps above `origin`."""
+        """Turn amounts that `raw_amounts` returned into steps above `origin`."""
         if amounts.dtype.kind == "f":
             return (amounts - self.origin) / self.step
         return signed_steps(amounts, self.origin, self.step)
 
     def restore(self, amounts: NDArray[Any], missing: NDArray[np.bool_]) -> pd.Series:
-        """Put amounts, as `raw_amounts` returns them, into a column of the same dtype."""
+        """Turn amounts that `raw_amounts` returned into a column of the learnt dtype."""
         if self.inner == "decimal":
             texts = (f"{amount:.{self.decimals}f}" for amount in amounts.tolist())
             amounts = as_objects(map(decimal.Decimal, texts))
@@ -255,9 +277,18 @@ Column = CategoricalColumn | NumericColumn | IdentifierColumn
 
 
 def raw_amounts(values: pd.Series, kind: NumericKind, inner: str) -> NDArray[Any]:
-    """Values, none of them missing, as float64 or as 64-bit integers of either sign.
+    """Turn values into float64, or into 64-bit integers with or without a sign.
 
-    Floats that come where integers came before stay floats.
+    Parameters
+    ----------
+    values : Series of shape (n,)
+        None is missing.
+    kind, inner : str
+        As of a `NumericColumn`. Floats given for a column of integers stay floats.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64, int64 or uint64
     """
     if kind == "float" or values.dtype.kind == "f":
         return values.to_numpy(dtype=np.float64)
@@ -268,8 +299,12 @@ def raw_amounts(values: pd.Series, kind: NumericKind, inner: str) -> NDArray[Any
 
 
 def signed_steps(amounts: NDArray[Any], origin: int, step: int) -> NDArray[np.float64]:
-    """Count the steps from `origin` to integers, shape (n,); negative below `origin`."""
-    # Distances between 64-bit integers need all 64 bits, and unsigned ones wrap around to them.
+    """Count the steps from `origin` to 64-bit integers, shape (n,), negative below `origin`.
+
+    The distance of two 64-bit integers can need all 64 bits, which int64 does not have beside its
+    sign. Unsigned integers wrap around, so that the difference of two is right whatever the signs
+    of the amounts were. The larger of the two comes first, and the sign is set afterwards.
+    """
     above = amounts >= origin
     unsigned = amounts.astype(np.uint64)
     start = _wrapped(origin)

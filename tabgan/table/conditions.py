@@ -1,4 +1,9 @@
-"""What a user asks rows to be: checked against the schema, encoded, matched against made rows."""
+"""Conditions on synthetic rows: read, checked against the schema, encoded, and compared with rows.
+
+A user gives conditions as a dict, a Series or a DataFrame. `condition_frame` turns them into a
+table with one row of conditions for each synthetic row. `encode_condition` encodes one column of
+that table in the terms of an encoder. `SyntheticColumn` says which synthetic rows meet a condition.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +28,23 @@ from tabgan.table.encoder import Encoder
 from tabgan.table.schema import Schema
 
 RANK_TOLERANCE = 0.02
-"""A made number within this share of the training rows counts as the number asked for."""
+"""Share of the training rows: a synthetic number no further than that from the number of a
+condition, in ranks, meets the condition."""
 
 
-def as_frame(conditions: Any, n_samples: int, schema: Schema) -> pd.DataFrame:
-    """Turn a dict, Series or DataFrame into one row of wishes per row to make.
+def condition_frame(conditions: Any, n_samples: int, schema: Schema) -> pd.DataFrame:
+    """Turn a dict, Series or DataFrame into one row of conditions for each synthetic row.
 
     Parameters
     ----------
     conditions : dict, Series or DataFrame
-        A dict, or a Series indexed by column, holds for all `n_samples` rows (or, if its values
-        are list-like, one entry per row); a DataFrame of m rows asks for m rows; a Series named
-        after a column does too.
+        A dict, or a Series indexed by column, holds for all `n_samples` rows; a list-like value in
+        it has one entry for each row. A DataFrame of m rows, or a Series of m values that is named
+        after a column, has one row of conditions for each of m synthetic rows.
     n_samples : int
+        1, or the number of rows of conditions; values that hold for all rows are repeated so often.
     schema : Schema
-        Columns that may be asked for.
+        The columns that conditions may name.
 
     Returns
     -------
@@ -108,28 +115,28 @@ def _frame_of_mapping(
 
 
 def _is_category(value: Any, name: Hashable, schema: Schema) -> bool:
-    """Whether a list-like is itself a category of a column, as a tuple may be."""
+    """Whether a list-like value is itself a category of the column, as a tuple may be."""
     column = schema[name] if isinstance(value, Hashable) and name in schema.names else None
     return isinstance(column, CategoricalColumn) and value in column.categories
 
 
-class Wish(NamedTuple):
-    """What one column is asked to be, encoded; arrays of shape (n,).
+class EncodedCondition(NamedTuple):
+    """The conditions of n rows on one column, encoded.
 
     Attributes
     ----------
-    codes : int
-        The level asked for; -1 where any will do (an interval).
-    scalars : float
-        The scalar asked for; NaN where any will do.
-    low, high : float
-        For an interval, its ends in the column's numbers; NaN elsewhere.
-    numbers : float
-        The value asked for in the column's numbers; NaN where it is none.
-    values : Series
-        The values asked for in the column's dtype; meaningless where an interval is asked for.
-    asked : Series
-        What was asked for, as it was put.
+    codes : ndarray of shape (n,), int64
+        The level of the condition; -1 where any level will do, as for an interval.
+    scalars : ndarray of shape (n,), float64
+        The scalar of the condition; NaN where any scalar will do.
+    low, high : ndarray of shape (n,), float64
+        The ends of an interval, in the column's numbers; NaN for other conditions.
+    numbers : ndarray of shape (n,), float64
+        The value of the condition in the column's numbers; NaN where the condition is not a number.
+    values : Series of shape (n,)
+        The values of the conditions in the column's dtype; meaningless for an interval.
+    asked : Series of shape (n,)
+        The conditions as the user wrote them.
     """
 
     codes: NDArray[np.int64]
@@ -141,68 +148,104 @@ class Wish(NamedTuple):
     asked: pd.Series
 
     def impose(self, made: pd.Series, asked: NDArray[np.int64]) -> pd.Series:
-        """Put the exact values asked for into rows that met wishes `asked`."""
+        """Replace the values of rows that meet conditions by the exact values of the conditions.
+
+        A number meets a condition within `RANK_TOLERANCE`; users get exactly the number that they
+        wrote. Values in an interval stay.
+
+        Parameters
+        ----------
+        made : Series of shape (m,)
+            The column of the synthetic rows.
+        asked : ndarray of shape (m,)
+            For each row, the position of its condition.
+
+        Returns
+        -------
+        Series of shape (m,)
+        """
         wanted = self.values.iloc[asked].set_axis(made.index)
         in_interval = ~np.isnan(self.low[asked])
         return made.where(in_interval, wanted) if in_interval.any() else wanted
 
-    def told(self, i: int) -> Any:
-        """Return wish `i` in the user's terms."""
+    def as_written(self, i: int) -> Any:
+        """Return condition `i` as the user wrote it, for use in errors."""
         value = self.asked.iloc[i]
         return value.item() if isinstance(value, np.generic) else value
 
 
-class MadeColumn:
-    """One column of made rows, in all the forms that wishes are compared with.
+class SyntheticColumn:
+    """One column of m synthetic rows, in all forms that conditions are compared with.
 
     Parameters
     ----------
-    wish : Wish
+    condition : EncodedCondition
+        The conditions on the column.
     column : NumericColumn or CategoricalColumn
     codes, scalars : ndarray of shape (m,) or None
-        The column's levels and scalars, as far as it has them.
+        The levels and scalars of the rows; None where the column has none.
     values : Series of shape (m,)
-        The column's values.
+        The values of the rows.
     """
 
     def __init__(
         self,
-        wish: Wish,
+        condition: EncodedCondition,
         column: NumericColumn | CategoricalColumn,
         codes: NDArray[np.int64] | None,
         scalars: NDArray[np.float64] | None,
         values: pd.Series,
     ) -> None:
-        self.wish, self.codes, self.scalars = wish, codes, scalars
+        self.condition, self.codes, self.scalars = condition, codes, scalars
         self.numbers = np.full(len(values), np.nan)
-        if isinstance(column, NumericColumn) and not np.isnan([wish.numbers, wish.low]).all():
+        if (
+            isinstance(column, NumericColumn)
+            and not np.isnan([condition.numbers, condition.low]).all()
+        ):
             self.numbers = column.numbers(values)
 
     def meets(self, i: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of some made rows meet wish `i`, shape (len(rows),)."""
-        wish = self.wish
+        """Say which synthetic rows meet a condition.
+
+        Parameters
+        ----------
+        i : int
+            The position of the condition.
+        rows : ndarray of shape (k,)
+            Positions of the rows to look at.
+
+        Returns
+        -------
+        ndarray of shape (k,), bool
+        """
+        condition = self.condition
         fits = np.ones(len(rows), dtype=bool)
-        if self.codes is not None and wish.codes[i] >= 0:
-            fits &= self.codes[rows] == wish.codes[i]
-        if self.scalars is not None and not np.isnan(wish.scalars[i]):
-            is_near = np.abs(self.scalars[rows] - wish.scalars[i]) <= 2 * RANK_TOLERANCE
-            fits &= is_near | (self.numbers[rows] == wish.numbers[i])
-        if not np.isnan(wish.low[i]):
+        if self.codes is not None and condition.codes[i] >= 0:
+            fits &= self.codes[rows] == condition.codes[i]
+        if self.scalars is not None and not np.isnan(condition.scalars[i]):
+            is_near = np.abs(self.scalars[rows] - condition.scalars[i]) <= 2 * RANK_TOLERANCE
+            fits &= is_near | (self.numbers[rows] == condition.numbers[i])
+        if not np.isnan(condition.low[i]):
             numbers = self.numbers[rows]
-            fits &= (numbers >= wish.low[i]) & (numbers <= wish.high[i])
+            fits &= (numbers >= condition.low[i]) & (numbers <= condition.high[i])
         return fits
 
 
-def encode_wish(encoder: Encoder, name: Hashable, asked: pd.Series) -> Wish:
-    """Encode what one column is asked to be.
+def encode_condition(encoder: Encoder, name: Hashable, asked: pd.Series) -> EncodedCondition:
+    """Encode the conditions on one column.
 
     Parameters
     ----------
     encoder : Encoder
     name : hashable
-        A column of the encoder's schema.
-    asked : Series of dtype object, shape (n,)
-        Values, missing values, or ``pandas.Interval`` for numbers, dates and durations.
+        Label of a column of the encoder's schema.
+    asked : Series of shape (n,), dtype object
+        The conditions: values, missing values, or ``pandas.Interval`` for numbers, dates and
+        durations.
+
+    Returns
+    -------
+    EncodedCondition
 
     Raises
     ------
@@ -235,10 +278,11 @@ def encode_wish(encoder: Encoder, name: Hashable, asked: pd.Series) -> Wish:
     codes = np.where(is_any, -1, levels.codes)
     is_scalar = codec.has_scalar & ~in_interval & (levels.codes == 0)
     scalars = np.where(is_scalar, 2 * levels.ranks - 1, np.nan)
-    return Wish(codes, scalars, low, high, numbers_asked, values, asked)
+    return EncodedCondition(codes, scalars, low, high, numbers_asked, values, asked)
 
 
 def _category_codes(column: CategoricalColumn, asked: pd.Series) -> NDArray[np.int64]:
+    """Turn conditions into positions of categories; a ValueError names the first unknown one."""
     try:
         codes = column.codes(asked)
     except TypeError as error:
@@ -258,7 +302,7 @@ def _amounts(
     missing: NDArray[np.bool_],
     in_interval: NDArray[np.bool_],
 ) -> pd.Series:
-    """Cast what was asked to the column's dtype; the lowest value stands in for intervals."""
+    """Cast conditions to the column's dtype; an interval becomes the lowest value seen."""
     is_value = ~missing & ~in_interval
     lowest = column.series(column.table.low[:1])
     amounts = np.repeat(raw_amounts(lowest, column.kind, column.inner), len(asked))
@@ -283,12 +327,13 @@ def _read_amounts(column: NumericColumn, asked: pd.Series) -> NDArray[Any]:
     try:
         if column.kind in ("datetime", "timedelta"):
             _refuse_numbers(asked)
-            # Dates alone may be asked for with a time of day, which is left off.
+            # A column of dates without a time of day takes moments too, and drops their time.
             clock = column.inner if column.inner != "datetime64[D]" else "datetime64[s]"
             amounts = raw_amounts(asked.astype(clock), column.kind, column.inner)
         else:
             amounts = pd.to_numeric(asked).to_numpy()
-            if amounts.dtype == object:  # integers beyond 64 bits
+            if amounts.dtype == object:
+                # Integers beyond 64 bits; as floats they are out of range, and named as such.
                 amounts = amounts.astype(np.float64)
             if amounts.dtype.kind not in "biuf":
                 raise TypeError("not a real number")
@@ -302,7 +347,7 @@ def _read_amounts(column: NumericColumn, asked: pd.Series) -> NDArray[Any]:
             f"conditions: {column.name!r} holds {column.kind} values, got {asked.iloc[0]!r} "
             f"({error})."
         ) from error
-    # Compared as integers, for a step may be too small for the floats that numbers are.
+    # Integers are compared, for float64 may be too coarse to tell two neighbouring ones apart.
     outside = (amounts < column.origin) | (amounts > column.origin + column.last * column.step)
     if outside.any():
         raise _range_error(column, asked[outside].iloc[0])
@@ -310,6 +355,7 @@ def _read_amounts(column: NumericColumn, asked: pd.Series) -> NDArray[Any]:
 
 
 def _refuse_numbers(asked: pd.Series) -> None:
+    """Raise a TypeError for a number where a date or duration is needed."""
     for value in asked:
         # NumPy counts its durations among the numbers.
         if isinstance(value, numbers.Number | np.bool_) and not isinstance(value, np.timedelta64):
@@ -327,7 +373,12 @@ def _range_error(column: NumericColumn, value: Any) -> ValueError:
 def _interval_ends(
     column: NumericColumn, intervals: pd.Series
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Count intervals' closed ends in steps above the column's origin."""
+    """Turn intervals into closed ends, in steps above the column's origin.
+
+    An open end moves inwards by the smallest float64 there is, and in a column of whole steps to
+    the next whole step. An interval in which no value was seen is refused here, for no synthetic
+    row would ever meet that condition.
+    """
     ends = []
     for side, toward in (("left", np.inf), ("right", -np.inf)):
         values = pd.Series([getattr(interval, side) for interval in intervals], dtype=object)
@@ -338,7 +389,8 @@ def _interval_ends(
     if column.kind != "float":
         low, high = np.ceil(low), np.floor(high)
     table = column.table
-    # Both sorted: the first segment that ends within reach must also begin within it.
+    # Segments are sorted. The first segment that ends at or above the low end of an interval is the
+    # only one to look at: if it begins above the high end, so do all later ones.
     segment = np.minimum(np.searchsorted(table.high, low), table.n_segments - 1)
     nowhere = (low > high) | (low > table.high[-1]) | (table.low[segment] > high)
     if nowhere.any():
@@ -351,6 +403,7 @@ def _interval_ends(
 
 
 def _steps_to(column: NumericColumn, values: pd.Series) -> NDArray[np.float64]:
+    """Turn ends of intervals into steps above the column's origin, also beyond the range seen."""
     if not len(values):
         return np.empty(0)
     try:

@@ -1,4 +1,4 @@
-"""Pandas dtypes by name, markers of missing values, and values cast back to both."""
+"""Dtypes of pandas as texts, and values cast back to the dtype that a column came with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 MARKERS = {"NaN": np.nan, "None": None, "NA": pd.NA, "NaT": pd.NaT}
-"""What stands for a missing value in columns of dtype object, by name."""
+"""The values that stand for a missing one in columns of dtype object, by name."""
 
 _MARKER_OF_TYPE = {type(None): "None", type(pd.NA): "NA", type(pd.NaT): "NaT"}
 _ARROW = "arrow:"
@@ -19,7 +19,17 @@ _ARROW = "arrow:"
 def dtype_name(dtype: Any) -> str:
     """Name a dtype so that `dtype_named` finds it again.
 
-    A categorical's name is "category" alone; its categories are kept elsewhere.
+    The name of a categorical dtype is "category" alone; its categories are kept by the column.
+    Arrow dtypes whose own names pandas cannot read, such as decimals, are named by a serialised
+    Arrow schema of one column.
+
+    Parameters
+    ----------
+    dtype : dtype of NumPy or pandas
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -45,7 +55,7 @@ def dtype_name(dtype: Any) -> str:
 
 
 def dtype_named(name: str) -> Any:
-    """Return the dtype that `dtype_name` named."""
+    """Return the dtype of a name that `dtype_name` returned."""
     if not name.startswith(_ARROW):
         dtype = pd.api.types.pandas_dtype(name)
         # Before pandas 3, "str" means strings in columns of dtype object.
@@ -57,30 +67,45 @@ def dtype_named(name: str) -> Any:
 
 
 def marker_of(missing_values: pd.Series) -> str:
-    """Name the commonest marker among the missing values of an object column."""
+    """Name the most frequent marker among the missing values of an object column.
+
+    Parameters
+    ----------
+    missing_values : Series of shape (n,)
+        The missing values alone; there may be none.
+
+    Returns
+    -------
+    {"NaN", "None", "NA", "NaT"}
+    """
     types = missing_values.map(type).value_counts()
     return _MARKER_OF_TYPE.get(types.index[0], "NaN") if len(types) else "NaN"
 
 
 def as_objects(values: Any) -> NDArray[Any]:
-    """Put values, tuples included, into a one-dimensional object array."""
+    """Put values into an object array of shape (n,), without unpacking tuples into columns."""
     return pd.Series(list(values), dtype=object).to_numpy()
 
 
 def restore(
     values: NDArray[Any], missing: NDArray[np.bool_], dtype: str, marker: str = "NaN"
 ) -> pd.Series:
-    """Cast values to a dtype of this name, with missing values in place.
+    """Make a column of a named dtype.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
-        Whatever can be cast where not missing.
-    missing : ndarray of shape (n,)
+        Values that can be cast to the dtype; those at missing rows are not looked at.
+    missing : ndarray of shape (n,), bool
+        Which rows have no value.
     dtype : str
-        From `dtype_name`.
+        A name that `dtype_name` returned.
     marker : {"NaN", "None", "NA", "NaT"}
-        What stands for missing values if `dtype` is "object".
+        The value that stands for a missing one if `dtype` is "object".
+
+    Returns
+    -------
+    Series of shape (n,)
     """
     if dtype == "object":
         values = values.astype(object)
@@ -97,15 +122,20 @@ def restore(
 
 
 def times_to_integers(values: pd.Series, clock: str) -> NDArray[np.int64]:
-    """Count dates or durations, none missing, in the unit of their clock.
+    """Turn dates into the units of time since 1970, and durations into their number of units.
 
     Parameters
     ----------
     values : Series of shape (n,)
-        Of a time dtype, or objects that stand for times.
+        Dates or durations, in a time dtype or as objects; none is missing.
     clock : str
-        A time dtype, such as "datetime64[us, UTC]" or "timedelta64[s]"; "datetime64[D]" for dates
-        without a time of day, which pandas has no dtype for.
+        The time dtype that says the unit and the time zone, such as "datetime64[us, UTC]" or
+        "timedelta64[s]". "datetime64[D]" is for dates without a time of day, for which pandas has
+        no dtype.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
     """
     if clock == "datetime64[D]":
         return values.to_numpy(dtype=object).astype(clock).astype(np.int64)
@@ -118,7 +148,21 @@ def times_to_integers(values: pd.Series, clock: str) -> NDArray[np.int64]:
 def integers_to_times(
     counts: NDArray[np.int64], missing: NDArray[np.bool_], clock: str, dtype: str, marker: str
 ) -> pd.Series:
-    """Turn counts from `times_to_integers` into a column of a dtype of this name."""
+    """Turn counts that `times_to_integers` returned back into a column.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n,), int64
+    missing : ndarray of shape (n,), bool
+    clock : str
+        As for `times_to_integers`.
+    dtype, marker : str
+        As for `restore`.
+
+    Returns
+    -------
+    Series of shape (n,)
+    """
     if clock == "datetime64[D]":
         return restore(counts.astype(clock).astype(object), missing, dtype, marker)
     plain = counts.astype(_plain(clock))

@@ -1,4 +1,4 @@
-"""DataFrame to codes and floats, and back."""
+"""From rows of a table to levels and scalars, which networks learn, and back."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from tabgan.table.quantiles import uniform, uniform_within
 from tabgan.table.schema import Schema
 
 MAX_DISCRETE_LEVELS = 20
-"""A number with at most so many values, all repeated, is a softmax block of its values."""
+"""Most segments of a column that has a level for each value, and no scalar, if all are atoms."""
 
 ATOM_MASS = 0.05
-"""Beside a scalar, a value as frequent as this gets a level of its own."""
+"""Least share of the rows from which on an atom has a level of its own beside the scalar."""
 
 
 NumericEncoding = Literal["scalar", "bins", "rank"]
 
 
 class EncodedTable(NamedTuple):
-    """Rows as a device holds them.
+    """Encoded rows, as a device holds them.
 
     Attributes
     ----------
     codes : Tensor of shape (n, n_blocks), int64
-        A level per softmax block; -1 where a value was not seen in training.
+        The level of each softmax block; -1 where a value was not seen in training.
     scalars : Tensor of shape (n, n_scalars), float32, in [-1, 1]
     """
 
@@ -50,7 +50,7 @@ class EncodedTable(NamedTuple):
         return EncodedTable(self.codes.to(device), self.scalars.to(device))
 
     def rows(self, index: Tensor) -> EncodedTable:
-        """Take some rows."""
+        """Return the rows of an index."""
         return EncodedTable(self.codes[index], self.scalars[index])
 
     def __len__(self) -> int:
@@ -65,14 +65,18 @@ class _Levels(NamedTuple):
 
 
 class CategoricalCodec:
-    """Levels of a categorical column: its categories, then the rare rest, then missing.
+    """Encode a categorical column into one block of levels.
+
+    The levels are the categories, then one level for all rare categories, then one for missing
+    values; the last two only where the column needs them.
 
     Parameters
     ----------
     column : CategoricalColumn
     max_categories : int
-        Categories beyond the most frequent `max_categories - 1` share one level, within which
-        they are drawn at their own rates.
+        Most levels of categories. If there are more categories, the most frequent
+        `max_categories - 1` have levels of their own and the others share one. A shared level is
+        decoded by drawing one of its categories at its own rate.
     """
 
     has_scalar = False
@@ -95,7 +99,7 @@ class CategoricalCodec:
             self.level_ranks[:n_categories] = (np.arange(n_categories) + 0.5) / n_categories
 
     def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
-        """Encode values; unknown ones get level -1."""
+        """Turn values into levels; an unknown value has level -1."""
         codes = self.column.codes(values)
         levels = np.minimum(codes, max(0, self.n_present - 1))
         missing_level = self.n_present if self.column.missing_rate > 0 else -1
@@ -108,7 +112,7 @@ class CategoricalCodec:
         ranks: NDArray[np.float64],
         rng: np.random.Generator | None = None,
     ) -> pd.Series:
-        """Turn levels back into values; ranks are not looked at."""
+        """Turn levels back into values; a categorical column has no ranks."""
         codes = np.where(levels == self.n_present, MISSING, levels)
         if self.n_own < self.n_present:
             in_tail = codes == self.n_own
@@ -118,7 +122,11 @@ class CategoricalCodec:
 
 
 class NumericCodec:
-    """Levels of a numeric column: the rest (one scalar, or bins), then atoms, then missing.
+    """Encode a numeric column into one block of levels, and into one scalar where there is need.
+
+    Values with much mass of their own (atoms) have levels of their own; which mass that takes
+    depends on the encoding. The rest of the distribution is either one level with a scalar that
+    says the rank within the rest, or bins that are levels. Missing values are the last level.
 
     Parameters
     ----------
@@ -166,7 +174,11 @@ class NumericCodec:
         self.level_ranks[self.n_rest : self.n_present] = table.ranks(self.atoms)
 
     def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
-        """Encode values; ranks mean something where the level is one of the rest's."""
+        """Turn values into levels, and into ranks that count where the level is of the rest.
+
+        A value that is not exactly an atom belongs to the rest. In a column that has atoms alone,
+        it belongs to the nearest atom.
+        """
         numbers = self.column.numbers(values)
         if np.isinf(numbers).any():
             raise ValueError("it contains infinity")
@@ -203,7 +215,8 @@ class NumericCodec:
             in_rest = levels < self.n_rest
             ranks = ranks[in_rest]
             if not self.has_scalar:
-                # Evenly, so that values at the ends of a bin come out as often as they should.
+                # Stratified within each bin, for the values at the ends of a bin come out at
+                # their rates even where a bin has few rows.
                 bins = levels[in_rest]
                 low, high = self.edges[bins], self.edges[bins + 1]
                 ranks = low + (high - low) * uniform_within(bins, rng)
@@ -215,14 +228,14 @@ class NumericCodec:
 
 
 def _edges(n_bins: int, n_halvings: int) -> NDArray[np.float64]:
-    """Cut ranks into equal bins, the first and the last again in halves towards the ends."""
+    """Cut [0, 1] into equal bins, and halve the outermost bin at either end several times."""
     even = np.linspace(0.0, 1.0, n_bins + 1)
     tail = even[1] * 0.5 ** np.arange(n_halvings, 0, -1)
     return np.unique(np.r_[even, tail, 1.0 - tail])
 
 
 class IdentifierCodec:
-    """Levels of an identifier: present, then missing.
+    """Encode an identifier by whether it is there: level 0 is present, level 1 is missing.
 
     Parameters
     ----------
@@ -238,7 +251,7 @@ class IdentifierCodec:
         self.level_ranks = np.full(len(self.masses), np.nan)
 
     def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
-        """Encode whether values are missing."""
+        """Turn values into levels that say whether values are missing."""
         missing_level = 1 if self.column.missing_rate > 0 else -1
         return _Levels(np.where(values.isna(), missing_level, 0), np.zeros(len(values)))
 
@@ -248,7 +261,7 @@ class IdentifierCodec:
         ranks: NDArray[np.float64],
         rng: np.random.Generator | None = None,
     ) -> pd.Series:
-        """Make fresh identifiers where the level is "present"; ranks are not looked at."""
+        """Make fresh identifiers where the level is 0; an identifier has no ranks."""
         return self.column.series(levels != 0)
 
 
@@ -258,31 +271,49 @@ Codec = CategoricalCodec | NumericCodec | IdentifierCodec
 class Encoder:
     """Turn rows of one schema into codes and scalars, and back.
 
-    One-hot rows are never made here: `Layout.expand` makes them for one batch at a time.
+    A column has a block of levels if it can be more than one thing (a category, an atom, missing),
+    and a scalar if a rank must be told beside the level. The one-hot rows that networks read are
+    several times larger; `Layout.expand` makes those for one batch at a time.
 
     Parameters
     ----------
     schema : Schema
-    numeric : {"scalar", "bins", "rank"}
-        How numbers are encoded. "scalar": atoms are levels, and the rest is one scalar, its rank
-        evenly spread over [-1, 1]. "bins": atoms and bins of equal mass are levels. "rank": one
-        scalar, an atom being the middle of its ranks; for networks that read rows as images.
-    n_bins : int
-        Bins per number of "bins".
-    n_halvings : int
-        Times that the bins at either end are cut in halves, the outer one again each time: tails
-        are long, and what lies there weighs much.
-    max_categories : int
-        Softmax levels per categorical column; rarer categories share the last.
+    numeric : {"scalar", "bins", "rank"}, default="scalar"
+        How numbers are encoded. "scalar": frequent atoms are levels, and the rest is one scalar,
+        its rank evenly spread over [-1, 1]. "bins": atoms and bins of equal mass are levels.
+        "rank": one scalar, in which an atom is the middle of its ranks; for networks that read
+        rows as images.
+    n_bins : int, default=64
+        Number of bins of each number, with "bins".
+    max_categories : int, default=256
+        Most levels of a categorical column; rarer categories share the last of them.
+    n_halvings : int, default=0
+        How often the outermost bin at either end is cut in halves, with "bins". The tails of a
+        distribution are long, and bins of equal mass would blur them.
 
     Attributes
     ----------
     layout : Layout
     masses : list of ndarray
-        For each softmax block, the training share of each level.
+        For each softmax block, the share of the training rows that each level has.
     level_ranks : list of ndarray
-        For each softmax block, the rank in [0, 1] of each level among values that have an order;
-        NaN for a level that has no place among others.
+        For each softmax block, the rank in [0, 1] of each level where levels have an order; NaN for
+        a level without a place in the order, such as that of missing values.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.table.encoder import Encoder
+    >>> from tabgan.table.schema import Schema
+    >>> table = pd.DataFrame({"city": ["Oslo", "Rome", "Oslo"], "height": [1.71, 1.64, 1.80]})
+    >>> encoder = Encoder(Schema.infer(table))
+    >>> rows = encoder.encode(table)
+    >>> rows.codes[:, 0].tolist()
+    [0, 1, 0]
+    >>> rows.scalars.shape
+    torch.Size([3, 1])
+    >>> encoder.decode(rows)["city"].tolist()
+    ['Oslo', 'Rome', 'Oslo']
     """
 
     def __init__(
@@ -321,10 +352,15 @@ class Encoder:
         Parameters
         ----------
         frame : DataFrame of shape (n, d)
-            Numbers outside the range seen count as the nearest in it; categories not seen, and
-            missing values where training had none, get code -1.
+            A number outside the range that was seen is encoded as the nearest end of that range. A
+            category that was not seen, and a missing value in a column that had none, has code -1.
         rng : numpy Generator, optional
-            Draws the rank of values that stand for a range of ranks; its middle without.
+            Draws the rank of an atom from the ranks that the atom takes up; without a generator the
+            middle of those ranks is taken.
+
+        Returns
+        -------
+        EncodedTable of n rows, on the CPU
 
         Raises
         ------
@@ -350,7 +386,17 @@ class Encoder:
     def decode(self, table: EncodedTable, rng: np.random.Generator | None = None) -> pd.DataFrame:
         """Turn codes and scalars back into a table of the schema's columns and dtypes.
 
-        `rng` draws values within bins and rare categories; without it, the middle ones are taken.
+        Parameters
+        ----------
+        table : EncodedTable of n rows
+            Without negative codes.
+        rng : numpy Generator, optional
+            Draws values within bins, and categories that share a level; without a generator the
+            middle ones are taken.
+
+        Returns
+        -------
+        DataFrame of shape (n, d)
         """
         codes = table.codes.cpu().numpy()
         ranks = (table.scalars.cpu().numpy().astype(np.float64) + 1) / 2
@@ -366,7 +412,11 @@ class Encoder:
         return frame
 
     def renumber(self, frame: pd.DataFrame) -> None:
-        """Make the identifiers of rows that were decoded apart differ again, in place."""
+        """Replace the identifiers of a table that was decoded in parts, in place.
+
+        Each part has identifiers that begin at the same number. Afterwards all identifiers of the
+        table differ; missing ones stay missing.
+        """
         for column in self.schema.columns:
             if isinstance(column, IdentifierColumn):
                 frame[column.name] = column.series(frame[column.name].isna().to_numpy())

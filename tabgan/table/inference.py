@@ -1,4 +1,4 @@
-"""Finding out what a column is from its values."""
+"""How a column is described, given its values: kind, categories, range and decimals."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tabgan.table.dtypes import dtype_name, marker_of
 from tabgan.table.quantiles import QuantileTable
 
 MAX_DECIMALS = 8
-"""Floats that need more decimals than this are not rounded."""
+"""Most decimals that a column of floats is rounded to; columns with more are not rounded."""
 
 MIN_IDENTIFIER_ROWS = 50
-"""A column of fewer values is never taken for an identifier."""
+"""Least number of values of an identifier; a shorter column is never taken for one."""
 
 MIN_IDENTIFIER_SHARE = 0.95
 """An identifier has at least so many distinct values per value, be they texts or integers."""
@@ -39,7 +39,7 @@ deviations: independent integers are taken for identifiers in one column of 100,
 
 
 class _Kind(NamedTuple):
-    """A column's kind, and its `inner` if it has amounts."""
+    """The kind of a column, and what a `NumericColumn` calls `inner`."""
 
     kind: Any
     inner: str = ""
@@ -60,7 +60,7 @@ def infer_column(
     name : hashable
         The column's label.
     is_categorical : bool
-        Whether to take the values as categories whatever their dtype.
+        Whether the values are categories whatever their dtype.
     arg_name : str
         How errors name the table.
     is_learnt : bool, default=False
@@ -118,6 +118,21 @@ def infer_column(
 
 
 def kind_of(values: pd.Series, name: Hashable, arg_name: str) -> _Kind:
+    """Find the kind of a column: by its dtype, or by its values for a column of objects.
+
+    Parameters
+    ----------
+    values : Series of shape (n,)
+    name : hashable
+        The column's label.
+    arg_name : str
+        How errors name the table.
+
+    Raises
+    ------
+    ValueError
+        Complex values.
+    """
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _Kind("categorical")
@@ -213,7 +228,8 @@ def _infer_names(
     ):
         return _infer_identifier(list(distinct), name, dtype, missing_rate, marker, arg_name)
     counts = np.bincount(codes, minlength=len(distinct))
-    # Ties keep the order of appearance, and only there does the schema depend on that of rows.
+    # Categories of one frequency keep the order in which they appear; nothing else in a schema
+    # depends on the order of rows.
     order = np.argsort(-counts, kind="stable")
     return CategoricalColumn(
         name,
@@ -285,7 +301,7 @@ def _warn_of_identifier(name: Hashable, arg_name: str, is_number: bool = False) 
 
 
 def _decimals(numbers: NDArray[np.float64], dtype: Any) -> int | None:
-    """Fewest decimals that give every number of a dtype back; None beyond `MAX_DECIMALS`."""
+    """Return the fewest decimals that lose no number of a dtype; None beyond `MAX_DECIMALS`."""
     held = str(getattr(dtype, "numpy_dtype", dtype))
     precision = held if held in ("float16", "float32") else "float64"
     with np.errstate(over="ignore"):
@@ -296,5 +312,5 @@ def _decimals(numbers: NDArray[np.float64], dtype: Any) -> int | None:
 
 
 def _scale(values: pd.Series) -> int:
-    """Decimals that ``decimal.Decimal`` values are written with, trailing zeros included."""
+    """Return the most decimals that a ``decimal.Decimal`` is written with, zeros included."""
     return max(0, *(-value.as_tuple().exponent for value in values.astype(object)))

@@ -1,4 +1,9 @@
-"""Exact JSON forms of the values a schema holds: labels, categories, arrays, dataclasses."""
+"""JSON forms of the values that a schema holds, from which the same values are rebuilt exactly.
+
+JSON has texts, numbers, truth values, lists and objects. Labels and categories of tables may also
+be dates, tuples, intervals and more, so that each such value is written as its type's name beside a
+text or list that `from_jsonable` reads.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +24,14 @@ def to_jsonable(value: Any, classes: Mapping[str, Any] = MappingProxyType({})) -
     Parameters
     ----------
     value : object
+        A label, a category, an array, or an instance of one of `classes`; lists, tuples and dicts
+        may hold such values to any depth.
     classes : mapping of str to type
-        Dataclasses that `from_jsonable` will be given, by name.
+        Dataclasses that may occur, by name; `from_jsonable` needs the same mapping.
+
+    Returns
+    -------
+    None, bool, int, float, str, list or dict
 
     Raises
     ------
@@ -79,7 +90,15 @@ def to_jsonable(value: Any, classes: Mapping[str, Any] = MappingProxyType({})) -
 
 
 def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) -> Any:
-    """Rebuild a value from `to_jsonable`; dataclasses are looked up in `classes` by name."""
+    """Rebuild a value that `to_jsonable` wrote, of the same type and equal to it.
+
+    Parameters
+    ----------
+    data : None, bool, int, float, str, list or dict
+        What `to_jsonable` returned.
+    classes : mapping of str to type
+        The dataclasses that may occur, by name.
+    """
     if isinstance(data, list):
         return [from_jsonable(item, classes) for item in data]
     if not isinstance(data, dict):

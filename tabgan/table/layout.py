@@ -1,4 +1,4 @@
-"""Where each column's block lies in an encoded row: the only owner of offsets."""
+"""The places of levels and scalars in an encoded row; no other module computes such places."""
 
 from __future__ import annotations
 
@@ -13,25 +13,40 @@ _STEPS = sorted({2**k for k in range(1, 24)} | {3 * 2**k for k in range(0, 23)})
 
 
 class Layout(nn.Module):
-    """Blocks of an encoded row: scalars first, then softmax blocks grouped by padded width.
+    """The order of an encoded row: scalars first, then softmax blocks grouped by padded width.
 
-    A row of a table is held as *codes*, one level per softmax block, and *scalars* in [-1, 1]. The
-    encoded row a network sees has `width` entries: the scalars, then one entry per level. Blocks
-    are padded to a few widths (2, 3, 4, 6, 8, 12, ...), so that a step runs a handful of tensor
-    operations however many columns there are; padded entries are always zero.
+    Memory holds a row of a table as *codes*, one level per softmax block, and *scalars* in
+    [-1, 1]. A network sees the encoded row of `width` entries: the scalars, then one entry per
+    level. A softmax over each block one by one would take as many tensor operations as there are
+    columns. Blocks are therefore padded to a few widths (2, 3, 4, 6, 8, 12, ...), and all blocks of
+    one width are one tensor. Padded entries are always zero.
 
     Parameters
     ----------
     n_levels : sequence of int, each >= 2
         Levels of each softmax block.
     gates : sequence of int
-        For each scalar, the block whose level 0 says that the scalar applies, or -1 if it always
-        does. A scalar that does not apply is 0.
+        For each scalar, the block whose level 0 means that the scalar applies; -1 for a scalar that
+        always applies. A scalar that does not apply is 0.
 
     Attributes
     ----------
+    width : int
+        Entries of an encoded row.
     groups : list of (n_blocks, width)
-        Equally wide blocks, in the order in which they lie in the row.
+        How many blocks have each padded width, in the order in which they lie in the row.
+
+    Examples
+    --------
+    One scalar that applies at level 0 of the first block, and two blocks of 2 and 3 levels:
+
+    >>> import torch
+    >>> from tabgan.table.layout import Layout
+    >>> layout = Layout([2, 3], [0])
+    >>> layout.width
+    6
+    >>> layout.expand(torch.tensor([[0, 2]]), torch.tensor([[0.5]])).tolist()
+    [[0.5, 1.0, 0.0, 0.0, 0.0, 1.0]]
     """
 
     offsets: Tensor
@@ -45,8 +60,8 @@ class Layout(nn.Module):
         self.n_levels = tuple(n_levels)
         self.n_scalars = len(gates)
         padded = [next(step for step in _STEPS if step >= k) for k in n_levels]
-        # `order` lists the blocks as they lie in the row, those of few levels first; `rank` is its
-        # inverse.
+        # `order` lists the blocks as they lie in the row, narrow ones first, and `rank` says at
+        # which place each block lies.
         order = sorted(range(len(padded)), key=lambda block: (padded[block], block))
         offsets, position = [0] * len(padded), self.n_scalars
         for block in order:
@@ -74,34 +89,35 @@ class Layout(nn.Module):
         return len(self.n_levels)
 
     def split(self, x: Tensor, dim: int) -> list[Tensor]:
-        """Split what lies along a row, as levels do, into the parts of its groups of blocks.
+        """Split a tensor along the dimension of the row into one tensor for each group of blocks.
 
         Parameters
         ----------
         x : Tensor
         dim : int
-            Along it, of size `width`, lies the row.
+            The dimension of size `width`.
 
         Returns
         -------
         list of Tensor
-            For each group, with `dim` unflattened into (n_blocks, width); scalars are left out.
+            For each group, the part of `x` with `dim` unflattened into (n_blocks, width). Scalars
+            are left out.
         """
         sizes = [n_blocks * width for n_blocks, width in self.groups]
         parts = x.split([self.n_scalars, *sizes], dim)[1:]
         return [part.unflatten(dim, shape) for part, shape in zip(parts, self.groups, strict=True)]
 
     def split_blocks(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Split what lies block after block, as in a row, along the first dimension into groups."""
+        """Split a tensor with one entry per block, in the row's order, into one for each group."""
         return x.split([n_blocks for n_blocks, _ in self.groups])
 
     def expand(self, codes: Tensor, scalars: Tensor) -> Tensor:
-        """Encode rows for a network: one-hot blocks beside the scalars.
+        """Encode rows for a network: the scalars, then a one-hot block for each level.
 
         Parameters
         ----------
         codes : Tensor of shape (n, n_blocks), integer
-            Levels; a negative one leaves its block all zero.
+            Levels; a block whose level is negative is all zero.
         scalars : Tensor of shape (n, n_scalars)
 
         Returns
@@ -113,7 +129,7 @@ class Layout(nn.Module):
         return row.scatter_(1, self.positions(codes), (codes >= 0).to(row.dtype))
 
     def positions(self, codes: Tensor) -> Tensor:
-        """Say where in a row each block's level lies; level 0 for a negative code.
+        """Return the place in the row of each block's level; of level 0 for a negative code.
 
         Parameters
         ----------
@@ -126,14 +142,14 @@ class Layout(nn.Module):
         return self.offsets + codes.clamp(min=0)
 
     def along_row(self, of_levels: Sequence[NDArray[np.float64]], fill: float = 0.0) -> Tensor:
-        """Lay a number for each level out as the levels lie in a row.
+        """Put one number for each level at the place of that level in a row.
 
         Parameters
         ----------
         of_levels : sequence of ndarray
             For each block, one number per level.
-        fill : float
-            What stands elsewhere, at scalars and padding.
+        fill : float, default=0.0
+            The number at the places of scalars and padding.
 
         Returns
         -------
@@ -154,7 +170,8 @@ class Layout(nn.Module):
         raw : Tensor of shape (n, width)
             Scalars, and unnormalised log-probabilities of levels.
         noise : Tensor of shape (n, width), optional
-            Gumbel noise to add to the log-probabilities.
+            Gumbel noise, added to the log-probabilities; the softmax of the sum is a
+            Gumbel-softmax sample [1]_.
         temperature : float > 0
             Divides the log-probabilities.
 
@@ -162,6 +179,11 @@ class Layout(nn.Module):
         -------
         Tensor of shape (n, width)
             Scalars times the probability that they apply, and one softmax per block.
+
+        References
+        ----------
+        .. [1] Jang, Gu and Poole (2017), "Categorical Reparameterization with Gumbel-Softmax",
+           arXiv:1611.01144, equation 2.
         """
         noisy = raw if noise is None else raw + noise
         logits = self.split(noisy / temperature + self.level_mask, 1)
@@ -172,7 +194,7 @@ class Layout(nn.Module):
         return torch.cat(parts, dim=1)
 
     def _applies(self, row: Tensor) -> Tensor:
-        """Probability that each scalar applies, shape (n, n_scalars)."""
+        """Return the probability that each scalar applies, shape (n, n_scalars)."""
         probability = row[:, self.offsets[self.gates.clamp(min=0)]]
         return torch.where(self.gates >= 0, probability, 1.0)
 
@@ -183,7 +205,8 @@ class Layout(nn.Module):
         ----------
         raw : Tensor of shape (n, width)
         noise : Tensor of shape (n, width), optional
-            Gumbel noise; without, the most probable levels are drawn.
+            Gumbel noise, with which a level is drawn at its probability; without noise the most
+            probable level is taken.
 
         Returns
         -------
@@ -199,7 +222,7 @@ class Layout(nn.Module):
         return drawn, self.gate(drawn, scalars)
 
     def gate(self, codes: Tensor, scalars: Tensor) -> Tensor:
-        """Set scalars to 0 where their block's level says that they do not apply.
+        """Set scalars to 0 in the rows in which they do not apply.
 
         Parameters
         ----------
@@ -217,19 +240,28 @@ class Layout(nn.Module):
         return scalars.masked_fill(absent, 0.0)
 
     def log_probabilities(self, raw: Tensor) -> Tensor:
-        """Log-softmax per block, shape (n, width - n_scalars) in the row's order."""
+        """Return the log-softmax of each block, in the row's order and without the scalars.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n, width)
+
+        Returns
+        -------
+        Tensor of shape (n, width - n_scalars)
+        """
         logits = self.split(raw + self.level_mask, 1)
         parts = [torch.log_softmax(part, dim=-1).flatten(1) for part in logits]
         return torch.cat(parts, dim=1) if parts else raw[:, self.n_scalars :]
 
     def cross_entropy(self, raw: Tensor, codes: Tensor) -> Tensor:
-        """Negative log-likelihood of levels, summed over blocks.
+        """Return the negative log-likelihood of levels, summed over blocks.
 
         Parameters
         ----------
         raw : Tensor of shape (n, width)
         codes : Tensor of shape (n, n_blocks)
-            A negative code is unknown and costs nothing.
+            A negative code is unknown and adds nothing.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The marginal distribution of one numeric column, atoms included."""
+"""The marginal distribution of one numeric column, with the values that have mass of their own."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_INTERVALS = 512
-"""Upper bound on the intervals that stand for the values which are not atoms."""
+"""Most intervals that summarise the values which are not atoms."""
 
 ATOM_RATE = 2e-4
-"""Repeated values at least as frequent as this are atoms."""
+"""Least share of the rows that a repeated value needs to be an atom."""
 
 ROWS_PER_ATOM = 10
-"""Where values repeat so often on average, all are atoms, the rare too: none lies between them."""
+"""Mean number of rows per value from which on every value is an atom, also a rare one.
+
+A column of so few values holds whole counts or codes, and values in between do not occur.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class QuantileTable:
-    """A column's distribution as a chain of segments of known probability mass.
+    """The distribution of a column, as sorted segments of known probability mass.
 
-    A segment whose ends are equal is an *atom*: a value with mass of its own (zero capital gain,
-    40 hours). Any other segment is an interval in which values are spread evenly. Segments are
-    sorted and do not overlap, so that ranks in [0, 1] and values map to each other.
+    A segment whose ends are equal is an *atom*: a value with mass of its own, such as a capital
+    gain of zero or a week of 40 hours. Any other segment is an interval in which values are spread
+    evenly. Segments do not overlap. The rank of a value, in [0, 1], is the probability mass below
+    that value; ranks and values map to each other, and ranks are evenly distributed.
 
     Parameters
     ----------
@@ -44,12 +48,30 @@ class QuantileTable:
 
     @classmethod
     def from_values(cls, values: NDArray[Any]) -> QuantileTable:
-        """Summarise finite values; only repeated values keep mass of their own.
+        """Summarise values.
+
+        Values that repeat often enough (`ATOM_RATE`, `ROWS_PER_ATOM`) become atoms. The values
+        between two atoms form a run, and each run is cut into intervals of about equal mass, at
+        most about `MAX_INTERVALS` over the whole column.
 
         Parameters
         ----------
         values : ndarray of shape (n,), n >= 1
             Finite numbers.
+
+        Returns
+        -------
+        QuantileTable
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tabgan.table.quantiles import QuantileTable
+        >>> table = QuantileTable.from_values(np.array([0.0, 0.0, 1.0, 3.0]))
+        >>> table.low.tolist(), table.high.tolist(), table.mass.tolist()
+        ([0.0, 1.0, 3.0], [0.0, 3.0, 3.0], [0.5, 0.25, 0.25])
+        >>> table.values(np.array([0.2, 0.5, 0.625])).tolist()
+        [0.0, 1.0, 2.0]
         """
         unique, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
         n = counts.sum()
@@ -64,7 +86,8 @@ class QuantileTable:
         starts = np.flatnonzero(np.r_[True, (np.diff(run) != 0) | (np.diff(chunk) != 0)])
         mass = np.add.reduceat(counts, starts) / n
         last = np.r_[starts[1:] - 1, len(unique) - 1]
-        # Intervals of one run touch, so that values between two training values can come out.
+        # An interval ends where the next of its run begins, so that values between any two
+        # training values can come out.
         next_start = np.r_[starts[1:], len(unique) - 1]
         touches = run[next_start] == run[starts]
         high = unique[np.where(touches, next_start, last)]
@@ -77,11 +100,21 @@ class QuantileTable:
 
     @property
     def is_atom(self) -> NDArray[np.bool_]:
-        """Which segments are single values, shape (m,)."""
+        """Which segments are atoms, shape (m,)."""
         return self.low == self.high
 
     def without(self, dropped: NDArray[np.bool_]) -> QuantileTable | None:
-        """Leave out some segments and share their mass among the others; None if none is left."""
+        """Leave out some segments and scale the mass of the others to one.
+
+        Parameters
+        ----------
+        dropped : ndarray of shape (m,), bool
+
+        Returns
+        -------
+        QuantileTable or None
+            None if every segment is dropped.
+        """
         if dropped.all():
             return None
         kept = ~dropped
@@ -91,7 +124,7 @@ class QuantileTable:
 
     @property
     def _scale(self) -> float:
-        """Factor that makes differences of values finite; one but for the widest of ranges."""
+        """Factor that makes the width of the range finite: one half for the widest, else one."""
         with np.errstate(over="ignore"):
             return 1.0 if np.isfinite(self.high[-1] - self.low[0]) else 0.5
 
@@ -109,12 +142,22 @@ class QuantileTable:
     ) -> NDArray[np.float64]:
         """Map values to ranks in [0, 1].
 
-        An atom's rank is drawn evenly within its mass, or is its middle without `rng`. Values
-        outside the table take the rank of the nearest value in it.
+        The rank of an atom is drawn evenly from the stretch of ranks that its mass takes, so that
+        the ranks of many rows are evenly distributed. Without `rng` it is the middle of that
+        stretch. Values outside the range of the table take the rank of the nearest end.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n,)
+        rng : numpy Generator, optional
+
+        Returns
+        -------
+        ndarray of shape (n,)
         """
         edges = np.r_[0.0, np.cumsum(self.mass)]
         values = np.clip(values, self.low[0], self.high[-1])
-        # Of two touching segments the later one owns the common end, unless it is passed.
+        # Of two segments that touch, the later one owns the common end.
         segment = np.searchsorted(self.low, values, side="right") - 1
         low, high = self.low[segment] * self._scale, self.high[segment] * self._scale
         in_atom = uniform(len(values), rng)
@@ -125,16 +168,29 @@ class QuantileTable:
 
 
 def uniform(n: int, rng: np.random.Generator | None) -> NDArray[np.float64]:
-    """Draw `n` numbers evenly from [0, 1), or return the middle `n` times without `rng`."""
+    """Draw `n` numbers evenly from [0, 1); without `rng` all are one half."""
     return np.full(n, 0.5) if rng is None else rng.random(n)
 
 
 def uniform_within(
     groups: NDArray[np.int64], rng: np.random.Generator | None
 ) -> NDArray[np.float64]:
-    """Draw a number from [0, 1) for each row, one in each of as many equal parts as its group has.
+    """Stratified draws from [0, 1): the rows of a group draw from equal strata, one row from each.
 
-    Without `rng` all are in the middle. `groups` holds small numbers, shape (n,).
+    Rows of one group cover the interval more evenly than independent draws would, which lowers the
+    variance of what is computed from them. The rows of a group are put into a random order, and the
+    row at place j of k draws from [j / k, (j + 1) / k).
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n,), int64
+        The group of each row, counted from 0.
+    rng : numpy Generator or None
+        Without a generator all numbers are one half.
+
+    Returns
+    -------
+    ndarray of shape (n,)
     """
     n = len(groups)
     if rng is None or n == 0:

@@ -1,4 +1,8 @@
-"""What each column of a table is: kind, dtype, categories, distribution, missing rate."""
+"""The description of a table, from which rows are encoded and synthetic rows decoded.
+
+A schema says for each column its kind, its dtype, its categories or the distribution of its values,
+and its rate of missing values. A schema holds values that occurred, but never a row.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,14 @@ from tabgan.table.quantiles import QuantileTable
 
 @dataclass(frozen=True)
 class Header:
-    """The index that a table's column labels are in.
+    """The pandas index in which a table keeps its column labels.
 
     Parameters
     ----------
     levels : tuple of hashable
-        The index's name, or the names of a MultiIndex's levels.
+        The name of the index, or of each level of a MultiIndex.
     dtype : str
-        Name of the index's dtype; not looked at for a MultiIndex.
+        Name of the index's dtype; a MultiIndex does not use it.
     """
 
     levels: tuple[Hashable, ...] = (None,)
@@ -32,12 +36,12 @@ class Header:
 
     @classmethod
     def of(cls, index: pd.Index) -> Header:
-        """Describe an index; categorical ones are taken for plain ones."""
+        """Describe an index; a categorical index becomes a plain one of its labels."""
         is_plain = index.nlevels == 1 and not isinstance(index.dtype, pd.CategoricalDtype)
         return cls(tuple(index.names), dtype_name(index.dtype) if is_plain else "object")
 
     def index(self, names: Sequence[Hashable]) -> pd.Index:
-        """Put labels into such an index."""
+        """Make an index of this kind from labels."""
         if len(self.levels) > 1:
             return pd.MultiIndex.from_tuples(names, names=self.levels)
         dtype = dtype_named(self.dtype)
@@ -52,13 +56,24 @@ _CLASSES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table, in order; valid by construction and JSON both ways.
+    """The columns of a table, in their order.
 
     Parameters
     ----------
     columns : tuple of CategoricalColumn, NumericColumn or IdentifierColumn
     header : Header
-        How the columns' labels are kept.
+        The index in which the table keeps its labels.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.table.schema import Schema
+    >>> table = pd.DataFrame({"age": [31, 47, 31], "city": ["Oslo", None, "Rome"]})
+    >>> schema = Schema.infer(table)
+    >>> [column.kind for column in schema.columns]
+    ['integer', 'categorical']
+    >>> schema["city"].categories
+    ('Oslo', 'Rome')
     """
 
     columns: tuple[Column, ...]
@@ -66,16 +81,16 @@ class Schema:
 
     @property
     def names(self) -> list[Hashable]:
-        """Column labels in order."""
+        """Column labels in their order."""
         return [column.name for column in self.columns]
 
     @property
     def labels(self) -> pd.Index:
-        """Column labels in an index like that of the table that was learnt."""
+        """Column labels in an index of the kind that the table had."""
         return self.header.index(self.names)
 
     def position(self, name: Hashable) -> int:
-        """Find a column by its label.
+        """Return the position of the column that has a label.
 
         Raises
         ------
@@ -99,14 +114,14 @@ class Schema:
         arg_name: str = "X",
         learnt: Iterable[Hashable] = (),
     ) -> Schema:
-        """Find out what each column of a table is.
+        """Describe each column of a table.
 
         Parameters
         ----------
         frame : DataFrame of shape (n, d), n >= 1
         categorical_features : iterable of column labels
-            Columns to take as categories whatever their dtype.
-        arg_name : str
+            Columns whose values are categories whatever their dtype.
+        arg_name : str, default="X"
             How errors name the table.
         learnt : iterable of column labels
             Columns that are never taken for identifiers, such as a label.
@@ -136,7 +151,7 @@ class Schema:
         return Schema(tuple(self[name] for name in names), self.header)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-able values."""
+        """Return the schema as values that JSON can write."""
         return {
             "columns": [to_jsonable(column, _CLASSES) for column in self.columns],
             "header": to_jsonable(self.header, _CLASSES),
@@ -144,7 +159,7 @@ class Schema:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Schema:
-        """Rebuild a schema from `to_dict`."""
+        """Rebuild a schema from what `to_dict` returned."""
         columns = tuple(from_jsonable(column, _CLASSES) for column in data["columns"])
         return cls(columns, from_jsonable(data["header"], _CLASSES))
 

@@ -1,4 +1,9 @@
-"""Long tables to sequences and back, and sequences as a device holds them."""
+"""From long tables to sequences and back, and encoded sequences in padded batches.
+
+A long table has one row for each step of each sequence. `SequenceFormat` takes such a table apart
+into steps (what varies along a sequence) and what each sequence has once, and puts synthetic ones
+together again. `SequenceTable` holds encoded steps on a device.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +28,15 @@ from tabgan.table.schema import Header
 
 
 class Sequences(NamedTuple):
-    """n sequences of N steps in all.
+    """A number n of sequences, which have N steps in all.
 
     Attributes
     ----------
     steps : DataFrame of N rows
-        Channels, each sequence below the one before it, in the order of time.
+        The channels: columns that vary along a sequence. The steps of each sequence are in the
+        order of time, below those of the sequence before.
     given : DataFrame of n rows
-        What a sequence has once: static columns, the start, the length.
+        What each sequence has once: static columns, its start in time, its length.
     """
 
     steps: pd.DataFrame
@@ -45,9 +51,10 @@ class Clock:
     ----------
     column : NumericColumn
     grid : ndarray of shape (T,) or None
-        The times of every sequence, as far as it goes; None where sequences differ in them.
+        The times of the longest sequence, if every sequence has the first of these times; None if
+        sequences differ in their times.
     gap : hashable
-        Label of the channel that holds the time since the step before, if there is no grid.
+        Label of the channel that holds the time since the step before; used without a grid.
     """
 
     column: NumericColumn
@@ -55,7 +62,7 @@ class Clock:
     gap: Hashable
 
     def series(self, numbers: NDArray[np.float64]) -> pd.Series:
-        """Turn steps above the column's origin into times, also beyond the range seen."""
+        """Turn steps above the origin of the column into times, also beyond the range seen."""
         column = self.column
         amounts: NDArray[Any] = numbers
         if column.kind != "float":
@@ -68,22 +75,24 @@ class Clock:
 
 @dataclass(frozen=True)
 class EntityColumn:
-    """The column that tells sequences apart; made ones are numbered from 0.
+    """The column that says to which sequence a row belongs.
 
-    Numbers stay numbers of their dtype if it is wide enough, and strings become the prefix of all
-    entities seen, with a number behind it. Categories are made anew, and anything else becomes
-    ``int64``.
+    Synthetic sequences are numbered from 0. Entities that were numbers are numbers of the same
+    dtype, if that is wide enough. Entities that were strings are a number behind the prefix that
+    all strings shared. Pandas categories are the categories of the synthetic entities, and entities
+    of any other kind become ``int64``.
 
     Parameters
     ----------
     name : hashable
     dtype : str
-        Of the values, for a pandas categorical those of its categories.
+        Name of the dtype of the values, or of the categories of a pandas categorical.
     is_category : bool
+        Whether the column is a pandas categorical.
     prefix : str or None
-        What strings begin with; None for entities that are no strings.
+        The beginning of all strings; None for entities that are no strings.
     digits : int
-        Width that the numbers in strings are padded to.
+        The width to which numbers in strings are padded with zeros.
     """
 
     name: Hashable
@@ -110,7 +119,7 @@ class EntityColumn:
         return cls(values.name, dtype, is_category, prefix, max(map(len, tails)))
 
     def series(self, numbers: NDArray[np.int64]) -> pd.Series:
-        """Name the sequences of these numbers, shape (N,)."""
+        """Turn numbers of sequences into entities, shape (N,)."""
         present = np.zeros(len(numbers), dtype=bool)
         if self.prefix is not None:
             names = IdentifierColumn(self.name, self.dtype, self.prefix, 0, self.digits)
@@ -130,21 +139,21 @@ _CLASSES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class SequenceFormat:
-    """How sequences lie in a long table, one row for each step.
+    """The places of sequences in a long table, which has one row for each step.
 
     Parameters
     ----------
     labels : tuple of hashable
-        The table's columns in their order.
+        The columns of the table in their order.
     header : Header
-        How the columns' labels are kept.
+        The index in which the table keeps its labels.
     entity : EntityColumn
     clock : Clock or None
         None for a table without a time column, whose rows are in order.
     statics : tuple of hashable
-        Columns that do not vary within a sequence.
+        Columns that a sequence has once.
     length : hashable
-        Label of a sequence's length beside its static columns.
+        Label of the length of a sequence, beside the static columns.
     """
 
     labels: tuple[Hashable, ...]
@@ -162,19 +171,20 @@ class SequenceFormat:
         time: Hashable | None = None,
         static_columns: Iterable[Hashable] | None = None,
     ) -> SequenceFormat:
-        """Find out how sequences lie in a table.
+        """Find the places of sequences in a table.
 
         Parameters
         ----------
         frame : DataFrame of shape (N, d)
             With a fresh index.
         entity : hashable
-            The column that tells sequences apart; their rows need not be together.
+            The column that says to which sequence a row belongs; the rows of a sequence need not be
+            next to each other.
         time : hashable, optional
-            The column that orders a sequence's rows; without it they are in order.
+            The column that orders the rows of a sequence; without it they are in order.
         static_columns : iterable of hashable, optional
-            Columns that a sequence has once. By default those that never vary within a sequence,
-            provided that one is longer than a step.
+            Columns that a sequence has once. By default these are the columns that vary within no
+            sequence, or no column if all sequences have a single step.
 
         Raises
         ------
@@ -235,14 +245,33 @@ class SequenceFormat:
 
     @property
     def channels(self) -> list[Hashable]:
-        """Columns of the table that vary within a sequence."""
+        """Columns that vary along a sequence."""
         apart = {self.entity.name, *self.statics}
         if self.clock is not None:
             apart.add(self.clock.column.name)
         return [label for label in self.labels if label not in apart]
 
+    @property
+    def learnt(self) -> list[Hashable]:
+        """Columns that `split` adds, which are learnt even where none of their values repeats.
+
+        Sequences of all different lengths, or with all different starts, have a column that looks
+        like an identifier; `Schema.infer` is told otherwise.
+        """
+        times = [] if self.clock is None else [self.clock.column.name, self.clock.gap]
+        return [self.length, *times]
+
     def split(self, frame: pd.DataFrame) -> Sequences:
         """Take a table apart into sequences, in the order in which entities first appear.
+
+        Parameters
+        ----------
+        frame : DataFrame of N rows
+            With the columns of the table that `infer` was given.
+
+        Returns
+        -------
+        Sequences
 
         Raises
         ------
@@ -263,7 +292,17 @@ class SequenceFormat:
         return Sequences(steps, given)
 
     def join(self, sequences: Sequences) -> pd.DataFrame:
-        """Put sequences, as `split` returns them, into a table; entities are numbered from 0."""
+        """Put sequences together into a long table; the opposite of `split`.
+
+        Parameters
+        ----------
+        sequences : Sequences
+
+        Returns
+        -------
+        DataFrame of N rows
+            With the columns of the table that `infer` was given; entities are numbered from 0.
+        """
         lengths = sequences.given[self.length].to_numpy()
         number = np.repeat(np.arange(len(lengths)), lengths)
         columns = {name: sequences.steps[name] for name in self.channels}
@@ -278,6 +317,11 @@ class SequenceFormat:
     def _times(
         self, sequences: Sequences, lengths: NDArray[np.int64], number: NDArray[np.int64]
     ) -> pd.Series:
+        """Return the times of all steps: those of the grid, or the start plus the gaps so far.
+
+        The gaps are summed over all sequences at once, and the sum at the first step of a sequence
+        is subtracted from that of its other steps.
+        """
         clock = self.clock
         assert clock is not None
         if clock.grid is not None:
@@ -289,29 +333,29 @@ class SequenceFormat:
         return clock.series(start[number] + since - since[first][number])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-able values."""
+        """Return the format as values that JSON can write."""
         return {name: to_jsonable(value, _CLASSES) for name, value in vars(self).items()}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SequenceFormat:
-        """Rebuild a format from `to_dict`."""
+        """Rebuild a format from what `to_dict` returned."""
         return cls(**{name: from_jsonable(value, _CLASSES) for name, value in data.items()})
 
 
 class SequenceTable:
-    """Encoded steps of all sequences on the device, read as padded batches.
+    """Encoded steps of all sequences on a device, from which padded batches are taken.
 
     Parameters
     ----------
     steps : EncodedTable of N rows
-        Each sequence's steps below those of the one before it.
+        The steps of each sequence, below those of the sequence before.
     lengths : Tensor of shape (n,), int64
-        Steps of each sequence, at least one; they sum to N.
+        The number of steps of each sequence, at least one; their sum is N.
 
     Attributes
     ----------
     n_steps : int
-        Length of the longest sequence, which all are padded to.
+        Steps of the longest sequence, to which all sequences of a batch are padded.
     """
 
     def __init__(self, steps: EncodedTable, lengths: Tensor) -> None:
@@ -324,19 +368,20 @@ class SequenceTable:
         return len(self.lengths)
 
     def take(self, index: Tensor) -> tuple[EncodedTable, Tensor]:
-        """Take some sequences.
+        """Take a batch of sequences.
 
         Parameters
         ----------
-        index : Tensor of shape (n,)
+        index : Tensor of shape (n,), int64
+            Numbers of sequences.
 
         Returns
         -------
         table : EncodedTable
-            Codes of shape (n, T, n_blocks) and scalars of shape (n, T, n_scalars); beyond a
-            sequence's end, its last step again.
+            Codes of shape (n, T, n_blocks) and scalars of shape (n, T, n_scalars). The last step of
+            a sequence is repeated up to step T.
         mask : Tensor of shape (n, T), bool
-            Where sequences have steps.
+            True where a sequence has a step.
         """
         lengths = self.lengths[index]
         mask = length_mask(lengths, self.n_steps)
@@ -346,17 +391,24 @@ class SequenceTable:
 
 
 def length_mask(lengths: Tensor, n_steps: int) -> Tensor:
-    """Where sequences of given lengths have steps, shape (n, n_steps), bool."""
+    """Return a mask of shape (n, n_steps) that is true where a sequence has a step.
+
+    Parameters
+    ----------
+    lengths : Tensor of shape (n,), int64
+    n_steps : int
+        Columns of the mask.
+    """
     return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
 
 
 def positions(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the steps of each sequence from 0, shape (N,)."""
+    """Count the steps of each sequence from 0, shape (N,) for lengths of sum N."""
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
 def unused_label(label: str, taken: Sequence[Hashable]) -> str:
-    """Add underscores to a label until no column has it."""
+    """Append underscores to a label until no column has that label."""
     while label in taken:
         label = f"{label}_"
     return label
@@ -378,12 +430,25 @@ def _in_order(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sort rows by entity and time.
 
+    Parameters
+    ----------
+    frame : DataFrame of N rows
+    entity : hashable
+        Label of the column of entities.
+    time : NumericColumn or None
+        None leaves the rows of an entity in their order.
+
     Returns
     -------
     order : ndarray of shape (N,)
-        Which row of the frame comes when.
+        Positions of the sorted rows in the frame.
     number : ndarray of shape (N,)
-        The sequence of each sorted row; entities are numbered as they first appear.
+        The sequence of each sorted row. Entities are numbered in the order in which they appear.
+
+    Raises
+    ------
+    ValueError
+        Missing entities or times, or two rows of one entity and time.
     """
     for name in (entity, *([] if time is None else [time.name])):
         missing = frame[name].isna().to_numpy()
@@ -410,7 +475,7 @@ def _in_order(
 
 
 def _changes(values: pd.Series, number: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Find the sorted rows whose value is not that of the row before it in its sequence."""
+    """Find the sorted rows whose value differs from that of the row before in the same sequence."""
     codes = pd.factorize(values)[0]
     return 1 + np.flatnonzero((np.diff(codes) != 0) & (np.diff(number) == 0))
 
@@ -421,7 +486,12 @@ def _longest(times: NDArray[np.float64], number: NDArray[np.int64]) -> NDArray[n
 
 
 def _gaps(times: NDArray[np.float64], number: NDArray[np.int64], is_float: bool) -> NDArray[Any]:
-    """Time since the step before, shape (N,); a sequence's first step has the second one's."""
+    """Return the time since the step before, shape (N,).
+
+    The first step of a sequence has no step before. It takes the gap of the second step, and in a
+    sequence of a single step the median gap of all sequences, so that first steps do not stand out
+    from the others.
+    """
     gaps = np.diff(times, prepend=np.nan)
     is_first = np.diff(number, prepend=-1) != 0
     gaps[is_first] = np.nan

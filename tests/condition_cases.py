@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tabgan.table.conditions import encode_wish
+from tabgan.table.conditions import encode_condition
 
 ENCODINGS = ("scalar", "bins", "rank")
 
@@ -14,9 +14,9 @@ def objects(*values):
     return pd.Series(list(values), dtype=object)
 
 
-def wish_for(encoder, name, *values):
+def condition_for(encoder, name, *values):
     """Encode what one column is asked to be, row by row."""
-    return encode_wish(encoder, name, objects(*values))
+    return encode_condition(encoder, name, objects(*values))
 
 
 def stamps(first, last, tz=None):
