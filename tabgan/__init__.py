@@ -60,16 +60,21 @@ __all__ = [
     "load",
 ]
 
+_ROOMS = ("adversarial", "datasets", "displays", "evaluation", "models", "pipeline")
+"""Packages that are imported when they are first looked at, as `tabgan.evaluation`."""
+
 _HOMES = {"augment": "pipeline", "evaluate": "evaluation", "load": "persistence"}
 _HOMES |= dict.fromkeys(["AugmentedClassifier", "AugmentedRegressor", "GANSampler"], "pipeline")
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: torch takes seconds to import."""
+    if name in _ROOMS:
+        return import_module(f"tabgan.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'tabgan' has no attribute {name!r}")
     return getattr(import_module(f"tabgan.{_HOMES.get(name, 'models')}"), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from condition_cases import ENCODINGS, condition_for, objects
 from contract import says
 from tables import askable_table
-from wishes import ENCODINGS, objects, wish_for
 
 from tabgan import AAESynthesizer, CGANSynthesizer, WGANSynthesizer
 from tabgan.estimators import conditioning
 from tabgan.generation.conditions import ConditionModel, MadeRows
 from tabgan.generation.on_demand import fulfil
 from tabgan.progress import Progress
-from tabgan.table.conditions import encode_wish
+from tabgan.table.conditions import encode_condition
 from tabgan.table.encoder import Encoder
 from tabgan.table.schema import Schema
 
@@ -42,16 +42,16 @@ class Resampler:
         return MadeRows(rows, self.encoder.encode(rows, self.rng))
 
     def fulfil(self, asked, shared=True):
-        wishes = {name: encode_wish(self.encoder, name, asked[name]) for name in asked}
-        told = [part for wish in wishes.values() for part in wish[:4]]
+        asked_for = {name: encode_condition(self.encoder, name, asked[name]) for name in asked}
+        told = [part for condition in asked_for.values() for part in condition[:4]]
         group = np.unique(
             np.nan_to_num(np.column_stack(told), nan=-9.0), axis=0, return_inverse=True
         )[1]
         frame = fulfil(
-            self.make, self.encoder, wishes, group.ravel(), shared, Progress(None, 0, "row")
+            self.make, self.encoder, asked_for, group.ravel(), shared, Progress(None, 0, "row")
         )
-        for name, wish in wishes.items():
-            frame[name] = wish.impose(frame[name], np.arange(len(asked)))
+        for name, condition in asked_for.items():
+            frame[name] = condition.impose(frame[name], np.arange(len(asked)))
         return frame
 
 
@@ -114,7 +114,7 @@ class TestFulfil:
         made = sampler.fulfil(pd.DataFrame({"x": objects(*[wide, narrow, 0.5] * 50)}))
         assert made["row"].is_unique
 
-    def test_rows_made_for_one_wish_serve_no_other_unless_shared(self):
+    def test_rows_made_for_one_condition_serve_no_other_unless_shared(self):
         rng = np.random.default_rng(0)
         sampler = Resampler(pd.DataFrame({"x": rng.random(500), "made_for": rng.random(500)}))
 
@@ -184,8 +184,8 @@ class TestConditionModel:
         model.learn(model.encoder.encode(table[names], np.random.default_rng(0)))
         return model
 
-    def wishes(self, model, **asked):
-        return {name: wish_for(model.encoder, name, *values) for name, values in asked.items()}
+    def asked_for(self, model, **asked):
+        return {name: condition_for(model.encoder, name, *values) for name, values in asked.items()}
 
     def decode(self, model, table):
         return model.encoder.decode(table, np.random.default_rng(0))
@@ -206,9 +206,9 @@ class TestConditionModel:
         )
 
     def test_values_asked_for_are_drawn_and_others_go_with_them(self, model, table):
-        wishes = self.wishes(model, category=["x", "y"], float=[0.5, -0.5])
+        asked_for = self.asked_for(model, category=["x", "y"], float=[0.5, -0.5])
         asked = np.array([0, 1] * 500)
-        made = self.decode(model, model.draw_given(wishes, asked, np.random.default_rng(0)))
+        made = self.decode(model, model.draw_given(asked_for, asked, np.random.default_rng(0)))
         assert made["category"].to_list() == ["x", "y"] * 500
         np.testing.assert_allclose(made["float"], np.where(asked == 0, 0.5, -0.5), atol=1e-5)
         assert made["text"].isna().any()
@@ -219,20 +219,20 @@ class TestConditionModel:
         table["k"] = np.repeat(["a", "b", "a", "b"], [900, 100, 300, 700])
         model = ConditionModel(Schema.infer(table), 256)
         model.learn(model.encoder.encode(table))
-        wishes = self.wishes(model, g=["l", "r"])
+        asked_for = self.asked_for(model, g=["l", "r"])
         asked = np.repeat([0, 1], 10_000)
-        made = self.decode(model, model.draw_given(wishes, asked, np.random.default_rng(0)))
+        made = self.decode(model, model.draw_given(asked_for, asked, np.random.default_rng(0)))
         for g, share in (("l", 0.9), ("r", 0.3)):
             rate = (made["k"][made["g"] == g] == "a").mean()
             # Five standard errors: a false alarm in 1.7 million runs.
             assert abs(rate - share) < 5 * np.sqrt(share * (1 - share) / 10_000)
 
     def test_intervals(self, model):
-        wishes = self.wishes(
+        asked_for = self.asked_for(
             model, float=[pd.Interval(0.0, 1.0), 0.25], zeros=[pd.Interval(0.0, 0.5, "both"), None]
         )
         asked = np.array([0, 0, 1] * 300)
-        made = self.decode(model, model.draw_given(wishes, asked, np.random.default_rng(0)))
+        made = self.decode(model, model.draw_given(asked_for, asked, np.random.default_rng(0)))
         of_first = made[asked == 0]
         assert of_first["float"].between(0, 1).all()
         assert of_first["zeros"].between(0, 0.5).all()
@@ -241,7 +241,7 @@ class TestConditionModel:
         np.testing.assert_allclose(made["float"][asked == 1], 0.25, atol=1e-5)
         assert made["zeros"][asked == 1].isna().all()
 
-    def test_without_wishes(self, model):
+    def test_without_encoded_conditions(self, model):
         table = model.draw_given({}, np.zeros(7, dtype=int), np.random.default_rng(0))
         assert len(table) == 7
 
@@ -252,13 +252,13 @@ class TestConditionModel:
         model = ConditionModel(Schema.infer(table), 256)
         model.learn(model.encoder.encode(table, np.random.default_rng(0)))
         name = "k" if value == "c" else "x"
-        wishes = self.wishes(model, g=["left"], **{name: [value]})
+        asked_for = self.asked_for(model, g=["left"], **{name: [value]})
         message = (
             f"conditions: {{'g': 'left', {name!r}: {value!r}}} never occurred together in "
             "training, so there is nothing to learn such rows from; ask for fewer columns at once."
         )
         with pytest.raises(ValueError, match=says(message)):
-            model.draw_given(wishes, np.zeros(3, dtype=int), np.random.default_rng(0))
+            model.draw_given(asked_for, np.zeros(3, dtype=int), np.random.default_rng(0))
 
     def test_rows_of_unknown_condition_are_not_counted(self, table):
         model = ConditionModel(Schema.infer(table).select(["category"]), 256)

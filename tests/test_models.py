@@ -295,7 +295,7 @@ def test_all_codes_in_an_array(infogan, used):
     assert repeated.tolist() == [[9, 2, 1]] * 6
 
 
-def test_codes_are_drawn_evenly_without_wishes(infogan):
+def test_codes_are_drawn_evenly_without_conditions(infogan):
     drawn = infogan._core.game.draw_codes(30_000, torch.Generator().manual_seed(0))
     for block, n_classes in enumerate((10, 3, 2)):
         shares = drawn.codes[:, block].bincount(minlength=n_classes) / 30_000

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from condition_cases import ENCODINGS, condition_for, stamps
 from contract import says
 from tables import askable_table
-from wishes import ENCODINGS, stamps, wish_for
 
 from tabgan.generation.conditions import ConditionModel
 from tabgan.table.encoder import Encoder
@@ -128,7 +128,7 @@ class TestRefusals:
     )
     def test_messages(self, encoder, name, asked, message):
         with pytest.raises(ValueError, match=says(f"conditions: {message}")):
-            wish_for(encoder, name, asked)
+            condition_for(encoder, name, asked)
 
     def test_whole_numbers_of_a_wide_column(self):
         numbers = np.random.default_rng(0).integers(0, 10**6, 300).astype("uint64")
@@ -136,29 +136,29 @@ class TestRefusals:
         encoder = Encoder(Schema.infer(pd.DataFrame({"n": numbers})))
         message = "conditions: 'n' must lie in [0, 1000000], the range seen in training, got -1."
         with pytest.raises(ValueError, match=says(message)):
-            wish_for(encoder, "n", -1)
+            condition_for(encoder, "n", -1)
         message = "conditions: 'n' lies in [0, 1000000] in training, and was never in (2.1, 2.9]."
         with pytest.raises(ValueError, match=says(message)):
-            wish_for(encoder, "n", pd.Interval(2.1, 2.9))
+            condition_for(encoder, "n", pd.Interval(2.1, 2.9))
 
     def test_one_of_many(self, encoder):
         message = "conditions: 'text' was never 'q' in training; it took 'b', 'c', 'a'."
         with pytest.raises(ValueError, match=says(message)):
-            wish_for(encoder, "text", "a", None, "q", "r")
+            condition_for(encoder, "text", "a", None, "q", "r")
 
     def test_long_lists_of_categories_are_cut(self):
         encoder = Encoder(Schema.infer(pd.DataFrame({"c": [f"k{i}" for i in range(12)] * 9})))
         seen = ", ".join(f"'k{i}'" for i in range(10))
         message = f"conditions: 'c' was never 'z' in training; it took {seen}, ...."
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            wish_for(encoder, "c", "z")
+            condition_for(encoder, "c", "z")
 
     @pytest.mark.filterwarnings("ignore:column 'id'")
     def test_identifiers(self):
         schema = Schema.infer(pd.DataFrame({"id": [f"u{i}" for i in range(60)]}))
         message = "conditions: 'id' is an identifier, which is not learnt; drop it."
         with pytest.raises(ValueError, match=says(message)):
-            wish_for(Encoder(schema), "id", "u3")
+            condition_for(Encoder(schema), "id", "u3")
         message = (
             "column 'id' cannot be a condition, for it looks like an identifier; leave it out, "
             "or name it in categorical_features."

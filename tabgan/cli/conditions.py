@@ -45,7 +45,7 @@ def parse_conditions(texts: Sequence[str], schema: Schema) -> dict[Any, Any] | N
     """
     import pandas as pd
 
-    from tabgan.table.conditions import encode_wish
+    from tabgan.table.conditions import encode_condition
     from tabgan.table.encoder import Encoder
 
     columns = {str(column.name): column for column in schema.columns}
@@ -65,7 +65,7 @@ def parse_conditions(texts: Sequence[str], schema: Schema) -> dict[Any, Any] | N
             conditions[column.name] = _parse_value(value, column)
             # Sampling would refuse the value too, but only after training.
             asked = pd.Series([conditions[column.name]], dtype=object)
-            encode_wish(Encoder(schema.select([column.name])), column.name, asked)
+            encode_condition(Encoder(schema.select([column.name])), column.name, asked)
         except ValueError as error:
             reason = str(error).removeprefix("conditions: ")
             raise InputError(f"--condition {text}: {reason}") from error

@@ -51,9 +51,7 @@ def compose(cls: Any) -> None:
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = inspect.Signature([this, *by_keyword])
     vars(cls)["__init__"].__signature__ = signature
-    cls._parameter_constraints = {
-        name: rule for name, rule in rules.items() if name in parameters
-    }
+    cls._parameter_constraints = {name: rule for name, rule in rules.items() if name in parameters}
     if cls.__doc__ and "**shared" in cls.__doc__:
         cls.__doc__ = _with_inherited(cls.__doc__, list(parameters), texts)
 

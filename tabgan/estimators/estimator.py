@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import io
 import warnings
@@ -36,6 +35,7 @@ from tabgan.checks import (
     number,
     sequence_of,
     short,
+    unexpected_argument,
 )
 from tabgan.estimators.composing import compose
 from tabgan.estimators.devices import resolve_device
@@ -139,16 +139,14 @@ class Estimator(BaseEstimator):
 
     def __new__(cls, *args: Any, **parameters: Any) -> Self:
         """Refuse parameters that the class does not have, with the nearest that it has."""
-        known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        known = inspect.signature(cls.__init__).parameters
         for name in parameters:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                way_out = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}."
-                raise TypeError(f"{cls.__name__} has no parameter {name!r}; {way_out}")
+                raise unexpected_argument(cls, name)
         if args:
             raise TypeError(
                 f"{cls.__name__} takes parameters by name alone, got {listed(args, 3)}; "
-                f"write {cls.__name__}({known[0]}=...)."
+                f"write {cls.__name__}(name=value)."
             )
         return super().__new__(cls)
 

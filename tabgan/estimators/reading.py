@@ -11,9 +11,9 @@ import pandas as pd
 from sklearn.utils.validation import _check_feature_names
 
 from tabgan.checks import ParameterError, Rule, check, listed, short
-from tabgan.estimators.target import label_wishes
+from tabgan.estimators.target import conditions_on_label
 from tabgan.table.agreement import check_kinds, unseen_categories
-from tabgan.table.conditions import as_frame
+from tabgan.table.conditions import condition_frame
 from tabgan.table.format import TableFormat, is_frame, read_table
 from tabgan.table.schema import Schema
 
@@ -145,4 +145,4 @@ def read_conditions(
     """
     if is_frame(conditions) and not isinstance(conditions, pd.DataFrame):
         conditions = read_table(conditions, "conditions")[0]
-    return as_frame(label_wishes(conditions, target_name), n_samples, schema)
+    return condition_frame(conditions_on_label(conditions, target_name), n_samples, schema)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,7 +25,7 @@ from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.sequences import SequenceCore, SequenceEncoding, Unrolled
 from tabgan.generation.source import Source
 from tabgan.randomness import Streams
-from tabgan.table.conditions import Wish, encode_wish
+from tabgan.table.conditions import EncodedCondition, encode_condition
 from tabgan.table.encoder import Encoder
 from tabgan.table.format import is_frame, read_stack
 from tabgan.table.schema import Schema
@@ -148,7 +147,7 @@ class SequenceSynthesizer(Estimator):
         given, _ = append_target(self, sequences.given, y, anew)
         if anew:
             self.schema_ = self._infer_schema(sequences.steps)
-            self.given_schema_ = self._infer_given_schema(given)
+            self.given_schema_ = self._infer_schema(given)
             return Sequences(sequences.steps, given)
         return Sequences(
             read_known(self, sequences.steps, self.schema_),
@@ -188,14 +187,13 @@ class SequenceSynthesizer(Estimator):
         n = len(steps) // n_steps
         return Sequences(steps, pd.DataFrame({"length": np.full(n, n_steps)})), pd.RangeIndex(n)
 
-    def _infer_schema(self, steps: pd.DataFrame) -> Schema:
-        return Schema.infer(steps, self._forced_categories(self._format.labels))
-
-    def _infer_given_schema(self, given: pd.DataFrame) -> Schema:
-        with warnings.catch_warnings():
-            # Lengths may look like row numbers, and should be learnt.
-            warnings.filterwarnings("ignore", "column .* looks like a row number", UserWarning)
-            return Schema.infer(given, self._forced_categories(self._format.labels))
+    def _infer_schema(self, columns: pd.DataFrame) -> Schema:
+        form = self._sequence_format
+        learnt = ["length"] if form is None else form.learnt
+        if self._target_name is not None:
+            learnt = [*learnt, self._target_name]
+        forced = self._forced_categories(self._format.labels)
+        return Schema.infer(columns, forced, learnt=learnt)
 
     def _make_core(self) -> SequenceCore:
         device, form = self._device_to_build_on(), self._sequence_format
@@ -263,23 +261,25 @@ class SequenceSynthesizer(Estimator):
         check_is_fitted(self)
         check_n_samples(n_samples)
         streams, core = self._streams(random_state), self._core
-        wishes = self._wishes(conditions, int(n_samples))
-        n = len(next(iter(wishes.values())).codes) if wishes else int(n_samples)
+        asked_for = self._encoded_conditions(conditions, int(n_samples))
+        n = len(next(iter(asked_for.values())).codes) if asked_for else int(n_samples)
         if latent is not None and len(latent) != n:
             raise ValueError(
                 f"latent has {len(latent)} rows but conditions has {n}; make the two agree."
             )
         everyone = np.arange(n)
-        given = core.encoding.conditions.draw_given(wishes, everyone, streams.rng)
+        given = core.encoding.conditions.draw_given(asked_for, everyone, streams.rng)
         told = core.encoding.told(given, streams.rng)
-        for name, wish in wishes.items():
-            told[name] = wish.impose(told[name], everyone)
+        for name, condition in asked_for.items():
+            told[name] = condition.impose(told[name], everyone)
         frame = core.draw(given, told, streams, latent)
         if self._sequence_format is None:
             return self._format.restore(frame).reshape(n, -1, self.n_features_in_)
         return self._format.restore(self._sequence_format.join(Sequences(frame, told)))
 
-    def _wishes(self, conditions: Any, n_samples: int) -> dict[Hashable, Wish]:
+    def _encoded_conditions(
+        self, conditions: Any, n_samples: int
+    ) -> dict[Hashable, EncodedCondition]:
         """Encode what sequences are asked to have."""
         if conditions is None:
             return {}
@@ -292,7 +292,7 @@ class SequenceSynthesizer(Estimator):
                     f"conditions names {short(name)}, which is made along a sequence; what can be "
                     f"asked for: {model.names}."
                 )
-        return {name: encode_wish(model.encoder, name, asked[name]) for name in asked}
+        return {name: encode_condition(model.encoder, name, asked[name]) for name in asked}
 
     # ------------------------------------------------------------------ persistence
 

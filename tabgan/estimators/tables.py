@@ -165,7 +165,9 @@ class TableSynthesizer(Estimator):
         return read_known(self, table, self.schema_)
 
     def _infer_schema(self, table: pd.DataFrame) -> Schema:
-        return Schema.infer(table, self._forced_categories(self._format.labels))
+        forced = self._forced_categories(self._format.labels)
+        labels = [] if self._target_name is None else [self._target_name]
+        return Schema.infer(table, forced, learnt=labels)
 
     def _make_core(self) -> TableCore:
         device = self._device_to_build_on()

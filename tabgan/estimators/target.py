@@ -97,7 +97,7 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
     return codes, pd.Index(classes)
 
 
-def label_wishes(conditions: Any, target_name: Hashable) -> Any:
+def conditions_on_label(conditions: Any, target_name: Hashable) -> Any:
     """Let plain labels, an array or a list, stand for conditions on the label."""
     if target_name is not None and isinstance(conditions, list | np.ndarray):
         labels = _as_series(conditions)

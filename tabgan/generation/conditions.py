@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
-from tabgan.table.conditions import MadeColumn, Wish
+from tabgan.table.conditions import EncodedCondition, SyntheticColumn
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
 
@@ -115,67 +115,81 @@ class ConditionModel:
         return self._encoded(picked, rng)
 
     def draw_given(
-        self, wishes: Mapping[Hashable, Wish], asked: NDArray[np.int64], rng: np.random.Generator
+        self,
+        asked_for: Mapping[Hashable, EncodedCondition],
+        asked: NDArray[np.int64],
+        rng: np.random.Generator,
     ) -> EncodedTable:
-        """Draw a condition for each wish in `asked`, the columns not wished for at their rates.
+        """Draw a condition for each condition in `asked`, the columns not asked for at their rates.
 
         Raises
         ------
         ValueError
             Levels that never occurred together in training.
         """
-        if not wishes:
+        if not asked_for:
             return self.draw(len(asked), rng)
-        if any(np.isfinite(wish.high[asked] - wish.low[asked]).any() for wish in wishes.values()):
-            table = self._draw_like(wishes, asked, rng)
+        if any(
+            np.isfinite(condition.high[asked] - condition.low[asked]).any()
+            for condition in asked_for.values()
+        ):
+            table = self._draw_like(asked_for, asked, rng)
         else:
             picked = np.empty(len(asked), dtype=np.int64)
-            for rows in _equal_rows(wishes, asked):
-                weights = self._weights(wishes, int(asked[rows[0]]))
+            for rows in _equal_rows(asked_for, asked):
+                weights = self._weights(asked_for, int(asked[rows[0]]))
                 picked[rows] = rng.choice(len(weights), size=len(rows), p=weights / weights.sum())
             table = self._encoded(picked, rng)
-        for name, wish in wishes.items():
+        for name, condition in asked_for.items():
             column = self.encoder.schema.position(name)
             scalar = self.encoder.scalars[column]
             if scalar >= 0:
-                wanted = torch.from_numpy(wish.scalars[asked]).float()
+                wanted = torch.from_numpy(condition.scalars[asked]).float()
                 table.scalars[:, scalar] = torch.where(
                     wanted.isnan(), table.scalars[:, scalar], wanted
                 )
         return table
 
-    def _weights(self, wishes: Mapping[Hashable, Wish], i: int) -> NDArray[np.float64]:
-        """Weight of each remembered combination under wish `i`."""
+    def _weights(
+        self, asked_for: Mapping[Hashable, EncodedCondition], i: int
+    ) -> NDArray[np.float64]:
+        """Weight of each remembered combination under condition `i`."""
         fits = np.ones(len(self.combinations.counts), dtype=bool)
         near = np.ones(len(self.combinations.counts))
-        for name, wish in wishes.items():
+        for name, condition in asked_for.items():
             index = self.encoder.schema.position(name)
             block, scalar = self.encoder.blocks[index], self.encoder.scalars[index]
-            if block >= 0 and wish.codes[i] >= 0:
-                fits &= self.combinations.codes[:, block] == wish.codes[i]
-            if scalar >= 0 and not np.isnan(wish.scalars[i]):
+            if block >= 0 and condition.codes[i] >= 0:
+                fits &= self.combinations.codes[:, block] == condition.codes[i]
+            if scalar >= 0 and not np.isnan(condition.scalars[i]):
                 centres = (self.combinations.bins[:, scalar] + 0.5) / N_BINS * 2 - 1
-                near *= np.exp(-np.abs(centres - wish.scalars[i]) * N_BINS)
+                near *= np.exp(-np.abs(centres - condition.scalars[i]) * N_BINS)
         if not fits.any():
-            raise _never_together(wishes, i)
+            raise _never_together(asked_for, i)
         weights = np.where(fits, self.combinations.counts * near, 0.0)
         return weights if weights.sum() > 0 else fits.astype(float)
 
     def _draw_like(
-        self, wishes: Mapping[Hashable, Wish], asked: NDArray[np.int64], rng: np.random.Generator
+        self,
+        asked_for: Mapping[Hashable, EncodedCondition],
+        asked: NDArray[np.int64],
+        rng: np.random.Generator,
     ) -> EncodedTable:
-        """Draw a condition for each wish in `asked` from many drawn without regard to them."""
+        """Draw a condition for each condition in `asked` from many drawn without regard to them."""
         drawn = self.draw(N_CANDIDATES, rng)
         made = MadeRows(self.encoder.decode(drawn, rng), drawn)
-        columns = [made_column(self.encoder, name, wish, made) for name, wish in wishes.items()]
+        columns = [
+            made_column(self.encoder, name, condition, made)
+            for name, condition in asked_for.items()
+        ]
         picked = np.empty(len(asked), dtype=np.int64)
-        for rows in _equal_rows(wishes, asked):
+        for rows in _equal_rows(asked_for, asked):
             i = int(asked[rows[0]])
             fits = np.arange(N_CANDIDATES)
             for column in columns:
                 fits = fits[column.meets(i, fits)]
             if not len(fits):
-                raise _never_together(wishes, i)
+                raise _never_together(asked_for, i)
             picked[rows] = rng.choice(fits, size=len(rows))
         return drawn.rows(torch.from_numpy(picked))
 
@@ -187,23 +201,23 @@ class ConditionModel:
 
 
 def _equal_rows(
-    wishes: Mapping[Hashable, Wish], asked: NDArray[np.int64]
+    asked_for: Mapping[Hashable, EncodedCondition], asked: NDArray[np.int64]
 ) -> list[NDArray[np.int64]]:
-    """Split positions in `asked` into those of equal wishes."""
-    group = equal_wishes(wishes)[asked]
+    """Split positions in `asked` into those of equal asked_for."""
+    group = equal_conditions(asked_for)[asked]
     counts = np.unique(group, return_counts=True)[1]
     return np.split(np.argsort(group, kind="stable"), np.cumsum(counts)[:-1])
 
 
-def equal_wishes(wishes: Mapping[Hashable, Wish]) -> NDArray[np.int64]:
-    """Give wishes numbers so that equal ones have equal numbers, 0 to k - 1; shape (n,)."""
-    told = [part for wish in wishes.values() for part in wish[:4]]
+def equal_conditions(asked_for: Mapping[Hashable, EncodedCondition]) -> NDArray[np.int64]:
+    """Give asked_for numbers so that equal ones have equal numbers, 0 to k - 1; shape (n,)."""
+    told = [part for condition in asked_for.values() for part in condition[:4]]
     table = np.nan_to_num(np.column_stack(told), nan=-9.0)
     return np.unique(table, axis=0, return_inverse=True)[1].ravel()
 
 
-def _never_together(wishes: Mapping[Hashable, Wish], i: int) -> ValueError:
-    told = {name: wish.told(i) for name, wish in wishes.items()}
+def _never_together(asked_for: Mapping[Hashable, EncodedCondition], i: int) -> ValueError:
+    told = {name: condition.as_written(i) for name, condition in asked_for.items()}
     return ValueError(
         f"conditions: {told} never occurred together in training, so there is nothing "
         "to learn such rows from; ask for fewer columns at once."
@@ -217,7 +231,9 @@ class MadeRows(NamedTuple):
     table: EncodedTable
 
 
-def made_column(encoder: Encoder, name: Hashable, wish: Wish, made: MadeRows) -> MadeColumn:
+def made_column(
+    encoder: Encoder, name: Hashable, condition: EncodedCondition, made: MadeRows
+) -> SyntheticColumn:
     """Put a column of synthetic rows beside what is asked of it."""
     index = encoder.schema.position(name)
     column = encoder.schema.columns[index]
@@ -225,4 +241,4 @@ def made_column(encoder: Encoder, name: Hashable, wish: Wish, made: MadeRows) ->
     block, scalar = encoder.blocks[index], encoder.scalars[index]
     codes = made.table.codes[:, block].cpu().numpy() if block >= 0 else None
     scalars = made.table.scalars[:, scalar].cpu().numpy() if scalar >= 0 else None
-    return MadeColumn(wish, column, codes, scalars, made.frame[name])
+    return SyntheticColumn(condition, column, codes, scalars, made.frame[name])

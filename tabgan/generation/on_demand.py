@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgan.generation.conditions import MadeRows, equal_wishes, made_column
+from tabgan.generation.conditions import MadeRows, equal_conditions, made_column
 from tabgan.generation.encoding import Encoding
 from tabgan.generation.source import Source
 from tabgan.progress import Progress
 from tabgan.randomness import Streams
-from tabgan.table.conditions import Wish, encode_wish
+from tabgan.table.conditions import EncodedCondition, encode_condition
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
 
@@ -74,62 +74,66 @@ class OnDemand:
         """
         conditions, encoder = self.encoding.conditions, self.encoding.encoder
         trained = conditions.names
-        given = {c: encode_wish(conditions.encoder, c, asked[c]) for c in asked if c in trained}
-        others = {c: encode_wish(encoder, c, asked[c]) for c in asked if c not in trained}
+        given = {
+            c: encode_condition(conditions.encoder, c, asked[c]) for c in asked if c in trained
+        }
+        others = {c: encode_condition(encoder, c, asked[c]) for c in asked if c not in trained}
 
         def make(wanted: NDArray[np.int64]) -> MadeRows:
             return self.of_conditions(conditions.draw_given(given, wanted, streams.rng), streams)
 
         everyone = np.arange(len(asked))
         if others:
-            group = equal_wishes(given | others)
+            group = equal_conditions(given | others)
             with Progress(progress, len(asked), "row") as bar:
                 frame = fulfil(make, encoder, others, group, not given, bar)
         else:
             frame = make(everyone).frame
-        for name, wish in (given | others).items():
-            frame[name] = wish.impose(frame[name], everyone)
+        for name, condition in (given | others).items():
+            frame[name] = condition.impose(frame[name], everyone)
         return frame
 
 
 def fulfil(
     make: Callable[[NDArray[np.int64]], MadeRows],
     encoder: Encoder,
-    wishes: Mapping[Hashable, Wish],
+    asked_for: Mapping[Hashable, EncodedCondition],
     group: NDArray[np.int64],
     shared: bool,
     bar: Progress,
 ) -> pd.DataFrame:
-    """Make rows until every wish is met by one of its own.
+    """Make rows until every condition is met by one of its own.
 
     Parameters
     ----------
     make : callable
-        Makes one row for each wish number it is given.
+        Makes one row for each condition number it is given.
     encoder : Encoder
-        Of the columns wished for.
-    wishes : mapping of column label to Wish
+        Of the columns asked for.
+    asked_for : mapping of column label to EncodedCondition
         Each of n entries.
     group : ndarray of shape (n,)
-        Equal wishes have equal numbers, 0 to k - 1.
+        Equal asked_for have equal numbers, 0 to k - 1.
     shared : bool
-        Whether a row made for one wish may serve another.
+        Whether a row made for one condition may serve another.
     bar : Progress
         Counts the rows found.
 
     Returns
     -------
-    DataFrame of n rows, in the order of the wishes
+    DataFrame of n rows, in the order of the asked_for
 
     Raises
     ------
     ValueError
-        Too few rows of some wish among all the rows that may be drawn.
+        Too few rows of some condition among all the rows that may be drawn.
     """
     n = len(group)
     first = np.unique(group, return_index=True)[1]
     # Wider intervals choose first: what narrower ones within them leave over is unlike the whole.
-    width = sum(np.nan_to_num(wish.high - wish.low)[first] for wish in wishes.values())
+    width = sum(
+        np.nan_to_num(condition.high - condition.low)[first] for condition in asked_for.values()
+    )
     waiting = {g: np.flatnonzero(group == g).tolist() for g in np.argsort(-width, kind="stable")}
     parts: list[pd.DataFrame] = []
     places: list[int] = []
@@ -143,7 +147,9 @@ def fulfil(
         made_for = groups[np.searchsorted(np.cumsum(share), (np.arange(size) + 0.5) / size)]
         made = make(first[made_for])
         drawn += size
-        columns = [made_column(encoder, name, wish, made) for name, wish in wishes.items()]
+        columns = [
+            made_column(encoder, name, condition, made) for name, condition in asked_for.items()
+        ]
         free = np.ones(size, dtype=bool)
         for g in groups:
             rows = np.flatnonzero(free if shared else made_for == g)
@@ -160,11 +166,13 @@ def fulfil(
         bar.reach(len(places))
     if waiting:
         worst = next(iter(waiting))
-        told = {name: wish.told(int(first[worst])) for name, wish in wishes.items()}
+        told = {
+            name: condition.as_written(int(first[worst])) for name, condition in asked_for.items()
+        }
         raise ValueError(
             f"conditions: {len(places)} of {n} rows found among {drawn} made; too few or none "
             f"are like {told}. Ask for fewer columns or wider intervals at once, or train for it: "
-            f"CGANSynthesizer(condition_columns={list(wishes)})."
+            f"CGANSynthesizer(condition_columns={list(asked_for)})."
         )
     frame = pd.concat(parts, ignore_index=True).iloc[np.argsort(places)].reset_index(drop=True)
     encoder.renumber(frame)
