@@ -21,6 +21,9 @@ import pandas as pd
 
 _Arguments = ParamSpec("_Arguments")
 
+LARGEST = 2**31 - 1
+"""The largest size or count that is taken."""
+
 MAX_REPR = 80
 """Characters of a value that an error prints at most."""
 
@@ -61,11 +64,15 @@ ANYTHING = Rule("anything", lambda value: True)
 
 
 def integer(least: int, most: int | None = None) -> Rule:
-    """Take integers from `least` to `most`, both included; booleans are no integers."""
+    """Take integers from `least` to `most`, both included; booleans are no integers.
+
+    Without `most`, integers end where those of 32 bits do: no size or count here is larger.
+    """
+    end = LARGEST if most is None else most
 
     def accepts(value: Any) -> bool:
         is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        return is_integer and least <= value and (most is None or value <= most)
+        return is_integer and least <= value <= end
 
     if most is not None:
         description = f"an integer from {least} to {most}"

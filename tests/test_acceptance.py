@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import fit_small, narrow_table, says
+from contract import fit_small, narrow_table
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-import tabgan
 from tabgan import AutoregressiveSynthesizer, CGANSynthesizer, WGANSynthesizer
 from tabgan.datasets import make_mixed_table
-from tabgan.estimators import acceptance
+from tabgan.generation import trees
 from tabgan.generation.accepted import Acceptance
 
 
@@ -37,7 +36,7 @@ def test_trees_as_tensors_are_the_trees(monkeypatch):
             fits.append(super().fit(*args, **kwargs))
             return self
 
-    monkeypatch.setattr(acceptance, "HistGradientBoostingClassifier", Remembering)
+    monkeypatch.setattr(trees, "HistGradientBoostingClassifier", Remembering)
     accepting = fitted(normal_rows(3000, 0), normal_rows(6000, 1, 0.7), n_rounds=1)
     assert accepting.is_active and len(fits) == 1
     rows = normal_rows(5000, 2, 0.3)
@@ -129,9 +128,3 @@ def test_switched_off_it_costs_nothing_and_changes_nothing():
     model = fit_small(AutoregressiveSynthesizer, table, acceptance_rounds=0)
     assert sum(buffer.numel() for buffer in model._core.chain.acceptance.buffers()) == 2
     assert not model._core.chain.acceptance.is_active
-
-
-def test_rounds_must_be_a_whole_number():
-    told = "acceptance_rounds must be a non-negative integer, got -1."
-    with pytest.raises(ValueError, match=says(told)):
-        fit_small(tabgan.GANSynthesizer, narrow_table(), acceptance_rounds=-1)

@@ -354,32 +354,6 @@ def test_a_device_that_is_not_there(cls):
         outcome(synthesizer)
 
 
-BAD_PARAMETERS = {
-    "n_steps": (-1, "n_steps must be None or a non-negative integer, got -1."),
-    "batch_size": (0, "batch_size must be a positive integer, got 0."),
-    "latent_dim": (1.5, "latent_dim must be a positive integer, got 1.5."),
-    "hidden_dim": (True, "hidden_dim must be a positive integer, got True."),
-    "max_categories": (1, "max_categories must be an integer of at least 2, got 1."),
-    "learning_rate": (0.0, "learning_rate must be a finite number above 0, got 0.0."),
-    "n_critic": (0, "n_critic must be a positive integer, got 0."),
-    "categorical_features": (
-        ["kin"],
-        "categorical_features names 'kin', which is not a column; "
-        "columns: ['length', 'kind', 'flag'].",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD_PARAMETERS)
-@every_estimator
-def test_parameters_out_of_range(cls, name):
-    value, told = BAD_PARAMETERS[name]
-    if name not in cls().get_params():
-        pytest.skip(f"{cls.__name__} has no {name}")
-    with pytest.raises(ValueError, match=says(told)):
-        fit_small(cls, narrow_table(), **{name: value})
-
-
 @every_estimator
 def test_html(cls):
     for synthesizer in (small(cls), contract.fitted(cls)):

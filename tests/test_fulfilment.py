@@ -11,7 +11,7 @@ from contract import says
 from tables import askable_table
 
 from tabgan import AAESynthesizer, CGANSynthesizer, WGANSynthesizer
-from tabgan.estimators import conditioning
+from tabgan.generation import on_demand
 from tabgan.generation.conditions import ConditionModel, MadeRows
 from tabgan.generation.on_demand import fulfil
 from tabgan.progress import Progress
@@ -145,8 +145,8 @@ class TestFulfil:
         assert made["id"].iloc[0] == f"u{N}"
 
     def test_an_impossible_combination_stops_at_the_bound(self, table, monkeypatch):
-        monkeypatch.setattr(conditioning, "MIN_DRAWS", 5000)
-        monkeypatch.setattr(conditioning, "DRAWS_PER_ROW", 10)
+        monkeypatch.setattr(on_demand, "MIN_DRAWS", 5000)
+        monkeypatch.setattr(on_demand, "DRAWS_PER_ROW", 10)
         sampler = Resampler(table)
         asked = pd.DataFrame(
             {"flag": [True, True, True], "category": ["x", "y", "y"]}, dtype=object
@@ -161,7 +161,7 @@ class TestFulfil:
         assert sampler.n_made < 5030 + 2 * 1024
 
     def test_the_error_names_what_was_asked_in_the_user_s_terms(self, table, monkeypatch):
-        monkeypatch.setattr(conditioning, "MIN_DRAWS", 2000)
+        monkeypatch.setattr(on_demand, "MIN_DRAWS", 2000)
         asked = pd.DataFrame(
             {
                 "integer": objects(pd.Interval(3, 4)),

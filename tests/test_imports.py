@@ -16,7 +16,7 @@ HEAVY = {"matplotlib", "imblearn", "pyarrow", "polars", "xgboost"}
 OPTIONAL = {"narwhals"}
 DEPENDENCIES = {"torch", "numpy", "pandas", "sklearn", "scipy", "safetensors", "tqdm"}
 FLOORS = (
-    ("checks", "progress", "registry", "randomness"),
+    ("checks", "notices", "progress", "registry", "randomness"),
     ("table",),
     ("networks", "datasets"),
     ("adversarial",),

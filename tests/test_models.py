@@ -238,7 +238,9 @@ def test_labels_in_one_fit_and_not_the_next(cls, classes):
     with pytest.raises(ValueError, match="y must be passed, as in the first fit|requires y"):
         synthesizer.partial_fit(X)
     assert synthesizer.partial_fit(X, y).n_steps_ == 4
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(
+        ValueError, match="^y must have one label for each of the 60 rows of X, got 59"
+    ):
         synthesizer.partial_fit(X, y[1:])
 
 
@@ -332,20 +334,6 @@ def test_codes_that_cannot_be(infogan, asked, told):
         infogan.sample(**asked)
 
 
-@pytest.mark.parametrize(
-    ("codes", "told"),
-    [
-        ((), "codes is empty; give at least one code."),
-        ((1,), 'codes must hold integers of at least 2 and "continuous", got 1.'),
-        (("even",), "codes must hold integers of at least 2 and \"continuous\", got 'even'."),
-        ((2.0,), 'codes must hold integers of at least 2 and "continuous", got 2.0.'),
-    ],
-)
-def test_kinds_of_code_that_cannot_be(codes, told):
-    with pytest.raises(ValueError, match=says(told)):
-        fit_small(InfoGANFeaturizer, narrow_table(), codes=codes)
-
-
 def test_posterior_and_hard_codes(infogan):
     """Means first, then class probabilities, both in the order of `codes`."""
     table = narrow_table()
@@ -362,11 +350,6 @@ def test_posterior_and_hard_codes(infogan):
     told = "predict needs a categorical code, but codes is ('continuous',)."
     with pytest.raises(ValueError, match=says(told)):
         none.predict(table)
-
-
-def test_a_temperature_that_is_not_positive_is_refused():
-    with pytest.raises(ValueError, match=r"^temperature must be positive or None, got -1\.$"):
-        WGANSynthesizer(temperature=-1).fit(narrow_table())
 
 
 def test_two_columns_of_one_name_are_refused():

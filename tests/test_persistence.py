@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import tabgan
-from tabgan import persistence
+from tabgan.estimators import files
 
 CHANGED = "{path!r} was changed after it was written: its checksum is wrong. Save the model again."
 FOREIGN = "{path!r} is not a tabgan model, or is truncated (...)."
@@ -63,7 +63,7 @@ def test_file_holds_json_and_numbers_alone(cls, path):
     header, tensors = header_of(content)
     document = json.loads(header["__metadata__"]["tabgan"])
     assert document["class"] == cls.__name__
-    assert header["__metadata__"]["format"] == str(persistence.FORMAT)
+    assert header["__metadata__"]["format"] == str(files.FORMAT)
     with safe_open(path, framework="pt") as file:
         sizes = [file.get_tensor(name).nbytes for name in file.keys()]
     assert sum(sizes) == len(tensors)
@@ -175,7 +175,7 @@ def test_newer_format(path, whole):
     header["__metadata__"]["format"] = "99"
     told = (
         "{path!r} has format 99, and this version of tabgan reads up to "
-        f"{persistence.FORMAT}; upgrade sklearn-tabgan."
+        f"{files.FORMAT}; upgrade sklearn-tabgan."
     )
     refuses(path, with_header(header, tensors), told)
 
@@ -185,11 +185,11 @@ def rewritten(path, whole, edit):
     header, tensors = header_of(whole)
     document = json.loads(header["__metadata__"]["tabgan"])
     edit(document)
-    metadata = {"tabgan": json.dumps(document), "format": str(persistence.FORMAT)}
+    metadata = {"tabgan": json.dumps(document), "format": str(files.FORMAT)}
     path.write_bytes(whole)
     with safe_open(path, framework="pt") as file:
         loaded = {key: file.get_tensor(key) for key in file.keys()}
-    metadata["checksum"] = persistence._checksum(metadata, loaded)
+    metadata["checksum"] = files.checksum(metadata, loaded)
     return with_header({**header, "__metadata__": metadata}, tensors)
 
 
@@ -242,38 +242,23 @@ def test_objects_are_left_out_with_a_warning(path):
     assert loaded.sample(9).equals(synthesizer.sample(9))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("hidden_dim", 16),
-        ("latent_dim", 4),
-        ("max_categories", 2),
-        ("n_critic", 1),
-        ("learning_rate", 1.0),
-    ],
-)
-def test_parameters_changed_after_fit(path, name, value):
+@pytest.mark.parametrize("name", ["hidden_dim", "n_critic", "learning_rate"])
+def test_parameters_changed_after_fit(path, name):
     """A file that could not be loaded again is not written."""
     synthesizer = contract.carry_by_pickle(contract.fitted(tabgan.WGANSynthesizer))
-    synthesizer.set_params(**{name: value})
-    if name in ("n_critic", "learning_rate"):
+    before = synthesizer.get_params()[name]
+    synthesizer.set_params(**{name: 1})
+    if name == "learning_rate":
         synthesizer.save(path)
-        assert tabgan.load(path).get_params()[name] == value
+        assert tabgan.load(path).learning_rate == 1
         return
     told = (
-        "WGANSynthesizer could not be loaded again: a parameter that shapes its networks was "
-        "changed after fit; set it back, or fit again."
+        f"{name} was {before} when WGANSynthesizer was fitted and is 1 now, but it shapes what was "
+        "built; set it back, or fit anew."
     )
     with pytest.raises(ValueError, match=says(told)):
         synthesizer.save(path)
     assert not path.exists()
-
-
-def test_other_players_after_fit(path):
-    synthesizer = contract.carry_by_pickle(contract.fitted(tabgan.CGANSynthesizer))
-    synthesizer.set_params(loss="gan")
-    with pytest.raises(ValueError, match="^CGANSynthesizer could not be loaded again: "):
-        synthesizer.save(path)
 
 
 def test_classes_of_others(path):

@@ -173,19 +173,6 @@ def test_collapse_is_told(monkeypatch):
         fit_small(GANSynthesizer, table)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "told"),
-    [
-        ("validation_fraction", 0.0, "validation_fraction must be a number in (0, 1), got 0.0."),
-        ("validation_fraction", 1, "validation_fraction must be a number in (0, 1), got 1."),
-        ("n_iter_no_change", 0, "n_iter_no_change must be a positive integer, got 0."),
-    ],
-)
-def test_parameters_out_of_range(name, value, told):
-    with pytest.raises(ValueError, match=says(told)):
-        fit_small(GANSynthesizer, narrow_table(), **{name: value})
-
-
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_tiny_tables_can_be_held_out_from(n):
     model = fit_small(AutoregressiveSynthesizer, narrow_table().head(n), acceptance_rounds=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update, adam
 from tabgan.adversarial.validation import Validation, Watch
 from tabgan.networks.precision import fast_matmul
+from tabgan.notices import warn
 from tabgan.progress import Progress
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -191,11 +191,9 @@ class Training:
                             bar.stop(_reason(is_called_off, watch))
                             break
         except KeyboardInterrupt:
-            warnings.warn(
+            warn(
                 f"training was interrupted after {self.step} steps; the model is usable, and "
-                "partial_fit goes on from here.",
-                UserWarning,
-                stacklevel=2,
+                "partial_fit goes on from here."
             )
         if watch:
             watch.restore()

@@ -41,7 +41,7 @@ class RowsOfClasses(Estimator):
         -------
         self
         """
-        return self._fit(X, y, not self.__sklearn_is_fitted__())
+        return self._fit(X, y, goes_on=True)
 
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> tuple[pd.DataFrame, Any]:
         frame = read_fitted(self, X, anew)

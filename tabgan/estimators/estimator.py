@@ -121,19 +121,21 @@ class Estimator(BaseEstimator):
         + ("handle_unknown", "early_stopping", "n_iter_no_change", "validation_fraction")
     )
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
-        "n_steps": NONE | integer(0),
+        "n_steps": integer(0) | NONE,
         "batch_size": integer(1),
         "learning_rate": number(0, closed="neither"),
         "hidden_dim": integer(1),
-        "categorical_features": NONE
-        | sequence_of(LABEL, "a list of column labels, of booleans or of positions"),
+        "categorical_features": sequence_of(
+            LABEL, "a list of column labels, of booleans or of positions"
+        )
+        | NONE,
         "max_categories": integer(2),
         "handle_unknown": choice("warn", "ignore", "error"),
         "device": instance(str, 'a device name such as "auto" or "cpu"')
         | instance(torch.device, "a torch.device"),
         "random_state": SEED,
         "warm_start": FLAG,
-        "callbacks": NONE | sequence_of(CALLABLE, "a list of callables"),
+        "callbacks": sequence_of(CALLABLE, "a list of callables") | NONE,
         "verbose": FLAG | integer(0),
     }
 
@@ -209,9 +211,10 @@ class Estimator(BaseEstimator):
 
     # ------------------------------------------------------------------ training
 
-    def _fit(self, X: Any, y: Any, anew: bool, **about: Any) -> Self:
-        """Train on `X`, from the start or on from where the last fit ended."""
+    def _fit(self, X: Any, y: Any, goes_on: bool = False, **about: Any) -> Self:
+        """Train on `X`, from the start or, if it `goes_on`, from where the last fit ended."""
         check_parameters(self)
+        anew = not (self.__sklearn_is_fitted__() and (goes_on or self.warm_start))
         if anew:
             self._forget()
         else:
@@ -232,10 +235,6 @@ class Estimator(BaseEstimator):
             self._forget()
             raise
         return self
-
-    def _starts_anew(self) -> bool:
-        """Whether `fit` forgets what was learnt before."""
-        return not (self.warm_start and self.__sklearn_is_fitted__())
 
     def _train_game(self, encoding: Any, device: torch.device) -> Training:
         """Build the game with all techniques, ready to be trained."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from tabgan.adversarial.techniques import TECHNIQUES
 from tabgan.estimators.devices import resolve_device
+from tabgan.notices import warn
 from tabgan.registry import MODELS
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
@@ -50,11 +50,7 @@ def save(estimator: Any, path: str | Path) -> None:
             parameters[key] = str(value)
         is_lost = value is not None and not isinstance(value, int | np.integer)
         if is_lost and key in ("callbacks", "random_state"):
-            warnings.warn(
-                f"{key} holds objects and is saved as None; set it again after loading.",
-                UserWarning,
-                stacklevel=3,
-            )
+            warn(f"{key} holds objects and is saved as None; set it again after loading.")
             parameters[key] = None
     document = {
         "class": name,

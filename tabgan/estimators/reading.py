@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections.abc import Hashable
 from typing import Any
 
@@ -12,6 +11,7 @@ from sklearn.utils.validation import _check_feature_names
 
 from tabgan.checks import ParameterError, Rule, check, listed, short
 from tabgan.estimators.target import conditions_on_label
+from tabgan.notices import warn
 from tabgan.table.agreement import check_kinds, unseen_categories
 from tabgan.table.conditions import condition_frame
 from tabgan.table.format import TableFormat, is_frame, read_table
@@ -114,7 +114,7 @@ def read_known(estimator: Any, frame: pd.DataFrame, schema: Schema) -> pd.DataFr
         )
         if estimator.handle_unknown == "error":
             raise ValueError(f'{told}; fit anew, or set handle_unknown="ignore".')
-        warnings.warn(f"{told}. They count as unknown.", UserWarning, stacklevel=4)
+        warn(f"{told}. They count as unknown.")
     return frame
 
 

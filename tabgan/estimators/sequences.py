@@ -73,9 +73,9 @@ class SequenceSynthesizer(Estimator):
     _schemas = ("schema_", "given_schema_")
     _saved = ("_target_name",)
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
-        "entity": NONE | LABEL,
-        "time": NONE | LABEL,
-        "static_columns": NONE | sequence_of(LABEL, "a list of column labels"),
+        "entity": LABEL | NONE,
+        "time": LABEL | NONE,
+        "static_columns": sequence_of(LABEL, "a list of column labels") | NONE,
     }
     _sequence_format: SequenceFormat | None
     _core: SequenceCore
@@ -121,7 +121,7 @@ class SequenceSynthesizer(Estimator):
             `entity`, `time` or `static_columns` that do not fit the table, no channel, infinite
             values, another number of labels than of sequences, or a parameter out of range.
         """
-        return self._fit(X, y, self._starts_anew())
+        return self._fit(X, y)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train `n_steps` steps more, on these sequences, with weights and optimisers as they are.
@@ -138,7 +138,7 @@ class SequenceSynthesizer(Estimator):
         -------
         self
         """
-        return self._fit(X, y, not self.__sklearn_is_fitted__())
+        return self._fit(X, y, goes_on=True)
 
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> Sequences:
         sequences, entities = self._split(X, anew)

@@ -124,7 +124,7 @@ class TableSynthesizer(Estimator):
         TypeError
             X is no table.
         """
-        return self._fit(X, y, self._starts_anew())
+        return self._fit(X, y)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train `n_steps` steps more, on these rows, with weights and optimisers as they are.
@@ -152,7 +152,7 @@ class TableSynthesizer(Estimator):
         UserWarning
             Categories that were not seen by the first call; see `handle_unknown`.
         """
-        return self._fit(X, y, not self.__sklearn_is_fitted__())
+        return self._fit(X, y, goes_on=True)
 
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> pd.DataFrame:
         frame = read_fitted(self, X, anew)

@@ -49,12 +49,13 @@ class RowJudge:
         Returns
         -------
         float
-            ``1 - (2 max(1/2, AUC) - 1)``, in [0, 1], higher is better; 1 of fewer than two rows.
+            ``1 - (2 max(1/2, AUC) - 1)``, in [0, 1], higher is better; 1 of fewer than two rows,
+            or of rows that are all the same.
         """
         n = min(real.n, made.n, MAX_ROWS)
-        if n < 2:
-            return 1.0
         rows = torch.cat([self.features(each)[:n] for each in (real, made)]).cpu().numpy()
+        if n < 2 or not rows.shape[1]:
+            return 1.0
         is_real, gaps = np.repeat([1, 0], n), []
         folds = StratifiedKFold(min(3, n), shuffle=True, random_state=seed)
         for train, test in folds.split(rows, is_real):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.judge import MAX_ROWS, RowJudge
 from tabgan.generation.on_demand import OnDemand
 from tabgan.generation.source import Source
+from tabgan.notices import warn
 from tabgan.randomness import Streams
 from tabgan.table.schema import Schema
 
@@ -179,12 +179,10 @@ class TableCore(Core):
     def _warn_of_collapse(self, real: Rows, streams: Streams, name: str) -> None:
         n_made, n_real = self.judge.n_kinds(self.draw(real.n, streams)), self.judge.n_kinds(real)
         if n_made < COLLAPSED * n_real:
-            warnings.warn(
+            warn(
                 f"{name} has collapsed: {real.n} rows that it makes are of {n_made} "
                 f"kinds, as many real ones of {n_real}. Try early_stopping=True, a lower "
-                "learning_rate, or techniques=[RelativisticPairing(), R1(), R2()].",
-                UserWarning,
-                stacklevel=6,
+                "learning_rate, or techniques=[RelativisticPairing(), R1(), R2()]."
             )
 
     # ------------------------------------------------------------------ judging and drawing

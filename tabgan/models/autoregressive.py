@@ -170,7 +170,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         max_bins=256,
         max_halvings=4,
     )
-    _parameter_constraints: ClassVar[dict[str, Rule]] = {"dropout": NONE | number(0, 1, "left")}
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {"dropout": number(0, 1, "left") | NONE}
 
     def __init__(
         self,

@@ -57,7 +57,7 @@ class CGANSynthesizer(Latent, TableSynthesizer):
 
     plan = Plan(numbers="bins")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
-        "condition_columns": NONE | sequence_of(LABEL, "a list of column labels"),
+        "condition_columns": sequence_of(LABEL, "a list of column labels") | NONE,
         "loss": choice("wgan-gp", "gan"),
         "n_critic": integer(1),
         "penalty_weight": number(0),

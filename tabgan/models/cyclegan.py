@@ -280,7 +280,7 @@ class CycleGANTranslator(Adversarial, Estimator):
             No rows or columns, infinite values, duplicate column names, or a parameter out of
             range.
         """
-        return self._fit(A, B, self._starts_anew())
+        return self._fit(A, B)
 
     def partial_fit(self, A: Any, B: Any) -> Self:
         """Train `n_steps` steps more on these tables; the schemas stay.
@@ -294,7 +294,7 @@ class CycleGANTranslator(Adversarial, Estimator):
         -------
         self
         """
-        return self._fit(A, B, not self.__sklearn_is_fitted__())
+        return self._fit(A, B, goes_on=True)
 
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
         a = read_fitted(self, X, anew, name="A")

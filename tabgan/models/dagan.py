@@ -183,7 +183,7 @@ class DAGANAugmenter(Latent, RowsOfClasses):
             No rows or columns, infinite values, duplicate column names, missing classes, or a
             parameter out of range.
         """
-        return self._fit(X, y, self._starts_anew())
+        return self._fit(X, y)
 
     def _batches(self, table: EncodedTable, classes: Tensor) -> PairSet:
         return PairSet(table, self._core.layout, classes)

@@ -211,7 +211,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
             A class without attributes, attributes that are no finite numbers, missing classes, or
             what every estimator refuses.
         """
-        return self._fit(X, y, self._starts_anew(), attributes=class_attributes)
+        return self._fit(X, y, attributes=class_attributes)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Train `n_steps` steps more; classes, attributes and schema stay. The first call is a fit.
@@ -229,7 +229,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         self
         """
         attributes = None if classes is None else _one_hot(pd.Index(np.unique(classes)))
-        return self._fit(X, y, not self.__sklearn_is_fitted__(), attributes=attributes)
+        return self._fit(X, y, goes_on=True, attributes=attributes)
 
     def _read_classes(
         self, codes: NDArray[Any], labels: pd.Index, anew: bool, **about: Any

@@ -173,7 +173,7 @@ class TeachingSynthesizer(TableSynthesizer):
     # Learners read numbers in order; levels would hide the order.
     plan = Plan(numbers="rank")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
-        "target": NONE | LABEL,
+        "target": LABEL | NONE,
         "n_lessons": integer(1),
         "lesson_size": integer(1),
         "learner_dim": integer(1),

@@ -57,7 +57,7 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
         "lipschitz": choice("gp", "clip"),
         "n_critic": integer(1),
         "penalty_weight": number(0),
-        "temperature": NONE | number(0, closed="neither"),
+        "temperature": number(0, closed="neither") | NONE,
         "clip": number(0, closed="neither"),
     }
 
