@@ -128,3 +128,20 @@ def test_switched_off_it_costs_nothing_and_changes_nothing():
     model = fit_small(AutoregressiveSynthesizer, table, acceptance_rounds=0)
     assert sum(buffer.numel() for buffer in model._core.chain.acceptance.buffers()) == 2
     assert not model._core.chain.acceptance.is_active
+
+
+# ---------------------------------------------------------------------- scikit-learn's trees
+
+
+def test_another_layout_of_scikit_learns_trees_is_told(monkeypatch):
+    """The one place that reads private trees fails loudly where they are kept in another way."""
+    real = HistGradientBoostingClassifier(max_iter=2).fit(np.eye(40), np.arange(40) % 2)
+    assert len(trees.nodes_of(real)) == 2
+    told = "scikit-learn ... keeps boosted trees in a way that this version of tabgan cannot read"
+
+    class Renamed:
+        _predictors = [[type("Tree", (), {"nodes": np.zeros(3, dtype=[("leaf", "?")])})()]]
+
+    for stranger in (Renamed(), object(), type("Flat", (), {"_predictors": [3]})()):
+        with pytest.raises(RuntimeError, match=f"^{told.replace('...', '.*')}"):
+            trees.nodes_of(stranger)

@@ -12,7 +12,7 @@ from tabgan import checks
 @pytest.mark.parametrize(
     ("rule", "right", "wrong"),
     [
-        (checks.integer(1), [1, np.int64(5), 10**30], [0, True, 1.0, "1", None, np.nan]),
+        (checks.integer(1), [1, np.int64(5), 2**31 - 1], [0, 10**30, True, 1.0, "1", None, np.nan]),
         (checks.integer(0, 3), [0, 3], [-1, 4]),
         (
             checks.number(0),

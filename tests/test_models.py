@@ -18,6 +18,9 @@ from tabgan import (
 )
 
 # ---------------------------------------------------------------------- GAN
+from tabgan.datasets import make_mixed_table
+from tabgan.generation.encoding import Rows
+from tabgan.table.encoder import EncodedTable
 
 
 def test_what_the_gan_generator_minimises():
@@ -239,7 +242,7 @@ def test_labels_in_one_fit_and_not_the_next(cls, classes):
         synthesizer.partial_fit(X)
     assert synthesizer.partial_fit(X, y).n_steps_ == 4
     with pytest.raises(
-        ValueError, match="^y must have one label for each of the 60 rows of X, got 59"
+        ValueError, match="^y must have one label for each of the 80 rows of X, got 79"
     ):
         synthesizer.partial_fit(X, y[1:])
 
@@ -357,3 +360,23 @@ def test_two_columns_of_one_name_are_refused():
     message = "^X has more than one column named 'a'; column names must be unique\\.$"
     with pytest.raises(ValueError, match=message):
         AAESynthesizer(n_steps=1).fit(table)
+
+
+def test_rows_of_codes_pass_rejection_too():
+    """Rows of given codes are kept with the chances that all rows have."""
+    table = make_mixed_table(1500, random_state=0)
+    infogan = InfoGANFeaturizer(
+        codes=(3, "continuous"),
+        n_steps=5,
+        hidden_dim=16,
+        acceptance_rounds=2,
+        random_state=0,
+    ).fit(table)
+    acceptance, judge = infogan._core.chain.acceptance, infogan._core.judge
+    assert acceptance.is_active
+    given = EncodedTable(torch.ones(2000, 1, dtype=torch.long), torch.full((2000, 1), torch.nan))
+    noise = torch.Generator().manual_seed(0)
+    drawn = infogan._core.source.draw(given, noise), infogan._core.chain.draw(given, noise)
+    before, after = (acceptance.log_ratio(judge.features(Rows(each, given))) for each in drawn)
+    assert after.mean() > before.mean() + 0.2
+    assert len(infogan.sample(50, codes={0: 1}, random_state=0)) == 50
