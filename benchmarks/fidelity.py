@@ -22,9 +22,10 @@ runs in a process of its own, so that peak memory is its own. As many rows are m
 - mle: XGBoost trained on made rows, scored on test rows: AUC, or the RMSE of the logarithm for
   amounts (plain RMSE where they are not mostly above 10).
 - beta_recall: share of real rows inside the support of made rows.
-- dcr: share of made rows nearer to a train row than to one of as many test rows; membership_*:
-  area under the ROC curve of two membership-inference attacks; near_duplicates, duplicates: share
-  of made rows that (nearly) equal a train row.
+- dcr: share of made rows nearer to one of as many train rows as test rows than to a test row, as
+  published; nearer_to_train: the same of all train rows, corrected for unequal sizes;
+  membership_*: area under the ROC curve of two membership-inference attacks; near_duplicates,
+  duplicates: share of made rows that (nearly) equal a train row.
 - rows_per_s: of a second call of `sample`, of at least 50,000 rows.
 
 Runs add up: results/fidelity.json (results/fidelity_small.json) keeps one entry per table, model

@@ -88,8 +88,10 @@ def privacy(rows: pd.DataFrame, table: RealTable) -> Entry:
     closest = distance_to_closest_record(*tables, categorical_features=table.categorical)
     attack = membership_inference(*tables, categorical_features=table.categorical)
     return {
-        "dcr": closest.share_nearer_to_train,
+        "dcr": closest.dcr,
+        "nearer_to_train": closest.share_nearer_to_train,
         "near_duplicates": closest.near_duplicate_rate,
+        "near_duplicates_of_test_rows": closest.holdout_near_duplicate_rate,
         "duplicates": closest.duplicate_rate,
         "duplicates_of_test_rows": closest.holdout_duplicate_rate,
         "membership_distance": attack.distance_auc,

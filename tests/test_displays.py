@@ -4,6 +4,7 @@ import re
 import sys
 
 import matplotlib
+import matplotlib.figure
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from tabgan.displays import (
     TrajectoryDisplay,
 )
 from tabgan.evaluation import evaluate, mean_pair_trend, pair_trends
+from tabgan.evaluation.drawing import axis_start, draw_column_shapes
 
 matplotlib.use("Agg")
 
@@ -241,19 +243,44 @@ class TestReportFigure:
     def test_plot(self):
         table = mixed_table(100, 0)
         figure = evaluate(table, shuffled(table)).plot()
+        figure.canvas.draw()
         titles = texts(ax.title for ax in figure.axes)
         assert titles[0] == "Column shapes, mean 1.000"
         assert sum(bool(re.search(r"   \d\.\d{3}$", title)) for title in titles) == 6
 
+    def test_a_notebook_shows_the_figure_once(self):
+        """As the value of the cell, and not once more as a figure that pyplot has open."""
+        import matplotlib.pyplot as plt
+
+        table = mixed_table(50, 0)
+        figure = evaluate(table, table).plot(n_marginals=0)
+        assert plt.get_fignums() == []
+        assert figure._repr_html_().startswith('<img alt="Figure" ')
+        given = plt.figure()
+        assert evaluate(table, table).plot(figure=given) is given
+
+    @pytest.mark.parametrize(
+        ("lowest", "start"),
+        [(0.2, 0.0), (0.85, 0.8), (0.9, 0.8), (0.97, 0.95), (0.991, 0.99), (1.0, 0.999)],
+    )
+    def test_good_column_shapes_are_drawn_where_their_differences_show(self, lowest, start):
+        assert axis_start(lowest) == start
+        ax = matplotlib.figure.Figure().subplots()
+        draw_column_shapes(pd.Series([1.0, lowest], index=["a", "b"]), ax)
+        assert ax.get_xlim() == (start, 1.0)
+        assert (f"the axis starts at {start:g}" in ax.get_xlabel()) == (start > 0)
+
     def test_one_column_and_many(self):
         one = mixed_table(30, 0)[["kind"]]
-        assert evaluate(one, one).plot() is not None
+        titles = texts(ax.title for ax in evaluate(one, one).plot().axes)
+        assert titles[0] == "Column shapes, mean 1.000"
         many = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 35)))
         title = evaluate(many, many).plot(n_marginals=2).axes[0].get_title()
         assert title == "Column shapes, mean 1.000, the worst 30 of 35"
 
     def test_without_matplotlib(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+        for module in ("matplotlib.pyplot", "tabgan.evaluation.picture"):
+            monkeypatch.setitem(sys.modules, module, None)
         table = mixed_table(30, 0)
         message = "Plotting needs matplotlib; install it with: pip install 'sklearn-tabgan[plot]'."
         for draw in (

@@ -1,4 +1,4 @@
-"""Scores of made sequences, and the chains that sequences are made from."""
+"""Scores of synthetic sequences, and the chains that sequences are drawn from."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_scores_are_repeatable_silent_and_leave_global_generators_alone(waves, c
 
 def test_scores_of_what_is_no_sequence(waves):
     real, other = waves
-    with pytest.raises(ValueError, match=says("test_size must lie between 0 and 1, got 1.")):
+    with pytest.raises(ValueError, match=says("test_size must be a number in (0, 1), got 1.")):
         discriminative_score(real, other, test_size=1)
     told = "discriminative_score needs at least 2 sequences of either kind, got 1."
     with pytest.raises(ValueError, match=says(told)):
@@ -83,9 +83,12 @@ def test_scores_of_what_is_no_sequence(waves):
     told = "predictive_score needs sequences of at least 2 steps, got 1."
     with pytest.raises(ValueError, match=says(told)):
         predictive_score(real[:, :1], other[:, :1])
-    told = "sequences must be a DataFrame or an array of shape (n, T, d), got shape (200, 12)."
+    told = "real must be a table, or an array of shape (n, T, d), got ndarray of shape (200, 12)."
     with pytest.raises(ValueError, match=says(told)):
         predictive_score(real[..., 0], other)
+    told = "real and synthetic must both be tables, or both be arrays."
+    with pytest.raises(ValueError, match=says(told)):
+        predictive_score(pd.DataFrame({"x": [1.0]}), other)
     told = "entity must name the column that tells sequences apart."
     with pytest.raises(ValueError, match=says(told)):
         predictive_score(pd.DataFrame({"x": [1.0]}), pd.DataFrame({"x": [1.0]}))

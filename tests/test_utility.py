@@ -72,7 +72,10 @@ class TestTrainOnSynthetic:
 
     def test_a_class_that_was_not_made_scores_as_a_guess(self):
         test = pd.DataFrame({"x": np.arange(300) % 3, "y": np.array(list("abc") * 100)})
-        message = "synthetic lacks 1 of the target's 3 classes in test; they score 0.5."
+        message = (
+            "synthetic lacks 1 of the target's 3 classes in test, ['a']; they score 0.5, "
+            "as a guess does."
+        )
         with pytest.warns(UserWarning, match=says(message)):
             scores = train_on_synthetic(test[test["y"] != "a"], test, "y")
         # c lies on one side of a and b, which are told apart as well as one threshold can.
@@ -93,10 +96,23 @@ class TestTrainOnSynthetic:
             assert train_on_synthetic(made, self.test, "price").isna().all(axis=None)
 
     def test_a_test_table_of_one_class(self):
-        message = "test has a single class of the target; its score is NaN."
-        with pytest.warns(UserWarning, match=says(message)):
-            scores = train_on_synthetic(self.test, self.test[self.test["large"]], "large")
+        message = (
+            "test has a single class of the target, 'True': the area under the ROC curve is NaN. "
+            "Pass test rows of at least two classes."
+        )
+        one_class = self.test[self.test["large"]]
+        with pytest.warns(UserWarning, match=says(message)) as warned:
+            scores = train_on_synthetic(self.test, one_class, "large", train=self.test)
+        assert len(warned) == 1
+        assert list(scores.index) == ["synthetic", "real"]
         assert scores.isna().all(axis=None)
+
+    @pytest.mark.parametrize(("classes", "score"), [(["new"], np.nan), (["new", "other"], 0.5)])
+    def test_a_test_table_of_unseen_classes_alone(self, classes, score):
+        test = self.test.assign(kind=np.resize(classes, len(self.test)))
+        with pytest.warns(UserWarning, match="'new'"):
+            scores = train_on_synthetic(mixed_table(50, 0), test, "kind")
+        np.testing.assert_equal(scores.loc["synthetic", "roc_auc"], score)
 
     def test_clear_errors(self):
         table = mixed_table(50, 0)

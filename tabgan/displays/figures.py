@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tabgan.evaluation.drawing import WITHOUT_MATPLOTLIB
+
 
 def new_figure(figsize: tuple[float, float]) -> Any:
     """Return an empty matplotlib figure of that many inches that lays itself out."""
@@ -13,13 +15,11 @@ def new_figure(figsize: tuple[float, float]) -> Any:
 
 
 def pyplot() -> Any:
-    """Return matplotlib.pyplot, which is an extra."""
+    """Return matplotlib.pyplot, which the extra ``plot`` installs."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError(
-            "Plotting needs matplotlib; install it with: pip install 'sklearn-tabgan[plot]'."
-        ) from error
+        raise ImportError(WITHOUT_MATPLOTLIB) from error
     return plt
 
 

@@ -1,4 +1,4 @@
-"""Pictures of latent space: rows laid out in it, and rows made along walks through it."""
+"""Pictures of latent space: rows placed in it, and rows decoded along walks through it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.utils import check_random_state
 
+from tabgan.checks import SEED, ParameterError, Rule, check, having, integer, number
 from tabgan.displays.figures import axes_and_figure
 from tabgan.evaluation.columns import Column, align_columns
 from tabgan.evaluation.drawing import (
@@ -18,11 +18,23 @@ from tabgan.evaluation.drawing import (
     short,
     unit_of_time,
 )
+from tabgan.randomness import own_stream
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _MOST_CLASSES = 10
+
+
+def _is_pair(value: Any, least: int) -> bool:
+    is_pair = isinstance(value, tuple | list | np.ndarray) and len(value) == 2
+    return is_pair and all(integer(least).accepts(each) for each in value)
+
+
+_PAIR = Rule("a pair of non-negative integers", lambda value: _is_pair(value, 0))
+_IMAGE_SHAPE = Rule(
+    "a pair of positive integers or None", lambda value: value is None or _is_pair(value, 1)
+)
 
 
 class LatentSpaceDisplay:
@@ -33,6 +45,7 @@ class LatentSpaceDisplay:
     Parameters
     ----------
     points : ndarray of shape (n_points, 2)
+        Where the points lie.
     y : Series of shape (n_points,), optional
         What the points are coloured by.
     names : tuple of two str
@@ -41,7 +54,19 @@ class LatentSpaceDisplay:
     Attributes
     ----------
     figure_ : matplotlib Figure
+        The figure drawn on.
     ax_ : matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import numpy as np
+    >>> from tabgan.displays import LatentSpaceDisplay
+    >>> points = np.random.default_rng(0).normal(size=(50, 2))
+    >>> LatentSpaceDisplay(points=points).plot().ax_.get_xlabel()
+    'latent 0'
     """
 
     def __init__(
@@ -73,6 +98,7 @@ class LatentSpaceDisplay:
         estimator : fitted estimator with `transform`
             It must give at least two features.
         X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The rows to transform.
         y : array-like of shape (n_rows,), optional
             Classes, or a number (more than ten different values), to colour the points by.
         ax : matplotlib Axes, optional
@@ -85,19 +111,32 @@ class LatentSpaceDisplay:
         Returns
         -------
         LatentSpaceDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed (extra ``plot``).
+        TypeError, ValueError
+            If `transform` gives fewer than two features, `y` has another length than `X`, or an
+            argument is out of its range.
         """
+        check("estimator", estimator, having("transform"))
+        check("max_points", max_points, integer(1))
+        check("random_state", random_state, SEED)
         latent = estimator.transform(X)
         names = [str(name) for name in getattr(latent, "columns", ["latent 0", "latent 1"])]
         points = np.asarray(latent, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] < 2:
             width = points.shape[1] if points.ndim == 2 else 1
-            raise ValueError(f"estimator.transform must give at least two features, got {width}.")
+            raise ParameterError(
+                f"estimator.transform must give at least two features, got {width}."
+            )
         colours = None if y is None else pd.Series(np.asarray(y), name=getattr(y, "name", None))
         if colours is not None and len(colours) != len(points):
-            raise ValueError(
+            raise ParameterError(
                 f"y must have one value for each of {len(points)} rows of X, got {len(colours)}."
             )
-        chosen = check_random_state(random_state).permutation(len(points))[:max_points]
+        chosen = own_stream(random_state).permutation(len(points))[:max_points]
         display = cls(
             points=points[chosen, :2],
             y=None if colours is None else colours.iloc[chosen].reset_index(drop=True),
@@ -106,7 +145,18 @@ class LatentSpaceDisplay:
         return display.plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> LatentSpaceDisplay:
-        """Draw the points."""
+        """Draw the points.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        LatentSpaceDisplay
+            The display itself.
+        """
         self.ax_, self.figure_ = axes_and_figure(ax, (6.0, 5.0))
         style = {"s": float(np.clip(40_000 / len(self.points), 6, 30)), "linewidths": 0}
         style |= {"alpha": 0.7, "rasterized": True}
@@ -172,13 +222,25 @@ class RowGridDisplay:
     Parameters
     ----------
     rows : ndarray of shape (n_down, n_across, d)
+        The numbers of the row at each place of the grid.
     image_shape : tuple of two int, optional
         Height and width of the images that rows are; without it each row is a line.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
+        The figure drawn on.
     ax_ : matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import numpy as np
+    >>> from tabgan.displays import RowGridDisplay
+    >>> RowGridDisplay.from_rows(np.eye(9), n_across=3, image_shape=(3, 3)).rows.shape
+    (3, 3, 9)
     """
 
     def __init__(
@@ -203,6 +265,7 @@ class RowGridDisplay:
         rows : DataFrame or array-like of shape (n, d)
             Filled in from left to right, then downwards; n must be a multiple of `n_across`.
         n_across : int, default=10
+            Rows side by side.
         image_shape : tuple of two int, optional
             Height and width of the images that rows are; without it each row is a line.
         ax : matplotlib Axes, optional
@@ -214,24 +277,40 @@ class RowGridDisplay:
 
         Raises
         ------
-        ValueError
-            A number of rows or of columns that does not fit.
+        ImportError
+            If matplotlib is not installed (extra ``plot``).
+        TypeError, ValueError
+            If the number of rows is no multiple of `n_across`, or `image_shape` does not fit the
+            number of columns.
         """
+        check("n_across", n_across, integer(1))
+        check("image_shape", image_shape, _IMAGE_SHAPE)
         array = np.asarray(rows, dtype=np.float64)
         array = array.reshape(len(array), -1)
         if len(array) == 0 or len(array) % n_across:
-            raise ValueError(
+            raise ParameterError(
                 f"rows has {len(array)} rows; give a positive multiple of n_across, {n_across}."
             )
         if image_shape is not None and np.prod(image_shape) != array.shape[1]:
-            raise ValueError(
+            raise ParameterError(
                 f"image_shape is {image_shape}, but rows have {array.shape[1]} numbers."
             )
         grid = array.reshape(-1, n_across, array.shape[1])
         return cls(rows=grid, image_shape=image_shape).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> Self:
-        """Draw the grid, all images or lines on one scale."""
+        """Draw the grid, all images or lines on one scale.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        RowGridDisplay
+            The display itself.
+        """
         n_down, n_across, d = self.rows.shape
         self.ax_, self.figure_ = axes_and_figure(ax, (0.6 * n_across, 0.6 * n_down + 0.4))
         low, high = np.nanmin(self.rows), np.nanmax(self.rows)
@@ -256,7 +335,32 @@ class RowGridDisplay:
 class LatentWalkDisplay(RowGridDisplay):
     """Rows decoded from a grid of points in the plane of two latent features.
 
-    Create it with `from_estimator`; parameters and attributes as of `RowGridDisplay`.
+    Create it with `from_estimator`.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_down, n_across, d)
+        The numbers of the row at each place of the grid.
+    image_shape : tuple of two int, optional
+        Height and width of the images that rows are; without it each row is a line.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        The figure drawn on.
+    ax_ : matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from tabgan.displays import LatentWalkDisplay
+    >>> encoder = PCA(2).fit(load_digits().data)
+    >>> LatentWalkDisplay.from_estimator(encoder, extent=20.0, image_shape=(8, 8)).rows.shape
+    (10, 10, 64)
     """
 
     @classmethod
@@ -275,7 +379,8 @@ class LatentWalkDisplay(RowGridDisplay):
 
         Parameters
         ----------
-        estimator : fitted estimator with `inverse_transform` to rows of numbers
+        estimator : fitted estimator with `inverse_transform` and `get_feature_names_out`
+            Decodes latent features to rows of numbers.
         features : tuple of two int, default=(0, 1)
             Positions of the features that change from left to right and from bottom to top.
         at : array-like of shape (n_features_out,), optional
@@ -283,7 +388,7 @@ class LatentWalkDisplay(RowGridDisplay):
         extent : float > 0, default=2
             Both features go from ``-extent`` to ``extent``.
         n : int, default=10
-            Points on either side of the grid.
+            Points along each side of the grid.
         image_shape : tuple of two int, optional
             Height and width of the images that rows are; without it each row is a line.
         ax : matplotlib Axes, optional
@@ -295,15 +400,25 @@ class LatentWalkDisplay(RowGridDisplay):
 
         Raises
         ------
-        ValueError
-            `at` has another number of features, or there is no feature of such a position.
+        ImportError
+            If matplotlib is not installed (extra ``plot``).
+        TypeError, ValueError
+            If `at` has another number of features, there is no feature at one of the positions, or
+            an argument is out of its range.
         """
+        check("estimator", estimator, having("inverse_transform", "get_feature_names_out"))
+        check("features", features, _PAIR)
+        check("extent", extent, number(0, closed="neither"))
+        check("n", n, integer(1))
+        check("image_shape", image_shape, _IMAGE_SHAPE)
         n_features = len(estimator.get_feature_names_out())
         start = np.zeros(n_features) if at is None else np.asarray(at, dtype=np.float64).ravel()
         if len(start) != n_features:
-            raise ValueError(f"at has {len(start)} features, but the estimator gives {n_features}.")
+            raise ParameterError(
+                f"at has {len(start)} features, but the estimator gives {n_features}."
+            )
         if not all(0 <= feature < n_features for feature in features):
-            raise ValueError(
+            raise ParameterError(
                 f"features is {features}, but there are features 0 to {n_features - 1}."
             )
         codes = np.tile(start, (n * n, 1))

@@ -27,7 +27,19 @@ class LossDisplay:
     Attributes
     ----------
     figure_ : matplotlib Figure
+        The figure drawn on.
     ax_ : matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import pandas as pd
+    >>> from tabgan.displays import LossDisplay
+    >>> history = pd.DataFrame({"step": [1, 2, 3], "critic": [0.5, 0.4, 0.3]})
+    >>> LossDisplay(history=history).plot().ax_.get_xlabel()
+    'step'
     """
 
     def __init__(self, *, history: pd.DataFrame) -> None:
@@ -61,14 +73,27 @@ class LossDisplay:
         return cls(history=history).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> LossDisplay:
-        """Draw each loss: its running median over a fiftieth of the steps and, faint, itself."""
+        """Draw a running median of each loss, and the loss itself as a faint line.
+
+        The median is taken over a fiftieth of the steps.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        LossDisplay
+            The display itself.
+        """
         self.ax_, self.figure_ = axes_and_figure(ax, (7.0, 4.0))
         losses = self.history.drop(columns=["step", "seconds", "epoch"], errors="ignore")
         losses = losses.select_dtypes("number").replace([np.inf, -np.inf], np.nan)
         losses = losses.dropna(axis="columns", how="all")
         if losses.empty:
             raise ValueError("history_ holds no loss to draw.")
-        # A figure of held-out rows has gaps.
+        # Figures of held-out rows are taken now and then: most steps have none.
         smooth = losses.rolling(max(1, len(losses) // 50), min_periods=1, center=True).median()
         for name in losses:
             seen = losses[name].notna()
@@ -97,16 +122,29 @@ class TrajectoryDisplay:
     Parameters
     ----------
     paths : mapping of str to ndarray of shape (n_steps + 1, 2)
-        By name.
+        By name; the first point is where training starts.
     points, field : ndarray of shape (n, 2), optional
-        Places, and the direction in which training moves from there.
+        Points of the plane, and the direction in which training moves from each.
     names : tuple of two str
         What the axes are called.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
+        The figure drawn on.
     ax_ : matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import numpy as np
+    >>> from tabgan.displays import TrajectoryDisplay
+    >>> angle = np.linspace(0, 6, 50)
+    >>> path = np.column_stack([np.cos(angle), np.sin(angle)])
+    >>> len(TrajectoryDisplay.from_points({"circle": path}).ax_.lines)
+    3
     """
 
     def __init__(
@@ -152,7 +190,18 @@ class TrajectoryDisplay:
         return cls(paths=paths, points=points, field=field, names=names).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> TrajectoryDisplay:
-        """Draw arrows of one length, and each path with its beginning and its end marked."""
+        """Draw the field as arrows of one length, and each path with its start and end marked.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        TrajectoryDisplay
+            The display itself.
+        """
         self.ax_, self.figure_ = axes_and_figure(ax, (5.0, 5.0))
         if self.points is not None and self.field is not None:
             length = np.hypot(*self.field.T)

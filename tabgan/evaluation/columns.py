@@ -1,4 +1,7 @@
-"""Lay tables of one schema side by side, column by column, in a form the metrics can compare."""
+"""Lay tables of one schema side by side, column by column, in a form the metrics can compare.
+
+Every public function of the evaluation reads its tables here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,16 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-Table: TypeAlias = pd.DataFrame | npt.NDArray[Any]
+from tabgan.checks import LABEL, NONE, ParameterError, check, listed, sequence_of, short
+from tabgan.table.format import read_table
+
+Table: TypeAlias = Any
+"""Whatever `tabgan.table.format.read_table` reads: a pandas or polars DataFrame, an Arrow table, an
+array of two dimensions, or a table with one of the interchange protocols."""
+
+LABELS = NONE | sequence_of(LABEL, "a sequence of column labels")
+"""What parameters that name some columns take."""
+
 Kind = Literal["number", "datetime", "timedelta", "category"]
 
 _KIND_OF_OBJECTS: dict[str, Kind] = {
@@ -67,17 +79,19 @@ def align_columns(
     *,
     categorical_features: Sequence[Hashable] | None = None,
 ) -> list[Column]:
-    """Pair up the columns of several tables of one schema.
+    """Bring the columns of several tables with the same columns into one encoding.
 
-    Tables may store the same thing differently (an integer column read back from a CSV file as
-    floats, categories as strings, datetimes as text): values are compared, not dtypes. Categories
-    are compared as text, so 1, 1.0 and "1" are one category, and so are True and "true".
+    Tables may store the same values under different dtypes: a CSV file gives integers back as
+    floats, categories as strings and datetimes as text. The values are compared, not the dtypes.
+    Categories are compared as text, so that 1, 1.0 and "1" are one category, and so are True and
+    "true".
 
     Parameters
     ----------
-    tables : mapping of str to DataFrame or ndarray of shape (n_rows, n_columns)
-        The tables under the names that error messages give them. The first one decides the order
-        of the columns and, where it has any value at all, what each column is.
+    tables : mapping of str to table of shape (n_rows, n_columns)
+        The tables under the names that error messages give them: pandas or polars DataFrames, Arrow
+        tables, arrays. The first one decides the order of the columns and, where it has any value
+        at all, what each column is.
     categorical_features : sequence of column labels, optional
         Columns to compare as categories although they hold numbers or dates.
 
@@ -89,13 +103,14 @@ def align_columns(
     Raises
     ------
     TypeError
-        If a table is neither a DataFrame nor a two-dimensional array.
+        If a table is no table.
     ValueError
         If a table has no rows, repeats a column label or has other columns than the first one; if a
-        number or date column holds something else in another table; if `categorical_features`
-        names no column.
+        number or date column holds something else in another table, or an infinite number; if
+        `categorical_features` names no column.
     """
-    frames = {name: _as_frame(table, name) for name, table in tables.items()}
+    check("categorical_features", categorical_features, LABELS)
+    frames = {name: read_frame(table, name) for name, table in tables.items()}
     first_name, first = next(iter(frames.items()))
     for name, frame in frames.items():
         _check_same_columns(first, frame, first_name, name)
@@ -103,7 +118,8 @@ def align_columns(
     unknown = [name for name in forced if name not in first.columns]
     if unknown:
         raise ValueError(
-            f"categorical_features names {unknown[0]!r}, which is not a column of {first_name}."
+            f"categorical_features names {short(unknown[0])}, which is not a column of "
+            f"{first_name}."
         )
     return [
         _align({table: frame[name] for table, frame in frames.items()}, name in forced)
@@ -112,25 +128,31 @@ def align_columns(
 
 
 def check_target(tables: Mapping[str, Table], target: Hashable) -> None:
-    """Raise ValueError if `target` is not a column of the first of the tables."""
+    """Raise a ValueError if `target` is not a column of the first of the tables."""
+    check("target", target, LABEL)
     name, table = next(iter(tables.items()))
-    columns = list(_as_frame(table, name).columns)
+    columns = list(read_frame(table, name).columns)
     if target not in columns:
-        raise ValueError(f"target must be a column of {name}, got {target!r}; it has {columns}.")
+        raise ValueError(
+            f"target must be a column of {name}, got {short(target)}; it has {listed(columns)}."
+        )
 
 
-def _as_frame(table: Any, name: str) -> pd.DataFrame:
-    if isinstance(table, np.ndarray) and table.ndim == 2:
-        table = pd.DataFrame(table)
-    if not isinstance(table, pd.DataFrame):
-        raise TypeError(f"{name} must be a pandas DataFrame, got {type(table).__name__}.")
-    if table.empty:
-        what = "rows" if len(table) == 0 else "columns"
+def read_frame(table: Table, name: str) -> pd.DataFrame:
+    """Read a table of any kind as a DataFrame of at least one row and one column.
+
+    Raises
+    ------
+    TypeError
+        If it is no table.
+    ValueError
+        If it has no rows, no columns, or two columns of one name.
+    """
+    shape = getattr(table, "shape", None)
+    if isinstance(shape, tuple) and len(shape) == 2 and 0 in shape:
+        what = "rows" if shape[0] == 0 else "columns"
         raise ValueError(f"{name} has no {what}; there is nothing to compare.")
-    if not table.columns.is_unique:
-        repeated = table.columns[table.columns.duplicated()][0]
-        raise ValueError(f"{name} has more than one column named {repeated!r}; rename them.")
-    return table
+    return read_table(table, name)[0]
 
 
 def _check_same_columns(
@@ -141,7 +163,7 @@ def _check_same_columns(
     if lacking or extra:
         raise ValueError(
             f"{first_name} and {other_name} must have the same columns; "
-            f"{other_name} lacks {lacking} and has {extra} besides."
+            f"{other_name} lacks {listed(lacking)} and has {listed(extra)} besides."
         )
 
 
@@ -177,15 +199,21 @@ def _is_single_precision(dtype: Any) -> bool:
 
 def _as_floats(column: pd.Series, kind: Kind, table: str) -> npt.NDArray[np.float64]:
     try:
-        if kind == "number":
-            return _numbers(column)
-        return _microseconds(column, kind)
+        values = _numbers(column) if kind == "number" else _microseconds(column, kind)
     except (TypeError, ValueError, OverflowError) as error:
         example = column.dropna().iloc[0]
         raise ValueError(
-            f"{table} must hold {kind}s in column {column.name!r}, as the first table does; "
-            f"it has {column.dtype} values such as {example!r}."
+            f"{table} must hold {kind}s in column {short(column.name)}, as the first table does; "
+            f"it has {column.dtype} values such as {short(example)}."
         ) from error
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise ParameterError(
+            f"{table} must hold finite numbers in column {short(column.name)}, got "
+            f"{values[infinite][0]} in {infinite.sum():,} of {len(values):,} rows. "
+            "Replace infinite numbers by finite or missing ones."
+        )
+    return values
 
 
 def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:

@@ -10,17 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, clone
 
+from tabgan.checks import NONE, SEED, ParameterError, Rule, check, integer
 from tabgan.evaluation.columns import Column, Table, align_columns
 from tabgan.evaluation.learners import build_learner
+from tabgan.generation.two_sample import two_sample_score
+from tabgan.randomness import draw_seed, own_stream
 
 _LARGEST = 1e307  # differences of such numbers are finite
 _STRONG_CORRELATION = 0.5
 _STRONG_CRAMERS_V = 0.3
+_SQUARE = Rule(
+    "a square DataFrame",
+    lambda value: isinstance(value, pd.DataFrame) and value.shape[0] == value.shape[1],
+)
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -39,7 +43,7 @@ def column_shapes(
 
     Parameters
     ----------
-    real, synthetic : DataFrame or ndarray of shape (n_rows, n_columns)
+    real, synthetic : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
         Two tables with the same columns; the numbers of rows may differ.
     categorical_features : sequence of column labels, optional
         Columns to compare as categories although they hold numbers or dates.
@@ -49,16 +53,33 @@ def column_shapes(
     Series
         One score in [0, 1] for each column, 1 for equal distributions. Never NaN.
 
+    Raises
+    ------
+    TypeError
+        If a table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
+    ValueError
+        If the tables have different columns or no rows, or if an argument is out of its range.
+
     Notes
     -----
-    Without missing values the scores are SDMetrics' "Column Shapes" [1]_, which leaves missing
-    values out. Here they count: they are one more category; among numbers the statistic is the
-    larger of two, one taken with the missing values below every number and one with them above, so
-    that it is never less than the difference of the missing rates.
+    Without missing values the scores are SDMetrics' "Column Shapes" [1]_. SDMetrics leaves missing
+    values out; here they count. Among categories, "missing" is one more category. Among numbers,
+    the statistic is taken twice, with the missing values below all numbers and above them, and the
+    larger statistic counts. It is never less than the difference of the missing rates.
 
     References
     ----------
     .. [1] DataCebo, SDMetrics, metrics ``KSComplement`` and ``TVComplement``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.evaluation import column_shapes
+    >>> real = pd.DataFrame({"age": [1, 2, 3, 4], "sex": ["m", "f", "m", "f"]})
+    >>> column_shapes(real, real.assign(sex="m"))
+    age    1.0
+    sex    0.5
+    Name: shape, dtype: float64
     """
     columns = _align(real, synthetic, categorical_features)
     return pd.Series(
@@ -83,7 +104,7 @@ def pair_trends(
     *,
     categorical_features: Sequence[Hashable] | None = None,
 ) -> pd.DataFrame:
-    """Score how well each pair of synthetic columns hangs together as the real pair does.
+    """Score how well the dependence of each pair of columns is reproduced.
 
     - Two numbers (or dates): ``1 - |r_real - r_synthetic| / 2`` with Pearson's correlation r.
     - Two categories: one minus the total variation distance of the two contingency tables.
@@ -92,7 +113,7 @@ def pair_trends(
 
     Parameters
     ----------
-    real, synthetic : DataFrame or ndarray of shape (n_rows, n_columns)
+    real, synthetic : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
         Two tables with the same columns; the numbers of rows may differ.
     categorical_features : sequence of column labels, optional
         Columns to compare as categories although they hold numbers or dates.
@@ -103,21 +124,39 @@ def pair_trends(
         Symmetric, scores in [0, 1], 1 on the diagonal. Never NaN. `mean_pair_trend` gives the
         average over pairs.
 
+    Raises
+    ------
+    TypeError
+        If a table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
+    ValueError
+        If the tables have different columns or no rows, or if an argument is out of its range.
+
     Notes
     -----
-    Without missing values and constant columns the scores are SDMetrics' "Column Pair Trends" [1]_
-    (its newer versions, and the published figures, average over `strong_pairs` only). The
-    bins follow SDMetrics too: a number that is only stretched or shifted loses nothing in mixed
-    pairs, which `column_shapes` sees. Two steps away from SDMetrics:
+    Without missing values and constant columns the scores are SDMetrics' "Column Pair Trends" [1]_.
+    Newer versions of SDMetrics, and the published figures, average over `strong_pairs` only. The
+    bins follow SDMetrics too: a number that is only stretched or shifted loses nothing in a pair
+    with a category, because `column_shapes` measures that. There are two steps away from SDMetrics:
 
-    - Missing values count. They are a category of their own, and two numbers score the smaller of
-      the correlation score over complete rows and the score of the table that counts which of the
-      two are missing. SDMetrics leaves those rows out, or takes them for the maximum.
+    - Missing values count. They are a category of their own. Two numbers get the smaller of two
+      scores: that of the correlations over complete rows, and that of the contingency tables which
+      count where either number is missing. SDMetrics leaves incomplete rows out, or takes a missing
+      number for the maximum.
     - A constant column has correlation 0 with every other, where SDMetrics leaves the pair out.
 
     References
     ----------
     .. [1] DataCebo, SDMetrics, metrics ``CorrelationSimilarity`` and ``ContingencySimilarity``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.evaluation import pair_trends
+    >>> real = pd.DataFrame({"x": [1, 2, 3, 4], "y": [1, 2, 3, 4]})
+    >>> pair_trends(real, real.assign(y=[4, 3, 2, 1])).round(2)
+         x    y
+    x  1.0  0.0
+    y  0.0  1.0
     """
     columns = _align(real, synthetic, categorical_features)
     scores = np.ones((len(columns), len(columns)))
@@ -142,14 +181,16 @@ def pair_trends(
 def strong_pairs(
     real: Table, *, categorical_features: Sequence[Hashable] | None = None
 ) -> pd.DataFrame:
-    """Tell which pairs of columns hang together in the real table.
+    """Tell which pairs of columns depend strongly on each other in the real table.
 
-    Most pairs of most tables hardly do, so that even columns drawn independently of each other get
-    a high average of `pair_trends`. The average over these pairs is the harder test.
+    In most tables most pairs are nearly independent, so that even columns drawn independently of
+    each other get a high average of `pair_trends`. The average over the strong pairs is the harder
+    test.
 
     Parameters
     ----------
-    real : DataFrame or ndarray of shape (n_rows, n_columns)
+    real : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
+        The table.
     categorical_features : sequence of column labels, optional
         Columns to compare as categories although they hold numbers or dates.
 
@@ -157,7 +198,26 @@ def strong_pairs(
     -------
     DataFrame of bool, shape (n_columns, n_columns)
         Whether the absolute correlation is above 0.5 (two numbers) or Cramér's V above 0.3 (pairs
-        with a category, numbers binned as in `pair_trends`): SDMetrics' default thresholds.
+        with a category, numbers binned as in `pair_trends`). These are SDMetrics' default
+        thresholds.
+
+    Raises
+    ------
+    TypeError
+        If the table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
+    ValueError
+        If the table has no rows, or `categorical_features` names no column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.evaluation import strong_pairs
+    >>> real = pd.DataFrame({"x": [1, 2, 3, 4], "y": [1, 2, 3, 4], "z": [1, -1, -1, 1]})
+    >>> strong_pairs(real)
+           x      y      z
+    x   True   True  False
+    y   True   True  False
+    z  False  False   True
     """
     columns = align_columns({"real": real}, categorical_features=categorical_features)
     codes = [c.values[0] if c.is_category else _own_bins(c.values[0]) for c in columns]
@@ -189,7 +249,26 @@ def mean_pair_trend(trends: pd.DataFrame, pairs: pd.DataFrame | None = None) -> 
     -------
     float
         In [0, 1]; NaN if there is no pair.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `trends` is no square DataFrame, or `pairs` has another shape.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.evaluation import mean_pair_trend, pair_trends
+    >>> real = pd.DataFrame({"x": [1, 2, 3, 4], "y": [1, 2, 3, 4]})
+    >>> mean_pair_trend(pair_trends(real, real))
+    1.0
     """
+    check("trends", trends, _SQUARE)
+    check("pairs", pairs, NONE | _SQUARE)
+    if pairs is not None and pairs.shape != trends.shape:
+        raise ParameterError(
+            f"pairs must have the shape {trends.shape} of trends, got {pairs.shape}."
+        )
     above_diagonal = np.triu_indices(len(trends), k=1)
     scores = trends.to_numpy()[above_diagonal]
     if pairs is not None:
@@ -206,14 +285,15 @@ def c2st(
     categorical_features: Sequence[Hashable] | None = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> float:
-    """Score by a two-sample test how hard the tables are to tell apart for a classifier.
+    """Score how hard it is for a classifier to tell the two tables apart [1]_.
 
-    A classifier learns to tell real rows from synthetic ones on all folds but one and is scored on
-    that one. The score is ``1 - (2 max(1/2, AUC) - 1)``, averaged over the folds.
+    A classifier learns to tell real rows from synthetic rows on all folds but one and is scored by
+    the area under the ROC curve (AUC) on that one. The score is ``1 - (2 max(1/2, AUC) - 1)``,
+    averaged over the folds.
 
     Parameters
     ----------
-    real, synthetic : DataFrame or ndarray of shape (n_rows, n_columns)
+    real, synthetic : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
         Two tables with the same columns. The longer one is cut down at random to the length of the
         other.
     classifier : {"hist", "xgboost"} or scikit-learn classifier, default="hist"
@@ -230,35 +310,43 @@ def c2st(
     Returns
     -------
     float
-        In [0, 1]. 1: the classifier cannot tell (or can only be wrong); 0: it always can. NaN if
-        a table has a single row, which leaves nothing to learn from.
+        In [0, 1]. 1: the classifier cannot tell the tables apart, or is only ever wrong; 0: it
+        always can. NaN if a table has a single row, which leaves nothing to learn from.
+
+    Raises
+    ------
+    ImportError
+        If `classifier` is "xgboost" and XGBoost is not installed.
+    TypeError
+        If a table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
+    ValueError
+        If the tables have different columns or no rows, or if an argument is out of its range.
 
     References
     ----------
     .. [1] Lopez-Paz and Oquab (2017), "Revisiting Classifier Two-Sample Tests".
     .. [2] Zhang et al. (2024), "Mixed-Type Tabular Data Synthesis with Score-based Diffusion in
        Latent Space" (the protocol of TabSyn, with XGBoost in the place of logistic regression).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgan.evaluation import c2st
+    >>> real = np.random.default_rng(0).normal(size=(200, 3))
+    >>> c2st(real, real + 10)
+    0.0
     """
-    if isinstance(n_splits, bool) or not isinstance(n_splits, (int, np.integer)) or n_splits < 2:
-        raise ValueError(f"n_splits must be an integer of at least 2, got {n_splits!r}.")
+    check("n_splits", n_splits, integer(2))
+    check("random_state", random_state, SEED)
     columns = _align(real, synthetic, categorical_features)
-    rng = check_random_state(random_state)
-    seed = int(rng.randint(2**31 - 1))
+    rng = own_stream(random_state)
+    seed = draw_seed(rng)
     model, (real_rows, synthetic_rows) = build_learner(classifier, columns, random_state=seed)
     n_rows = min(len(real_rows), len(synthetic_rows))
     if n_rows < 2:
         return float("nan")
-    features = np.concatenate(
-        [_random_rows(real_rows, n_rows, rng), _random_rows(synthetic_rows, n_rows, rng)]
-    )
-    is_real = np.repeat([1, 0], n_rows)
-    folds = StratifiedKFold(min(n_splits, n_rows), shuffle=True, random_state=seed)
-    gaps = []
-    for train, test in folds.split(features, is_real):
-        model.fit(features[train], is_real[train])
-        auc = roc_auc_score(is_real[test], model.predict_proba(features[test])[:, 1])
-        gaps.append(2.0 * max(0.5, auc) - 1.0)
-    return 1.0 - float(np.mean(gaps))
+    drawn = [_random_rows(rows, n_rows, rng) for rows in (real_rows, synthetic_rows)]
+    return two_sample_score(drawn[0], drawn[1], lambda: clone(model), n_splits, seed)
 
 
 def _align(

@@ -10,9 +10,20 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from tabgan.checks import ParameterError, Rule, check, having, short
 from tabgan.evaluation.columns import Column
 
 Task = Literal["classification", "regression"]
+
+LEARNER = Rule(
+    '"hist", "xgboost" or a scikit-learn estimator',
+    lambda value: (
+        value in ("hist", "xgboost")
+        if isinstance(value, str)
+        else having("fit", "get_params").accepts(value)
+    ),
+)
+"""What parameters that choose a learner take."""
 
 _MOST_LEVELS = 254  # HistGradientBoosting takes 255 categories a column; one is for the rest.
 _MOST_ONE_HOT_COLUMNS = 4096
@@ -21,7 +32,12 @@ _LARGEST = 1e30  # sums of such numbers are finite in single precision
 
 
 class _ManyGaps:
-    """Fit also where a column has hardly a value, or none, which scikit-learn's refuses."""
+    """Fit although a column has no value, or hardly any.
+
+    scikit-learn's histogram gradient boosting refuses a column without a value, and whether a
+    column of very few values has one depends on the rows of a fold. Such columns are set to zero:
+    no leaf could be as small as to use them.
+    """
 
     def fit(self, X: npt.NDArray[np.float32], y: Any) -> Any:
         hardly_known = np.count_nonzero(~np.isnan(X), axis=0) < _FEWEST_VALUES
@@ -49,13 +65,13 @@ def build_learner(
     Parameters
     ----------
     learner : {"hist", "xgboost"} or scikit-learn estimator
-        "hist" is scikit-learn's histogram gradient boosting, given categories as categories.
-        "xgboost" is XGBoost with default parameters, given categories one-hot. Both learn from
-        missing values. An estimator is cloned and given categories one-hot, missing numbers as the
-        median of all tables and a column more that says where they were.
+        "hist" is scikit-learn's histogram gradient boosting; it gets categories as categories.
+        "xgboost" is XGBoost with default parameters; it gets one-hot categories. Both learn from
+        missing values. An estimator is cloned; it gets one-hot categories, the median of all tables
+        in the place of missing numbers, and one more column that tells where numbers were missing.
     columns : sequence of Column
-        The features. Categories beyond a column's 254 most frequent ones are put together (fewer
-        when very many columns have to be one-hot encoded).
+        The features. Categories beyond a column's 254 most frequent ones become one category
+        (beyond fewer when very many columns have to be one-hot encoded).
     task : {"classification", "regression"}
         What a learner given by name is for.
     random_state : int
@@ -73,8 +89,9 @@ def build_learner(
     ImportError
         If `learner` is "xgboost" and XGBoost is not installed.
     ValueError
-        If `learner` is another string, or a classifier without `predict_proba`.
+        If `learner` is no learner, or a classifier without `predict_proba`.
     """
+    check(argument, learner, LEARNER)
     if learner == "hist":
         categorical = [column.is_category for column in columns]
         boosting = _Classifier if task == "classification" else _Regressor
@@ -82,12 +99,8 @@ def build_learner(
         return model, _as_codes(columns)
     if learner == "xgboost":
         return _xgboost(task, random_state), _as_one_hot(columns, fill_missing=False)
-    if isinstance(learner, str):
-        raise ValueError(
-            f'{argument} must be "hist", "xgboost" or a scikit-learn estimator, got {learner!r}.'
-        )
     if task == "classification" and not hasattr(learner, "predict_proba"):
-        raise ValueError(f"{argument} must have a predict_proba method, got {learner!r}.")
+        raise ParameterError(f"{argument} must have a predict_proba method, got {short(learner)}.")
     return clone(learner), _as_one_hot(columns, fill_missing=True)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tabgan.evaluation.columns import Column, Kind, Table, align_columns
+from tabgan.checks import check, short
+from tabgan.evaluation.columns import LABELS, Column, Kind, Table, align_columns
 from tabgan.evaluation.fidelity import column_shape
 
 _MOST_CATEGORIES = 10
@@ -23,14 +24,16 @@ _LARGEST = 1e300  # differences of such numbers are finite
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Marginal:
     """How one column is distributed in a real and in a synthetic table.
 
     Attributes
     ----------
     name : hashable
+        The column's label.
     kind : {"number", "datetime", "timedelta", "category"}
+        What the column is compared as.
     shape : float
         The column's score by `column_shapes`.
     real, synthetic : ndarray of shape (n_bars,)
@@ -42,8 +45,8 @@ class Marginal:
         The histogram's bin edges, in the units of `Column.values`; empty otherwise. The outer bins
         also hold the values beyond them.
     missing : tuple of two floats
-        Share of missing values in the real and in the synthetic table. Among categories they have
-        a bar too.
+        Share of missing values in the real and in the synthetic table. A column of categories has
+        a bar for them too.
     """
 
     name: Hashable
@@ -54,6 +57,12 @@ class Marginal:
     labels: tuple[str, ...]
     edges: Floats
     missing: tuple[float, float]
+
+    def __repr__(self) -> str:
+        return (
+            f"Marginal({short(self.name)}, {self.kind}, shape={self.shape:.4g}, "
+            f"{len(self.real)} bars)"
+        )
 
 
 def marginals(
@@ -67,7 +76,7 @@ def marginals(
 
     Parameters
     ----------
-    real, synthetic : DataFrame or ndarray of shape (n_rows, n_columns)
+    real, synthetic : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
         Two tables with the same columns.
     columns : sequence of column labels, optional
         The columns to count, in this order; all by default.
@@ -79,8 +88,25 @@ def marginals(
     list of Marginal
         Categories: the ten most frequent ones, the rest together. Numbers of at most twelve
         different values: each value. Other numbers and dates: at most thirty bins of equal width
-        (of whole width for whole numbers), which leave long tails to the outer bins.
+        (of whole width for whole numbers), the outer ones of which take in long tails.
+
+    Raises
+    ------
+    TypeError
+        If a table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
+    ValueError
+        If the tables have different columns or no rows, or if `columns` or `categorical_features`
+        names no column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.evaluation import marginals
+    >>> real = pd.DataFrame({"sex": ["m", "f", "f", "f"]})
+    >>> marginals(real, real)[0].labels, marginals(real, real)[0].real
+    (('f', 'm'), array([0.75, 0.25]))
     """
+    check("columns", columns, LABELS)
     tables = {"real": real, "synthetic": synthetic}
     aligned = {
         column.name: column
@@ -89,7 +115,7 @@ def marginals(
     names = list(aligned) if columns is None else list(columns)
     unknown = [name for name in names if name not in aligned]
     if unknown:
-        raise ValueError(f"columns names {unknown[0]!r}, which is not a column of real.")
+        raise ValueError(f"columns names {short(unknown[0])}, which is not a column of real.")
     return [_marginal(aligned[name]) for name in names]
 
 

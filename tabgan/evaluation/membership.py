@@ -8,20 +8,21 @@ from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
-from sklearn.utils import check_random_state
 
+from tabgan.checks import SEED, check, integer
 from tabgan.evaluation.columns import Column, Table, align_columns
 from tabgan.evaluation.learners import build_learner
 from tabgan.evaluation.neighbours import (
     Floats,
     Rows,
-    check_max_rows,
     embed,
     nearest,
     place_quantiles,
 )
+from tabgan.evaluation.text import figures_line
+from tabgan.randomness import draw_seed, own_stream
 
-# Copies are single rows: a learner of large groups, such as the usual one, does not see them.
+# Copies are single rows. The usual learner, whose leaves hold many rows, does not see them.
 _ATTACKER: dict[str, Any] = {
     "early_stopping": False,
     "max_features": 0.5,
@@ -32,7 +33,7 @@ _ATTACKER: dict[str, Any] = {
 _FEWEST = 10  # rows on either side; an area under a curve of fewer says nothing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MembershipAttack:
     """How well attackers who see synthetic rows guess which real rows were trained on.
 
@@ -50,6 +51,9 @@ class MembershipAttack:
     distance_auc: float
     density_auc: float
 
+    def __repr__(self) -> str:
+        return figures_line(self)
+
 
 def membership_inference(
     real_train: Table,
@@ -60,15 +64,15 @@ def membership_inference(
     categorical_features: Sequence[Hashable] | None = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> MembershipAttack:
-    """Attack a synthetic table: guess which real rows its synthesizer was trained on.
+    """Guess, from synthetic rows, which real rows their synthesizer was trained on.
 
     Parameters
     ----------
-    real_train : DataFrame or ndarray of shape (n_rows, n_columns)
+    real_train : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
         The rows the synthesizer was trained on.
-    synthetic : DataFrame or ndarray of shape (n_rows, n_columns)
-        Rows it made. All of them serve the attackers: the more, the more they give away.
-    holdout : DataFrame or ndarray of shape (n_rows, n_columns)
+    synthetic : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
+        The synthetic rows. All of them serve the attackers.
+    holdout : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
         Rows from the same source that the synthesizer has not seen.
     max_rows : int, default=20000
         At most so many training rows and so many held-out rows are attacked, drawn at random.
@@ -84,34 +88,51 @@ def membership_inference(
         fewer than ten training or held-out rows; `density_auc` also with fewer than twenty held-out
         or ten synthetic ones.
 
+    Raises
+    ------
+    TypeError
+        If a table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
+    ValueError
+        If the tables have different columns or no rows, or if an argument is out of its range.
+
     Notes
     -----
-    Each attack is on as many training rows as held-out ones, and scores every row.
+    Each attack gives a score to as many training rows as held-out rows.
 
     - *Distance*: minus the distance to the closest synthetic row, measured as in
       `distance_to_closest_record`.
-    - *Density ratio* ("DOMIAS" [1]_): the logarithm of the density of synthetic rows over that of
-      real ones. Histogram gradient boosting, of trees large enough to single rows out, learns it by
-      telling the synthetic rows from one half of the held-out ones. The other half is attacked.
+    - *Density ratio* ("DOMIAS" [1]_): the logarithm of the density of synthetic rows divided by the
+      density of real rows. Histogram gradient boosting learns this ratio by telling the synthetic
+      rows from one half of the held-out rows, with trees large enough to single rows out. The other
+      half is attacked.
 
-    The distance attack mistakes rows in a crowd for training rows, whoever they are; the density
-    ratio corrects for crowds. Between fresh tables, the areas stray from 0.5 by about
+    The distance attack takes any row in a dense region for a training row; the density ratio
+    corrects for dense regions. Between fresh tables, the areas stray from 0.5 by about
     ``0.4 / sqrt(n)``, where n rows of each kind are attacked.
 
     References
     ----------
     .. [1] van Breugel et al. (2023), "Membership Inference Attacks against Synthetic Data through
        Overfitting Detection".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgan.evaluation import membership_inference
+    >>> train, holdout = np.random.default_rng(0).normal(size=(2, 300, 3))
+    >>> membership_inference(train, train, holdout).distance_auc
+    1.0
     """
-    check_max_rows(max_rows)
+    check("max_rows", max_rows, integer(1))
+    check("random_state", random_state, SEED)
     tables: dict[str, Any] = {
         "real_train": real_train,
         "synthetic": synthetic,
         "holdout": holdout,
     }
     columns = align_columns(tables, categorical_features=categorical_features)
-    rng = check_random_state(random_state)
-    seed = int(rng.randint(2**31 - 1))
+    rng = own_stream(random_state)
+    seed = draw_seed(rng)
     n_train, _, n_holdout = (len(values) for values in columns[0].values)
     train, held_out = rng.permutation(n_train)[:max_rows], rng.permutation(n_holdout)
     reference, others = held_out[: n_holdout // 2], held_out[n_holdout // 2 :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from tabgan.evaluation.columns import Column
 
 _CHUNK_ELEMENTS = 2**19  # pairs of rows at a time; few enough to stay in a processor's cache
 _ROUNDING = 1e-9
+_SAME = 1e-12  # of half the squared distances, whose rounding is smaller
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -35,11 +36,9 @@ class Points:
     def __len__(self) -> int:
         return len(self.numbers)
 
-
-def check_max_rows(max_rows: int) -> None:
-    """Raise ValueError unless `max_rows` is a positive integer."""
-    if isinstance(max_rows, bool) or not isinstance(max_rows, (int, np.integer)) or max_rows < 1:
-        raise ValueError(f"max_rows must be a positive integer, got {max_rows!r}.")
+    def take(self, rows: Rows) -> Points:
+        """Return the points at some positions."""
+        return Points(self.numbers[rows], self.codes[:, rows])
 
 
 def draw_rows(n_rows: int, n_drawn: int, rng: np.random.RandomState) -> Rows:
@@ -85,23 +84,26 @@ def embed(
 
 
 def place_quantiles(values: list[Floats]) -> list[Floats]:
-    """Place numbers at their mid-rank quantiles among the first and the last table's.
+    """Place numbers at their mid-rank quantiles among the first and the last table's numbers.
 
-    A missing value lies in the middle, 1 away in a coordinate of its own.
+    A number between two of those numbers is interpolated linearly. A rank alone would move a copy
+    with tiny noise far away wherever many rows share one value: just above a value that 90 % of the
+    rows have lies the quantile 0.9, at the value itself 0.45. A missing value lies in the middle,
+    and 1 away from all numbers in a coordinate of its own.
     """
-    scale = np.sort(np.concatenate([values[0], values[-1]]))
-    scale = scale[~np.isnan(scale)]
+    scale = np.concatenate([values[0], values[-1]])
+    known, counts = np.unique(scale[~np.isnan(scale)], return_counts=True)
+    quantiles = (np.cumsum(counts) - 0.5 * counts) / max(counts.sum(), 1)
     placed = []
     for v in values:
         missing = np.isnan(v)
-        ranks = (np.searchsorted(scale, v, "left") + np.searchsorted(scale, v, "right")) / 2
-        quantiles = np.where(missing, 0.5, ranks / max(len(scale), 1))
-        placed.append(np.column_stack([quantiles, missing]))
+        between = np.interp(v, known, quantiles) if len(known) else np.full(len(v), 0.5)
+        placed.append(np.column_stack([np.where(missing, 0.5, between), missing]))
     return placed
 
 
 def nearest(rows: Points, references: Points, *, skip_own: bool = False) -> tuple[Rows, Floats]:
-    """Find the closest of the references for each row, holding one chunk of pairs at a time.
+    """Find the closest of the references for each row.
 
     Parameters
     ----------
@@ -115,27 +117,62 @@ def nearest(rows: Points, references: Points, *, skip_own: bool = False) -> tupl
         The closest reference's position.
     distances : ndarray of shape (n_rows,)
     """
+    closest = np.empty(len(rows), dtype=np.intp)
+    for chunk, closeness in _by_chunks(rows, references):
+        if skip_own:
+            own = np.arange(chunk.start, chunk.stop)
+            closeness[own - chunk.start, own] = -np.inf
+        closest[chunk] = closeness.argmax(axis=1)
+    return closest, _distances(rows, references, closest)
+
+
+def nearest_with_ties(rows: Points, references: Points) -> tuple[Floats, Floats]:
+    """Find the distance to the closest reference, and how many references are as close.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_rows,)
+    n_closest : ndarray of shape (n_rows,)
+        At least 1.
+    """
+    closest = np.empty(len(rows), dtype=np.intp)
+    n_closest = np.empty(len(rows))
+    for chunk, closeness in _by_chunks(rows, references):
+        closest[chunk] = closeness.argmax(axis=1)
+        most = closeness[np.arange(len(closeness)), closest[chunk]]
+        n_closest[chunk] = np.count_nonzero(closeness >= (most - _SAME)[:, None], axis=1)
+    return _distances(rows, references, closest), n_closest
+
+
+def _by_chunks(rows: Points, references: Points) -> Iterator[tuple[slice, Floats]]:
+    """Yield chunks of rows, and minus half their squared distances to all references.
+
+    Half the row's own squared norm and half the number of its codes, which do not depend on the
+    reference, are left out: the closest reference is the one with the largest value.
+    """
     half_norms = 0.5 * np.einsum("ij,ij->i", references.numbers, references.numbers)
     n_rows, n_chunk = len(rows), max(1, _CHUNK_ELEMENTS // len(references))
     counter = np.min_scalar_type(len(rows.codes))
-    closest = np.empty(n_rows, dtype=np.intp)
     for start in range(0, n_rows, n_chunk):
         chunk = slice(start, min(start + n_chunk, n_rows))
-        # The largest of x·r - |r|²/2 + matches/2 is the smallest distance.
-        score = rows.numbers[chunk] @ references.numbers.T
-        score -= half_norms
-        matches = np.zeros(score.shape, dtype=counter)
+        # |x - r|² = |x|² - 2 (x·r - |r|²/2), and each code that matches takes 1 away.
+        closeness = rows.numbers[chunk] @ references.numbers.T
+        closeness -= half_norms
+        matches = np.zeros(closeness.shape, dtype=counter)
         for code, reference_code in zip(rows.codes[:, chunk], references.codes, strict=True):
             matches += code[:, None] == reference_code
-        score += np.multiply(matches, 0.5, dtype=np.float32)
-        if skip_own:
-            own = np.arange(chunk.start, chunk.stop)
-            score[own - start, own] = -np.inf
-        closest[chunk] = score.argmax(axis=1)
-    # Differences rather than dot products: a copy is at distance 0 exactly.
-    gaps = rows.numbers - references.numbers[closest]
-    mismatches = np.count_nonzero(rows.codes != references.codes[:, closest], axis=0)
-    return closest, np.sqrt(np.einsum("ij,ij->i", gaps, gaps) + mismatches)
+        closeness += np.multiply(matches, 0.5, dtype=np.float32)
+        yield chunk, closeness
+
+
+def _distances(rows: Points, references: Points, chosen: Rows) -> Floats:
+    """Return each row's distance to its chosen reference.
+
+    Differences are taken rather than dot products, so that a copy is at distance 0 exactly.
+    """
+    gaps = rows.numbers - references.numbers[chosen]
+    mismatches = np.count_nonzero(rows.codes != references.codes[:, chosen], axis=0)
+    return np.sqrt(np.einsum("ij,ij->i", gaps, gaps) + mismatches)
 
 
 def shorter(distances: Floats, others: Floats | float) -> npt.NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 
-from tabgan.evaluation.columns import Table, align_columns, check_target
+from tabgan.checks import LABEL, NONE, SEED, ParameterError, check, integer, short
+from tabgan.evaluation.columns import Table, align_columns, check_target, read_frame
 from tabgan.evaluation.coverage import beta_recall
+from tabgan.evaluation.drawing import (
+    REAL_COLOR,
+    SYNTHETIC_COLOR,
+    WITHOUT_MATPLOTLIB,
+    draw_column_shapes,
+    draw_marginal,
+    draw_marginals,
+    draw_pair_trends,
+    trends_size,
+)
 from tabgan.evaluation.fidelity import (
     c2st,
     column_shapes,
@@ -24,31 +35,36 @@ from tabgan.evaluation.fidelity import (
     strong_pairs,
 )
 from tabgan.evaluation.html import fragment, page
+from tabgan.evaluation.learners import LEARNER
 from tabgan.evaluation.marginals import Marginal, marginals
 from tabgan.evaluation.membership import MembershipAttack, membership_inference
 from tabgan.evaluation.privacy import ClosestRecords, distance_to_closest_record
+from tabgan.evaluation.text import Summary
 from tabgan.evaluation.utility import train_on_synthetic
+from tabgan.randomness import draw_seed
 
 _MEANINGS = {
     "shape": ("1", "How well single columns match: 1 - KS or 1 - total variation, mean of columns"),
-    "trend": ("1", "How well pairs of columns hang together, mean of all pairs"),
-    "trend_strong": ("1", "The same, mean of the pairs that hang together in the real table"),
+    "trend": ("1", "How well the dependence of two columns is reproduced, mean of all pairs"),
+    "trend_strong": ("1", "The same, mean of the pairs that depend strongly in the real table"),
     "c2st": ("1", "Whether a classifier can tell the rows from real ones: 0 always, 1 not at all"),
     "beta_recall": (
         "as real",
-        "How much of the real table the rows reach; 0.5: as fresh real rows do, 1: copies",
+        "How much of the real table the rows reach; 0.5: as much as fresh real rows; 1: copies",
     ),
     "roc_auc": ("as real", "ROC AUC on test rows of a learner trained on these rows"),
     "rmse": ("as real", "Root mean squared error on test rows of a learner trained on these rows"),
     "r2": ("as real", "R² on test rows of a learner trained on these rows"),
     "nearer_to_train": (
         "0.5",
-        "Share of rows nearer to a training than to a test row; 1: copies",
+        "Whether rows lie nearer to training rows than to test rows, corrected for how many there "
+        "are of either; 0.5: as fresh real rows; 0.55: one row in ten is a copy; 1: all are",
     ),
     "duplicates": ("as real", "Share of rows that equal a training row"),
     "near_duplicate_rate": (
-        "0.01",
-        "Share of rows nearer to a training row than 99 % of the test rows are to theirs",
+        "as real",
+        "Share of rows as near to a training row as the nearest hundredth of the test rows; "
+        "1: all rows are copies, or nearly so",
     ),
     "membership_distance_auc": (
         "0.5",
@@ -56,16 +72,15 @@ _MEANINGS = {
     ),
     "membership_density_auc": (
         "0.5",
-        "The same by the density of these rows over that of test rows",
+        "The same by the density of these rows divided by that of test rows",
     ),
 }
-_MOST_ROWS_COVERED = 10_000
+_MOST_ROWS_MEASURED = 10_000
 _MOST_ROWS_ATTACKED = 5_000
-_MOST_BARS = 30
 _MOST_MARGINALS = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FidelityReport:
     """How good a synthetic table is; what `evaluate` returns.
 
@@ -78,7 +93,8 @@ class FidelityReport:
     pair_trends : DataFrame of shape (n_columns, n_columns)
         Score of each pair of columns, see `tabgan.evaluation.pair_trends`.
     strong_pairs : DataFrame of bool, shape (n_columns, n_columns)
-        Which pairs hang together in the real table, see `tabgan.evaluation.strong_pairs`.
+        Which pairs depend strongly on each other in the real table, see
+        `tabgan.evaluation.strong_pairs`.
     c2st : float
         Score of the classifier two-sample test, see `tabgan.evaluation.c2st`.
     beta_recall : float
@@ -88,8 +104,8 @@ class FidelityReport:
         Scores of learners trained on synthetic and on real rows, see
         `tabgan.evaluation.train_on_synthetic`; None without test rows and target.
     dcr : ClosestRecords or None
-        Distances to training rows, see `tabgan.evaluation.distance_to_closest_record`; None
-        without test rows.
+        Nearness to training rows, see `tabgan.evaluation.distance_to_closest_record`; of at most
+        10,000 synthetic rows. None without test rows.
     membership : MembershipAttack or None
         How well training rows can be told from test rows, see
         `tabgan.evaluation.membership_inference`; of at most 5,000 rows of each. None without test
@@ -98,10 +114,21 @@ class FidelityReport:
         What the test rows score in the place of the synthetic ones, by metric; empty without test
         rows. No synthesizer can be expected to do better.
     marginals : list of Marginal
-        The distribution of each column, for drawing.
+        The distribution of each column, for pictures.
     n_rows : dict of str to int
         Number of rows of the tables compared.
     target : hashable or None
+        The column that learners predicted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgan.evaluation import evaluate
+    >>> real = np.arange(60).reshape(30, 2)
+    >>> evaluate(real, real).columns()
+         kind  shape  missing_real  missing_synthetic
+    0  number    1.0           0.0                0.0
+    1  number    1.0           0.0                0.0
     """
 
     column_shapes: pd.Series
@@ -125,7 +152,8 @@ class FidelityReport:
         DataFrame
             Indexed by the metric's name. Columns: "value" of the synthetic table; "real", what real
             rows get in its place (NaN without test rows); "best", the value to aim at; "meaning".
-            "trend" is NaN for a table of one column, "trend_strong" where no pair hangs together.
+            "trend" is NaN for a table of one column, "trend_strong" where no pair depends strongly.
+            Printed, it shows every meaning in full.
         """
         values = {
             "shape": float(self.column_shapes.mean()),
@@ -144,7 +172,7 @@ class FidelityReport:
             real["nearer_to_train"] = 0.5
             values["near_duplicate_rate"] = self.dcr.near_duplicate_rate
             real["duplicates"] = self.dcr.holdout_duplicate_rate
-            real["near_duplicate_rate"] = 0.01
+            real["near_duplicate_rate"] = self.dcr.holdout_near_duplicate_rate
         if self.membership is not None:
             values["membership_distance_auc"] = self.membership.distance_auc
             values["membership_density_auc"] = self.membership.density_auc
@@ -154,7 +182,7 @@ class FidelityReport:
             | dict(zip(("best", "meaning"), _MEANINGS[metric], strict=True))
             for metric, value in values.items()
         ]
-        return pd.DataFrame(rows).set_index("metric")
+        return Summary(pd.DataFrame(rows).set_index("metric"))
 
     def columns(self) -> pd.DataFrame:
         """Return one row for each column, worst first: its kind, score and missing rates."""
@@ -197,7 +225,9 @@ class FidelityReport:
         Parameters
         ----------
         figure : matplotlib Figure, optional
-            An empty figure to draw on; a new one by default.
+            An empty figure to draw on. By default a new one, which pyplot does not know: a notebook
+            shows it once, and ``savefig`` saves it. To have pyplot show it, pass
+            ``matplotlib.pyplot.figure(figsize=(13, 9), layout="constrained")``.
         n_marginals : int, default=6
             How many columns' marginals are drawn, the worst ones first.
 
@@ -209,27 +239,27 @@ class FidelityReport:
         ------
         ImportError
             If matplotlib is not installed (extra ``plot``).
+        ValueError
+            If `n_marginals` is no integer of at least 0.
         """
-        from tabgan.displays import MarginalsDisplay, PairTrendDisplay
-        from tabgan.displays.figures import new_figure
-
-        worst = self._marginals_worst_first()[:n_marginals]
+        check("n_marginals", n_marginals, integer(0))
+        worst = self._worst_marginals(n_marginals)
         n_rows = math.ceil(len(worst) / 3)
         height = self._overview_height()
         if figure is None:
-            figure = new_figure((13.0, height + 2.8 * n_rows))
+            figure = _pictures().new_picture((13.0, height + 2.8 * n_rows))
         upper, lower = figure, None
         if worst:
             upper, lower = figure.subfigures(2, 1, height_ratios=[height, 2.8 * n_rows])
         left, right = upper.subplots(1, 2, width_ratios=[2, 3])
-        self._draw_column_shapes(left)
-        PairTrendDisplay(trends=self.pair_trends).plot(ax=right)
+        draw_column_shapes(self.column_shapes, left)
+        draw_pair_trends(self.pair_trends, right)
         if worst:
-            MarginalsDisplay(marginals=worst).plot(figure=lower)
+            draw_marginals(worst, lower)
         return figure
 
     def to_html(self, path: str | PathLike[str]) -> Path:
-        """Write the report as one HTML file that needs no other.
+        """Write the report as one HTML file that needs no other and loads nothing.
 
         Pictures are left out if matplotlib is not installed.
 
@@ -244,53 +274,45 @@ class FidelityReport:
             The file written.
         """
         path = Path(path)
-        path.write_text(page(self._fragment(), self._figures()), encoding="utf-8")
+        colors = {"real": REAL_COLOR, "synthetic": SYNTHETIC_COLOR}
+        path.write_text(page(self._repr_html_(), *self._page_figures(), colors), encoding="utf-8")
         return path
 
-    def _repr_html_(self) -> str:
-        return self._fragment()
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{count:,} {name}" for name, count in self.n_rows.items())
+        values = self.summary()["value"]
+        figures = ", ".join(f"{metric}={value:.3f}" for metric, value in values.items())
+        return f"FidelityReport({len(self.column_shapes)} columns; rows: {rows}; {figures})"
 
-    def _fragment(self) -> str:
+    def __str__(self) -> str:
+        rows = ", ".join(f"{count:,} {name} rows" for name, count in self.n_rows.items())
+        aim = "" if self.target is None else f"; target {short(self.target)}"
+        return f"Fidelity report: {len(self.column_shapes)} columns; {rows}{aim}\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
         return fragment(self.summary(), self.columns(), self.n_rows, self.target)
 
-    def _figures(self) -> dict[str, Any]:
+    def _page_figures(self) -> tuple[list[Any], list[Any]]:
+        """Draw the figures of a page: of all columns, and of single columns."""
         try:
-            from matplotlib.figure import Figure
+            pictures = _pictures()
         except ImportError:
-            return {}
-        from tabgan.displays import MarginalsDisplay
-
-        # Figures made without pyplot: they show in no window and are freed with the last reference.
-        overview = Figure(figsize=(13.0, self._overview_height()), layout="constrained")
-        self.plot(figure=overview, n_marginals=0)
-        shown = self._marginals_worst_first()[:_MOST_MARGINALS]
-        size = (13.0, 2.8 * math.ceil(len(shown) / 3))
-        single = Figure(figsize=size, layout="constrained")
-        MarginalsDisplay(marginals=shown).plot(figure=single)
-        return {"Columns and pairs of columns": overview, "Single columns, worst first": single}
+            return [], []
+        shapes = pictures.new_picture((5.0, self._overview_height()))
+        draw_column_shapes(self.column_shapes, shapes.subplots())
+        trends = pictures.new_picture(trends_size(self.pair_trends))
+        draw_pair_trends(self.pair_trends, trends.subplots())
+        single = []
+        for marginal in self._worst_marginals(_MOST_MARGINALS):
+            single.append(pictures.new_picture((4.1, 2.7)))
+            draw_marginal(marginal, single[-1].subplots())
+        return [shapes, trends], single
 
     def _overview_height(self) -> float:
         return float(np.clip(1.5 + 0.33 * len(self.column_shapes), 4.0, 9.0))
 
-    def _marginals_worst_first(self) -> list[Marginal]:
-        return sorted(self.marginals, key=lambda marginal: marginal.shape)
-
-    def _draw_column_shapes(self, ax: Any) -> None:
-        from tabgan.evaluation.drawing import SYNTHETIC_COLOR, short
-
-        shapes = self.column_shapes.sort_values(kind="stable").iloc[:_MOST_BARS]
-        positions = np.arange(len(shapes))
-        ax.barh(positions, shapes.to_numpy(), color=SYNTHETIC_COLOR, height=0.7)
-        for position, score in zip(positions, shapes, strict=True):
-            ax.text(1.01, position, f"{score:.3f}", va="center", fontsize="small")
-        ax.set_yticks(positions, [short(name) for name in shapes.index])
-        ax.set_xlim(0.0, 1.0)
-        ax.invert_yaxis()
-        ax.tick_params(axis="y", length=0, labelsize="small")
-        ax.spines[["top", "right"]].set_visible(False)
-        n_columns = len(self.column_shapes)
-        which = f", the worst {len(shapes)} of {n_columns}" if n_columns > len(shapes) else ""
-        ax.set_title(f"Column shapes, mean {self.column_shapes.mean():.3f}{which}")
+    def _worst_marginals(self, n: int) -> list[Marginal]:
+        return sorted(self.marginals, key=lambda marginal: marginal.shape)[:n]
 
 
 def evaluate(
@@ -307,19 +329,19 @@ def evaluate(
 
     Parameters
     ----------
-    real : DataFrame or ndarray of shape (n_rows, n_columns)
+    real : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
         The rows the synthesizer was trained on.
-    synthetic : DataFrame or ndarray of shape (n_rows, n_columns)
-        Rows it made; best as many as `real` has.
-    test : DataFrame or ndarray of shape (n_rows, n_columns), optional
-        Real rows it has not seen. They show whether rows were copied and what real rows would
-        score; `target` needs them.
+    synthetic : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns)
+        The synthetic rows, best as many as `real` has.
+    test : DataFrame, Arrow table or ndarray of shape (n_rows, n_columns), optional
+        Real rows that the synthesizer has not seen. They show whether rows were copied, and what
+        real rows would score. `target` needs them.
     target : hashable, optional
         A column to predict: a learner trained on `synthetic` and one trained on `real` are scored
         on `test`.
     classifier : {"hist", "xgboost"} or scikit-learn classifier, default="hist"
-        Who tries to tell the tables apart, see `tabgan.evaluation.c2st`. "hist" and "xgboost" also
-        name the learner of `target`, which is "hist" otherwise.
+        The classifier that tries to tell the tables apart, see `tabgan.evaluation.c2st`. "hist" and
+        "xgboost" also name the learner that predicts `target`, which is "hist" otherwise.
     categorical_features : sequence of column labels, optional
         Columns to compare as categories although they hold numbers or dates.
     random_state : int, RandomState or None, default=0
@@ -332,28 +354,43 @@ def evaluate(
     Raises
     ------
     TypeError
-        If a table is neither a DataFrame nor a two-dimensional array.
+        If a table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
     ValueError
-        If the tables have different columns or no rows, if `target` is no column, or if it is
-        given without `test`.
+        If the tables have different columns, no rows or infinite numbers, if `target` is no column
+        or is given without `test`, or if an argument is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from tabgan.evaluation import evaluate
+    >>> x = np.random.default_rng(0).normal(size=(300, 2))
+    >>> real = pd.DataFrame({"x": x[:, 0], "y": x[:, 0] + x[:, 1]})
+    >>> report = evaluate(real, real.assign(y=real["y"].to_numpy()[::-1]))
+    >>> bool(report.summary().loc["trend", "value"] < 0.8)
+    True
     """
-    tables: dict[str, Any] = {"real": real, "synthetic": synthetic}
-    if test is not None:
-        tables["test"] = test
+    check("target", target, NONE | LABEL)
+    check("classifier", classifier, LEARNER)
+    check("random_state", random_state, SEED)
+    given = {"real": real, "synthetic": synthetic} | ({} if test is None else {"test": test})
     if target is not None and test is None:
-        raise ValueError(
-            f"target={target!r} needs real rows to score on; pass them as test or leave target out."
+        raise ParameterError(
+            f"target={short(target)} needs real rows to score on; pass them as test or leave "
+            "target out."
         )
+    tables = {name: read_frame(table, name) for name, table in given.items()}
+    real, synthetic, test = tables["real"], tables["synthetic"], tables.get("test")
     aligned = align_columns(tables, categorical_features=categorical_features)
     if target is not None:
         check_target(tables, target)
-    seed = int(check_random_state(random_state).randint(2**31 - 1))
+    seed = draw_seed(random_state)
     options: dict[str, Any] = {"categorical_features": categorical_features}
     strong = strong_pairs(real, **options)
-    covered: dict[str, Any] = {"max_rows": _MOST_ROWS_COVERED, "random_state": seed, **options}
+    measured: dict[str, Any] = {"max_rows": _MOST_ROWS_MEASURED, "random_state": seed, **options}
     utility, dcr, membership, reference = None, None, None, {}
     if test is not None:
-        dcr = distance_to_closest_record(real, synthetic, test, random_state=seed, **options)
+        dcr = distance_to_closest_record(real, synthetic, test, **measured)
         membership = membership_inference(
             real, synthetic, test, max_rows=_MOST_ROWS_ATTACKED, random_state=seed, **options
         )
@@ -363,7 +400,7 @@ def evaluate(
             "trend": mean_pair_trend(reference_trends),
             "trend_strong": mean_pair_trend(reference_trends, strong),
             "c2st": c2st(real, test, classifier=classifier, random_state=seed, **options),
-            "beta_recall": beta_recall(real, test, **covered),
+            "beta_recall": beta_recall(real, test, **measured),
         }
     if test is not None and target is not None:
         utility = train_on_synthetic(
@@ -380,7 +417,7 @@ def evaluate(
         pair_trends=pair_trends(real, synthetic, **options),
         strong_pairs=strong,
         c2st=c2st(real, synthetic, classifier=classifier, random_state=seed, **options),
-        beta_recall=beta_recall(real, synthetic, **covered),
+        beta_recall=beta_recall(real, synthetic, **measured),
         utility=utility,
         dcr=dcr,
         membership=membership,
@@ -391,6 +428,14 @@ def evaluate(
         },
         target=target,
     )
+
+
+def _pictures() -> Any:
+    """Import the module that makes figures, which needs matplotlib."""
+    try:
+        return import_module("tabgan.evaluation.picture")
+    except ImportError as error:
+        raise ImportError(WITHOUT_MATPLOTLIB) from error
 
 
 def _jsonable(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""How good made sequences are: TimeGAN's two scores, each by a small recurrent network."""
+"""How good synthetic sequences are: TimeGAN's two scores, each by a small recurrent network."""
 
 from __future__ import annotations
 
@@ -15,16 +15,26 @@ from torch.nn import functional as F
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.training import Training, TrainingRule
 from tabgan.adversarial.updates import adam
+from tabgan.checks import LABEL, NONE, ParameterError, Rule, check, integer, number
+from tabgan.evaluation.columns import read_frame
 from tabgan.generation.sequence_set import SequenceSet, condition_and_mask
 from tabgan.networks.recurrent import Recurrence, RecurrentCritic, by_step
 from tabgan.randomness import seeded_weights
 from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.format import is_frame
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
 from tabgan.table.sequences import SequenceFormat, Sequences, SequenceTable
 
 BATCH_SIZE, LEARNING_RATE = 128, 5e-3
-"""Of both networks; TimeGAN's learning rate is 1e-3, with twice the steps."""
+"""Of both networks.
+
+NOTE[DIFF] TimeGAN trains twice as many steps at a learning rate of 1e-3.
+"""
+_ARRAY = Rule(
+    "a table, or an array of shape (n, T, d)",
+    lambda value: is_frame(value) or np.ndim(value) == 3,
+)
 
 
 def discriminative_score(
@@ -43,35 +53,54 @@ def discriminative_score(
     Parameters
     ----------
     real, synthetic : DataFrame with a row for each step, or array of shape (n, T, d)
-        Real sequences that no synthesizer was fitted to are the fairest. Of the larger set, as
-        many sequences are drawn as the smaller one has.
+        The sequences. Real sequences that no synthesizer was fitted to make the fairest test. Of
+        the larger set, as many sequences are drawn as the smaller set has.
     entity, time : column label, default=None
-        Of DataFrames, the column that tells sequences apart and the one that orders their rows.
+        Of DataFrames, the column that tells sequences apart, and the column that orders the rows of
+        a sequence. Without `time`, rows come in the order of the table.
     test_size : float in (0, 1), default=0.3
         Share of the sequences of either kind that the classifier is tested on.
     n_steps : int, default=1000
         Training steps of the classifier.
     hidden_dim : int, default=32
+        Width of the recurrent network.
     random_state : int, default=0
+        Decides the sequences drawn, the first weights and the batches.
 
     Returns
     -------
     float in [0, 0.5]
-        Distance of the accuracy on held-out sequences from one half: 0 if they cannot be told
-        apart.
+        Distance of the accuracy on held-out sequences from one half. 0: the two kinds cannot be
+        told apart; 0.5: they always can.
+
+    Raises
+    ------
+    TypeError
+        If `real` or `synthetic` is neither a table nor an array of three dimensions.
+    ValueError
+        If there are fewer than two sequences of a kind, or if an argument is out of its range.
 
     Notes
     -----
-    Numbers enter as their ranks among the real ones, and categories one-hot; in [1]_ all are
-    numbers between their least and their greatest, of which a long tail leaves little.
+    Numbers enter as their ranks among the real numbers, and categories one-hot. In [1]_ all columns
+    are numbers, scaled by their minimum and maximum, which leaves little of a number with a long
+    tail.
 
     References
     ----------
     .. [1] Yoon et al. (2019), "Time-series Generative Adversarial Networks", NeurIPS 32,
        section 5 and appendix.
+
+    Examples
+    --------
+    >>> from tabgan.datasets import make_waves
+    >>> from tabgan.evaluation import discriminative_score
+    >>> real, other = (make_waves(40, 8, random_state=i).data[:, :, None] for i in range(2))
+    >>> 0 <= discriminative_score(real, other, n_steps=5) <= 0.5
+    True
     """
-    if not 0 < test_size < 1:
-        raise ValueError(f"test_size must lie between 0 and 1, got {test_size!r}.")
+    _check_arguments(real, synthetic, entity, time, n_steps, hidden_dim, random_state)
+    check("test_size", test_size, number(0, 1, "neither"))
     data, n_real = _pool(real, synthetic, entity, time)
     n = min(n_real, len(data.table) - n_real)
     if n < 2:
@@ -99,31 +128,50 @@ def predictive_score(
     hidden_dim: int = 32,
     random_state: int = 0,
 ) -> float:
-    """Predict the next step of real sequences, having learnt from synthetic ones [1]_.
+    """Learn from synthetic sequences, and predict the next step of real sequences [1]_.
 
     Parameters
     ----------
     real, synthetic : DataFrame with a row for each step, or array of shape (n, T, d)
-        Sequences to test on and to learn from. With real sequences in place of synthetic ones,
-        the score to compare others with.
+        The sequences to test on, and those to learn from. The score of real sequences in the place
+        of synthetic ones is what to compare with.
     entity, time : column label, default=None
-        Of DataFrames, the column that tells sequences apart and the one that orders their rows.
+        Of DataFrames, the column that tells sequences apart, and the column that orders the rows of
+        a sequence. Without `time`, rows come in the order of the table.
     n_steps : int, default=1000
         Training steps of the predictor.
     hidden_dim : int, default=32
+        Width of the recurrent network.
     random_state : int, default=0
+        Decides the sequences drawn, the first weights and the batches.
 
     Returns
     -------
     float in [0, 1]
-        Mean absolute error over real sequences, steps and channels. Numbers are counted by their
-        ranks among the real ones, in [0, 1], and categories as one-hot vectors. Lower is better.
+        Mean absolute error over real sequences, steps and channels. Numbers count as their ranks
+        among the real numbers, in [0, 1], and categories as one-hot vectors. Lower is better.
+
+    Raises
+    ------
+    TypeError
+        If `real` or `synthetic` is neither a table nor an array of three dimensions.
+    ValueError
+        If the sequences have a single step, or if an argument is out of its range.
 
     References
     ----------
     .. [1] Yoon et al. (2019), "Time-series Generative Adversarial Networks", NeurIPS 32,
        section 5 and appendix.
+
+    Examples
+    --------
+    >>> from tabgan.datasets import make_waves
+    >>> from tabgan.evaluation import predictive_score
+    >>> real, other = (make_waves(40, 8, random_state=i).data[:, :, None] for i in range(2))
+    >>> 0 <= predictive_score(real, other, n_steps=5) <= 1
+    True
     """
+    _check_arguments(real, synthetic, entity, time, n_steps, hidden_dim, random_state)
     data, n_real = _pool(real, synthetic, entity, time)
     if data.table.n_steps < 2:
         raise ValueError("predictive_score needs sequences of at least 2 steps, got 1.")
@@ -182,18 +230,39 @@ class _Predictor(Game):
     error = torch.no_grad()(loss)
 
 
+def _check_arguments(
+    real: Any,
+    synthetic: Any,
+    entity: Any,
+    time: Any,
+    n_steps: Any,
+    hidden_dim: Any,
+    random_state: Any,
+) -> None:
+    check("real", real, _ARRAY)
+    check("synthetic", synthetic, _ARRAY)
+    if is_frame(real) != is_frame(synthetic):
+        raise ParameterError("real and synthetic must both be tables, or both be arrays.")
+    check("entity", entity, NONE | LABEL)
+    check("time", time, NONE | LABEL)
+    check("n_steps", n_steps, integer(1))
+    check("hidden_dim", hidden_dim, integer(1))
+    check("random_state", random_state, integer(0, 2**32 - 1))
+
+
 def _pool(
     real: Any, synthetic: Any, entity: Hashable | None, time: Hashable | None
 ) -> tuple[SequenceSet, int]:
-    """Encode both kinds of sequences, the real ones first, and count these.
+    """Encode the real and then the synthetic sequences, and count the real ones.
 
-    The condition is 0 for real and 1 for synthetic sequences.
+    The condition of a sequence is 0 if it is real and 1 if it is synthetic.
     """
-    if isinstance(real, pd.DataFrame):
+    if is_frame(real):
         if entity is None:
-            raise ValueError("entity must name the column that tells sequences apart.")
-        form = SequenceFormat.infer(real.reset_index(drop=True), entity, time)
-        kinds = [form.split(kind.reset_index(drop=True)) for kind in (real, synthetic)]
+            raise ParameterError("entity must name the column that tells sequences apart.")
+        frames = [read_frame(real, "real"), read_frame(synthetic, "synthetic")]
+        form = SequenceFormat.infer(frames[0], entity, time)
+        kinds = [form.split(frame) for frame in frames]
         length = form.length
     else:
         kinds = [_of_array(kind) for kind in (real, synthetic)]
@@ -217,11 +286,6 @@ def _pool(
 
 def _of_array(array: Any) -> Sequences:
     array = np.asarray(array)
-    if array.ndim != 3:
-        raise ValueError(
-            "sequences must be a DataFrame or an array of shape (n, T, d), got shape "
-            f"{array.shape}."
-        )
     steps = pd.DataFrame(array.reshape(-1, array.shape[2]))
     return Sequences(steps, pd.DataFrame({"length": np.full(len(array), array.shape[1])}))
 
