@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from tabgan.generation.encoding import Rows
+from tabgan.generation.two_sample import two_sample_score
 from tabgan.table.encoder import EncodedTable, Encoder
 
 MAX_ROWS = 3_000
@@ -56,16 +55,17 @@ class RowJudge:
         rows = torch.cat([self.features(each)[:n] for each in (real, made)]).cpu().numpy()
         if n < 2 or not rows.shape[1]:
             return 1.0
-        is_real, gaps = np.repeat([1, 0], n), []
-        folds = StratifiedKFold(min(3, n), shuffle=True, random_state=seed)
-        for train, test in folds.split(rows, is_real):
-            trees = HistGradientBoostingClassifier(
+        real_rows, fake_rows = np.split(rows, 2)
+        return two_sample_score(
+            real_rows,
+            fake_rows,
+            lambda: HistGradientBoostingClassifier(
                 max_iter=50, early_stopping=False, random_state=seed
-            )
-            trees.fit(rows[train], is_real[train])
-            auc = roc_auc_score(is_real[test], trees.decision_function(rows[test]))
-            gaps.append(2.0 * max(0.5, auc) - 1.0)
-        return 1.0 - float(np.mean(gaps))
+            ),
+            n_folds=3,
+            seed=seed,
+            method="decision_function",
+        )
 
     def n_kinds(self, rows: Rows) -> int:
         """Count the different rows, numbers to within a sixteenth of their ranks."""
