@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def make_benchmarks():
-    """Return the script that writes the tables, which imports the benchmarks by their bare names."""
+    """Return the script that writes the tables; the script imports benchmarks by bare names."""
     before = list(sys.path)
     sys.path.insert(0, str(ROOT / "docs"))
     try:
