@@ -19,6 +19,9 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS), str(DOCS / "_ext")]
 
 import make_api  # noqa: E402
 import make_benchmarks  # noqa: E402
+from docutils import nodes  # noqa: E402
+from sphinx.addnodes import pending_xref  # noqa: E402
+from sphinx.ext.autosummary import autosummary_table  # noqa: E402
 
 # Sphinx looks for pages before any extension runs, so what is generated is written here.
 make_api.write(DOCS / "api")
@@ -53,6 +56,7 @@ autodoc_typehints = "none"
 autodoc_class_signature = "mixed"
 autodoc_member_order = "alphabetical"
 maximum_signature_line_length = 88
+toc_object_entries_show_parents = "hide"
 # Members stand below the class itself, inherited ones too; numpydoc's own table would repeat them.
 numpydoc_show_class_members = False
 
@@ -82,10 +86,11 @@ html_static_path = ["_static"]
 html_css_files = ["tabgan.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_theme_options: dict[str, Any] = {
     "logo": {"text": "tabgan"},
     "navbar_end": ["theme-switcher"],
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
@@ -122,7 +127,20 @@ def _skip(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) 
     return True if ROUTING.fullmatch(name) else None
 
 
+def _drop_citations(app: Any, doctree: nodes.document) -> None:
+    """Take the marks of citations out of the tables of names: their numbers mean nothing there."""
+    for table in doctree.findall(autosummary_table):
+        for mark in list(table.findall(pending_xref)):
+            if mark.get("refdomain") == "citation":
+                parent, place = mark.parent, mark.parent.index(mark)
+                before = parent[place - 1] if place else None
+                if isinstance(before, nodes.Text):
+                    parent[place - 1] = nodes.Text(before.astext().rstrip())
+                parent.remove(mark)
+
+
 def setup(app: Any) -> None:
-    """Register the two hooks above."""
+    """Register the hooks above."""
     app.connect("autodoc-process-docstring", _mend, priority=100)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("doctree-read", _drop_citations)

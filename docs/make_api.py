@@ -61,7 +61,7 @@ def page(module: str) -> str:
         if len(groups) > 1:
             parts.append(f"{heading}\n{'-' * len(heading)}")
         listed = "\n".join(f"   {name}" for name in names)
-        parts.append(f".. autosummary::\n   :toctree: generated\n\n{listed}")
+        parts.append(f".. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n{listed}")
     also = sorted(set(home.__all__) & set(tabgan.__all__)) if home is not tabgan else []
     if also:
         links = ", ".join(f":obj:`tabgan.{name}`" for name in also)

@@ -7,7 +7,6 @@ the adversarial autoencoder lays them out in a plane, the conditional GAN makes 
 
 This example trains for minutes. Its pictures come from a full run, not from the build of this site.
 """
-# sphinx_gallery_thumbnail_path = "images/plot_digits_2.png"
 
 # %%
 import os
@@ -20,6 +19,7 @@ from sklearn.datasets import load_digits
 from tabgan import AAESynthesizer, CGANSynthesizer, InfoGANFeaturizer
 from tabgan.displays import LatentSpaceDisplay, LatentWalkDisplay, RowGridDisplay
 
+# sphinx_gallery_thumbnail_path = "images/plot_digits_2.png"
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 1000))
 digits = load_digits()
 X, y = digits.data, digits.target

@@ -8,7 +8,6 @@ is drawn. The teaching network distils the whole data set to a few hundred rows.
 
 This example trains for minutes. Its pictures come from a full run, not from the build of this site.
 """
-# sphinx_gallery_thumbnail_path = "images/plot_few_shot_1.png"
 
 # %%
 import os
@@ -22,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from tabgan import DAGANAugmenter, GenClassClassifier, TeachingSynthesizer
 from tabgan.displays import RowGridDisplay
 
+# sphinx_gallery_thumbnail_path = "images/plot_few_shot_1.png"
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 300))
 X, y = load_digits(return_X_y=True)
 new = np.isin(y, [3, 5, 9])

@@ -8,7 +8,6 @@ the draws of four waves lies a plane of others.
 
 This example trains for minutes. Its pictures come from a full run, not from the build of this site.
 """
-# sphinx_gallery_thumbnail_path = "images/plot_waves_2.png"
 
 # %%
 # A long table, one row for each step; whether an entity is a sine or a sawtooth does not vary
@@ -23,6 +22,7 @@ from tabgan import RCGANSynthesizer
 from tabgan.datasets import make_waves
 from tabgan.displays import RowGridDisplay
 
+# sphinx_gallery_thumbnail_path = "images/plot_waves_2.png"
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 1000))
 waves = make_waves(4000, n_steps=30, as_frame=True, random_state=0).frame
 model = RCGANSynthesizer(entity="entity", time="time", n_steps=N_STEPS, random_state=0).fit(waves)
