@@ -6,6 +6,7 @@ site is built, and fonts, scripts and styles come with the theme.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -127,6 +128,20 @@ def _skip(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) 
     return True if ROUTING.fullmatch(name) else None
 
 
+def _signature(
+    app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Show the parameters that a class takes as `inspect` has them, inherited ones too.
+
+    Sphinx alone would show those of ``__new__``, which hands all of them on.
+    """
+    if what != "class" or _is_foreign(thing):
+        return None
+    taken = inspect.signature(thing)
+    bare = [each.replace(annotation=each.empty) for each in taken.parameters.values()]
+    return str(taken.replace(parameters=bare, return_annotation=taken.empty)), ""
+
+
 def _drop_citations(app: Any, doctree: nodes.document) -> None:
     """Take the marks of citations out of the tables of names: their numbers mean nothing there."""
     for table in doctree.findall(autosummary_table):
@@ -142,5 +157,6 @@ def _drop_citations(app: Any, doctree: nodes.document) -> None:
 def setup(app: Any) -> None:
     """Register the hooks above."""
     app.connect("autodoc-process-docstring", _mend, priority=100)
+    app.connect("autodoc-process-signature", _signature)
     app.connect("autodoc-skip-member", _skip)
     app.connect("doctree-read", _drop_citations)
