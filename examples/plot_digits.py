@@ -60,8 +60,8 @@ display.ax_.set_title("AAE: neighbouring points decoded")
 # Conditional GAN: one of each digit, asked for by label.
 cgan = CGANSynthesizer(n_steps=N_STEPS, n_critic=2, batch_size=256, random_state=0).fit(X, y)
 asked = np.tile(np.arange(10), 5)
-made = cgan.sample(conditions=asked, random_state=0)
-RowGridDisplay.from_rows(made, image_shape=IMAGE).ax_.set_title("CGAN: digits on demand")
+synthetic = cgan.sample(conditions=asked, random_state=0)
+RowGridDisplay.from_rows(synthetic, image_shape=IMAGE).ax_.set_title("CGAN: digits on demand")
 
 # %%
 # .. image:: /images/plot_digits_4.png

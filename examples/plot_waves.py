@@ -39,8 +39,8 @@ def values(table: pd.DataFrame) -> np.ndarray:
 figure, axes = plt.subplots(2, 2, figsize=(10, 5), layout="constrained", sharex=True, sharey=True)
 for column, kind in zip(axes.T, ("sine", "sawtooth"), strict=True):
     real = values(waves[waves["wave"] == kind])[:5]
-    made = values(model.sample(conditions={"wave": [kind] * 5}, random_state=1))
-    for ax, lines, name in zip(column, (real, made), ("real", "made"), strict=True):
+    synthetic = values(model.sample(conditions={"wave": [kind] * 5}, random_state=1))
+    for ax, lines, name in zip(column, (real, synthetic), ("real", "synthetic"), strict=True):
         ax.plot(lines.T, linewidth=1.5)
         ax.set_title(f"{kind}, {name}")
 
