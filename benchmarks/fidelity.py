@@ -238,16 +238,16 @@ def print_tables(results: list[Entry]) -> None:
                 (e["package"] for e in runs if e["model"] == model and "package" in e), ""
             )
             label = f"{model} ({package}, measured; {seeds})" if package else f"{model} ({seeds})"
-            cells = [_cell(key, line.get(key), line["sd"].get(key)) for key in COLUMNS]
+            cells = [cell(key, line.get(key), line["sd"].get(key)) for key in COLUMNS]
             print(f"| {label} | " + " | ".join(cells) + " |")
         for label, figures in other_lines(name).items():
-            cells = [_cell(key, figures.get(key)) for key in COLUMNS]
+            cells = [cell(key, figures.get(key)) for key in COLUMNS]
             print(f"| {label} | " + " | ".join(cells) + " |")
     if any(other_lines(entry["table"]) for entry in results):
         print("\nPublished: five seeds, as reported with TabPC, on a GPU (their seconds too).")
 
 
-def _cell(key: str, value: float | None, spread: float | None = None) -> str:
+def cell(key: str, value: float | None, spread: float | None = None) -> str:
     if value is None:
         return ""
     if key in ("fit_s", "rows_per_s", "peak_mb"):
@@ -269,7 +269,7 @@ def print_targets(results: list[Entry]) -> None:
     ):
         by_model = rows.set_index("model")
         cells = [_verdict(figure, by_model.loc[m]) if m in by_model.index else "" for m in models]
-        bound = _cell(figure, aim)
+        bound = cell(figure, aim)
         print(f"| {table} | {figure} | {relation} {bound} | " + " | ".join(cells) + " |")
     if len(steps):
         print("\n| table | rung, C2ST-XGB | " + " | ".join(models) + " |")
@@ -283,9 +283,9 @@ def print_targets(results: list[Entry]) -> None:
 def _verdict(figure: str, row: pd.Series) -> str:
     if np.isnan(row["value"]):
         return ""
-    by = _cell(figure, abs(row["margin"]))
+    by = cell(figure, abs(row["margin"]))
     verdict = f"met by {by}" if row["met"] else f"missed by {by}"
-    return f"{_cell(figure, row['value'])}, {verdict}"
+    return f"{cell(figure, row['value'])}, {verdict}"
 
 
 # ---------------------------------------------------------------------- command line

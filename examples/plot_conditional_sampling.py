@@ -17,7 +17,7 @@ import pandas as pd
 from tabgan import AAESynthesizer, CGANSynthesizer
 from tabgan.datasets import load_adult
 
-N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 600))
+N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 200))
 train, test = load_adult()
 train = train.sample(6000, random_state=0)
 
@@ -33,9 +33,9 @@ asked = pd.DataFrame(
         "sex": ["Female", "Male", "Female"] * 200,
     }
 )
-made = cgan.sample(conditions=asked, random_state=0)
-assert (made[["education", "sex"]].astype(str) == asked).all().all()
-print(made.groupby("education", observed=True)["age"].describe().round(1))
+synthetic = cgan.sample(conditions=asked, random_state=0)
+assert (synthetic[["education", "sex"]].astype(str) == asked).all().all()
+print(synthetic.groupby("education", observed=True)["age"].describe().round(1))
 
 # %%
 # A synthesizer that was not trained for it serves conditions too: values, intervals, several at
@@ -49,11 +49,11 @@ young = aae.sample(
 assert young["age"].between(17, 25).all() and (young["income"] == "<=50K").all()
 
 # %%
-# Made rows beside the real rows of the same education.
+# Synthetic rows beside the real rows of the same education.
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharex=True, layout="constrained")
 for ax, education in zip(axes, ["Doctorate", "HS-grad", "Masters"], strict=True):
     bins = range(15, 95, 5)
-    for label, table in (("real", train), ("made", made)):
+    for label, table in (("real", train), ("synthetic", synthetic)):
         ages = table.loc[table["education"] == education, "age"]
         ax.hist(ages, bins=bins, density=True, alpha=0.5, label=f"{label} (n = {len(ages)})")
     ax.set(title=education, xlabel="age")

@@ -4,6 +4,8 @@ Digits without and with labels
 
 Handwritten digits of 8 x 8 pixels as a table of 64 numbers: InfoGAN finds classes without a label,
 the adversarial autoencoder lays them out in a plane, the conditional GAN makes one of each.
+
+This example trains for minutes. Its pictures come from a full run, not from the build of this site.
 """
 
 # %%
@@ -17,6 +19,7 @@ from sklearn.datasets import load_digits
 from tabgan import AAESynthesizer, CGANSynthesizer, InfoGANFeaturizer
 from tabgan.displays import LatentSpaceDisplay, LatentWalkDisplay, RowGridDisplay
 
+# sphinx_gallery_thumbnail_path = "images/plot_digits_2.png"
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 1000))
 digits = load_digits()
 X, y = digits.data, digits.target
@@ -36,6 +39,10 @@ matched = counts[linear_sum_assignment(-counts)].sum() / len(y)
 print(f"codes agree with the true digit for {matched:.0%} of the images")
 
 # %%
+# .. image:: /images/plot_digits_1.png
+#    :alt: A sheet of digits: InfoGAN finds ten classes without a label
+
+# %%
 # Adversarial autoencoder with a code of two dimensions.
 aae = AAESynthesizer(latent_dim=2, n_steps=N_STEPS, batch_size=256, random_state=0).fit(X)
 LatentSpaceDisplay.from_estimator(aae, X, y)
@@ -43,9 +50,20 @@ display = LatentWalkDisplay.from_estimator(aae, n=12, image_shape=IMAGE)
 display.ax_.set_title("AAE: neighbouring points decoded")
 
 # %%
+# .. image:: /images/plot_digits_2.png
+#    :alt: The codes of real digits in the plane, a colour for each digit
+#
+# .. image:: /images/plot_digits_3.png
+#    :alt: Digits decoded from a lattice of codes
+
+# %%
 # Conditional GAN: one of each digit, asked for by label.
 cgan = CGANSynthesizer(n_steps=N_STEPS, n_critic=2, batch_size=256, random_state=0).fit(X, y)
 asked = np.tile(np.arange(10), 5)
-made = cgan.sample(conditions=asked, random_state=0)
-RowGridDisplay.from_rows(made, image_shape=IMAGE).ax_.set_title("CGAN: digits on demand")
+synthetic = cgan.sample(conditions=asked, random_state=0)
+RowGridDisplay.from_rows(synthetic, image_shape=IMAGE).ax_.set_title("CGAN: digits on demand")
+
+# %%
+# .. image:: /images/plot_digits_4.png
+#    :alt: Rows of the digits 0 to 9, made on demand
 plt.show()

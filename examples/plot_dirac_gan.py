@@ -2,9 +2,9 @@
 Two numbers that show why GANs circle
 =====================================
 
-In the Dirac-GAN all real rows are 0, all made rows are theta, and the critic is ``psi * x``. The
-one equilibrium is (0, 0). Plain training circles it for ever; some techniques damp the circle, and
-some, clipping and WGAN-GP's penalty among them, do not.
+In the Dirac-GAN all real rows are 0, all synthetic rows are theta, and the critic is ``psi * x``.
+The one equilibrium is (0, 0). Plain training circles it for ever; some techniques damp the circle,
+and some, clipping and WGAN-GP's penalty among them, do not.
 """
 
 # %%

@@ -5,6 +5,8 @@ Classes with few rows, or none
 Digits again, as tables of 64 numbers. The augmentation GAN makes variants of single images of
 digits it was not trained on. GenClass makes, and recognises, a digit of which it only knows how it
 is drawn. The teaching network distils the whole data set to a few hundred rows.
+
+This example trains for minutes. Its pictures come from a full run, not from the build of this site.
 """
 
 # %%
@@ -19,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from tabgan import DAGANAugmenter, GenClassClassifier, TeachingSynthesizer
 from tabgan.displays import RowGridDisplay
 
+# sphinx_gallery_thumbnail_path = "images/plot_few_shot_1.png"
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 300))
 X, y = load_digits(return_X_y=True)
 new = np.isin(y, [3, 5, 9])
@@ -55,6 +58,7 @@ taught = LogisticRegression(max_iter=1000).fit(rows / 16, labels).score(X[1::2] 
 print(f"logistic regression on {len(rows)} taught rows: {taught:.0%} of the other half")
 
 # %%
+# The three side by side.
 figure, axes = plt.subplots(3, 1, figsize=(6.4, 7.2), layout="constrained", height_ratios=[3, 2, 4])
 sheets = {
     "Augmentation: one real image (left) of an unseen digit, and variants": variants,
@@ -65,4 +69,8 @@ for ax, (title, images) in zip(axes, sheets.items(), strict=True):
     rows = images.reshape(-1, 64)
     display = RowGridDisplay.from_rows(rows, images.shape[1], image_shape=(8, 8), ax=ax)
     display.ax_.set_title(title, fontsize="medium")
+
+# %%
+# .. image:: /images/plot_few_shot_1.png
+#    :alt: Variants of unseen digits, digits made from a description, and distilled digits
 plt.show()

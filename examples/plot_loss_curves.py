@@ -1,10 +1,12 @@
 """
-Losses that mean something, and losses that do not
-==================================================
+Losses do not say how good the rows are
+=======================================
 
 A table of houses, numbers beside categories. The plain GAN's discriminator learns to tell one-hot
-rows from softmax rows: its loss falls and the generator's climbs, and neither says what the rows
-are worth. The critic of WGAN-GP estimates a distance, which falls while the rows get better.
+rows from softmax rows: its loss falls and the generator's climbs, while the rows get no better. The
+critic of WGAN-GP estimates a distance between real and synthetic rows. The estimate climbs although
+the rows get better, because the critic is still learning. ``early_stopping=True`` therefore judges
+synthetic rows against rows held out, and looks at no loss.
 """
 
 # %%
@@ -46,20 +48,20 @@ houses = pd.DataFrame(
 # %%
 # Twenty times while it trains, each model is asked for rows, which are compared with the real ones.
 figure, axes = plt.subplots(2, 2, figsize=(11, 6.5), sharex=True, layout="constrained")
-made = {}
+synthetic = {}
 for column, cls in enumerate([GANSynthesizer, WGANSynthesizer]):
     model = cls(n_steps=N_STEPS, random_state=0)
     steps, trends = [], []
 
     def judge(training, model=model, steps=steps, trends=trends):
-        """Note the mean pair trend of rows made now."""
+        """Note the mean pair trend of rows drawn now."""
         if training.step % max(1, N_STEPS // 20) == 0:
             steps.append(training.step)
             rows = model.sample(len(houses), random_state=0)
             trends.append(mean_pair_trend(pair_trends(houses, rows)))
 
     model.set_params(callbacks=[judge]).fit(houses)
-    made[cls] = model.sample(n, random_state=0)
+    synthetic[cls] = model.sample(n, random_state=0)
     LossDisplay.from_estimator(model, ax=axes[0, column])
     axes[0, column].set_title(cls.__name__)
     axes[1, column].plot(steps, trends, "k.-", label="pair trend, 1 is best")
@@ -68,7 +70,7 @@ for column, cls in enumerate([GANSynthesizer, WGANSynthesizer]):
 
 # %%
 # What either makes in the end; marginals are calibrated after training, dependence is not.
-for cls, rows in made.items():
+for cls, rows in synthetic.items():
     MarginalsDisplay.from_frames(houses, rows, ["district", "rooms", "price"])
     print(f"{cls.__name__}: pair trend {mean_pair_trend(pair_trends(houses, rows)):.3f}")
 plt.show()

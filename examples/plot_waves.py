@@ -5,6 +5,8 @@ Waves on demand, and waves that turn into each other
 Sinusoids and sawtooths of random offset, frequency and amplitude: a recurrent conditional GAN
 learns to make either when asked. Each wave is made from a latent draw of its own, so that between
 the draws of four waves lies a plane of others.
+
+This example trains for minutes. Its pictures come from a full run, not from the build of this site.
 """
 
 # %%
@@ -20,6 +22,7 @@ from tabgan import RCGANSynthesizer
 from tabgan.datasets import make_waves
 from tabgan.displays import RowGridDisplay
 
+# sphinx_gallery_thumbnail_path = "images/plot_waves_2.png"
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 1000))
 waves = make_waves(4000, n_steps=30, as_frame=True, random_state=0).frame
 model = RCGANSynthesizer(entity="entity", time="time", n_steps=N_STEPS, random_state=0).fit(waves)
@@ -32,14 +35,18 @@ def values(table: pd.DataFrame) -> np.ndarray:
 
 
 # %%
-# On demand: above real waves of a class, below made ones.
+# On demand: above real waves of a class, below synthetic ones.
 figure, axes = plt.subplots(2, 2, figsize=(10, 5), layout="constrained", sharex=True, sharey=True)
 for column, kind in zip(axes.T, ("sine", "sawtooth"), strict=True):
     real = values(waves[waves["wave"] == kind])[:5]
-    made = values(model.sample(conditions={"wave": [kind] * 5}, random_state=1))
-    for ax, lines, name in zip(column, (real, made), ("real", "made"), strict=True):
+    synthetic = values(model.sample(conditions={"wave": [kind] * 5}, random_state=1))
+    for ax, lines, name in zip(column, (real, synthetic), ("real", "synthetic"), strict=True):
         ax.plot(lines.T, linewidth=1.5)
         ax.set_title(f"{kind}, {name}")
+
+# %%
+# .. image:: /images/plot_waves_1.png
+#    :alt: Real and synthetic sines and sawtooths
 
 # %%
 # Four latent draws in the corners, and between them all that lies on the way: the waves morph.
@@ -53,4 +60,8 @@ for ax, kind in zip(axes, ("sine", "sawtooth"), strict=True):
     morphs = values(model.sample(latent=plane, conditions={"wave": [kind] * 49}, random_state=0))
     RowGridDisplay.from_rows(morphs, 7, ax=ax)
     ax.set_title(f"{kind}: from corner to corner of the latent plane")
+
+# %%
+# .. image:: /images/plot_waves_2.png
+#    :alt: Two sheets of waves that turn into each other
 plt.show()

@@ -1,0 +1,527 @@
+"""Write every table of the benchmark pages from ``benchmarks/results``.
+
+    python docs/make_benchmarks.py FOLDER     # a Markdown file for each table
+    python docs/make_benchmarks.py --summary  # the README's table of fidelity
+
+The site's build calls `write`, so that no table on the site is typed, or out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+sys.path.append(str(BENCHMARKS))
+
+from fidelity import MEASURES, cell  # noqa: E402
+from fidelity_over_time import first_above  # noqa: E402
+from rivals import (  # noqa: E402
+    HALVES,
+    LINES,
+    PUBLISHED,
+    averages,
+    is_ours,
+    other_lines,
+    rungs,
+    targets,
+)
+
+FIDELITY = {
+    "c2st_xgb_test": "C2ST-XGB vs test",
+    "c2st_xgb": "C2ST-XGB vs train",
+    "c2st_trees": "C2ST trees",
+    "c2st_mlp": "C2ST MLP",
+    "trend": "Trend",
+    "trend_all": "Trend, all pairs",
+    "shape": "Shape",
+}
+USE_AND_PRIVACY = {
+    "mle": "MLE",
+    "beta_recall": "β-recall",
+    "dcr": "DCR",
+    "membership_distance": "attack, distance",
+    "membership_density": "attack, density",
+    "near_duplicates": "near duplicates",
+}
+COST = {"fit_s": "fit s", "rows_per_s": "rows/s", "peak_mb": "peak MB"}
+SUMMARY_ROWS = {
+    HALVES: "real rows against real rows",
+    "AutoregressiveSynthesizer": "`AutoregressiveSynthesizer`",
+    "ARAESynthesizer": "`ARAESynthesizer`",
+    "WGANSynthesizer": "`WGANSynthesizer`",
+}
+SECONDS = ("fit_s", "fit_cpu_s", "infogan_fit_s", "seconds")
+REAL_TABLES = ("adult", "shoppers", "beijing")
+
+Entry = dict[str, Any]
+
+
+def read(name: str) -> Any:
+    """Read the results of one benchmark."""
+    return json.loads((BENCHMARKS / "results" / f"{name}.json").read_text())["results"]
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Write a number of a table; nothing for one that is not there."""
+    if value is None or value != value:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+
+
+def listing(entries: Iterable[Entry], columns: dict[str, str], digits: int = 3) -> str:
+    """Write entries as a table, a row each; keys without a figure give empty cells."""
+    rows = [[_shown(key, entry.get(key), digits) for key in columns] for entry in entries]
+    return markdown(list(columns.values()), rows)
+
+
+def _shown(key: str, value: Any, digits: int) -> str:
+    if isinstance(value, str):
+        return value
+    if key in SECONDS and value is not None and value == value:
+        return cell("fit_s", value)
+    return number(value, digits)
+
+
+# ---------------------------------------------------------------------- fidelity
+
+
+def fidelity_tables(results: list[Entry], name: str) -> str:
+    """Write the three tables of one real table: fidelity, use and privacy, and cost."""
+    lines = averages(results, name)
+    order = sorted(lines, key=lambda m: (m in LINES, not is_ours(m), -lines[m]["c2st_xgb_test"]))
+    runs = [entry for entry in results if entry["table"] == name]
+    n_train, n_test = max((entry["n_train"], entry["n_test"]) for entry in runs)
+    measure = MEASURES[next(iter(lines.values()))["measure"]]
+    parts = [f"{n_train:,} train rows, {n_test:,} test rows; MLE is {measure}.\n"]
+    for title, columns in (
+        ("Fidelity", FIDELITY),
+        ("Use and privacy", USE_AND_PRIVACY),
+        ("Cost", COST),
+    ):
+        rows = []
+        for model in order:
+            line = lines[model]
+            cells = [cell(key, line.get(key), line["sd"].get(key)) for key in columns]
+            if any(cells):
+                seeds = str(line["seeds"]) + ", one thread" * (line.get("threads") == 1)
+                rows.append([model, seeds, *cells])
+        for label, figures in other_lines(name).items():
+            cells = [cell(key, figures.get(key)) for key in columns]
+            if any(cells):
+                rows.append([label, "", *cells])
+        parts.append(f"**{title}**\n\n" + markdown(["", "seeds", *columns.values()], rows))
+    return "\n".join(parts)
+
+
+def summary(results: list[Entry]) -> str:
+    """Write the README's table: the honest judge on three tables, the published one beside it."""
+    lines = {name: averages(results, name) for name in REAL_TABLES}
+    header = ["C2ST-XGB, 1 is best"]
+    header += [f"{name.capitalize()}, vs test" for name in REAL_TABLES]
+    header += [f"{name.capitalize()}, vs train" for name in REAL_TABLES]
+    rows = []
+    for model, label in SUMMARY_ROWS.items():
+        figures = [
+            lines[name][model][key] for key in ("c2st_xgb_test", "c2st_xgb") for name in REAL_TABLES
+        ]
+        rows.append([label, *(f"{value:.3f}" for value in figures)])
+    best = [max(by[name]["c2st_xgb"] for by in PUBLISHED.values()) for name in REAL_TABLES]
+    rows.append(["best published figure", "", "", "", *(f"{value:.3f}" for value in best)])
+    return markdown(header, rows)
+
+
+def target_table(results: list[Entry]) -> str:
+    """Write what was aimed at on each table, and what each synthesizer reached."""
+    aims = targets(results)
+    models = list(dict.fromkeys(aims["model"]))
+    rows = []
+    keys = ["table", "figure", "relation", "target"]
+    for (table, figure, relation, aim), group in aims.groupby(keys, sort=False):
+        by_model = group.set_index("model")
+        cells = []
+        for model in models:
+            value = by_model["value"].get(model, float("nan"))
+            shown = "" if value != value else cell(figure.split(",")[0], value)
+            cells.append(f"**{shown}**" if shown and by_model["met"][model] else shown)
+        rows.append([table, figure, f"{relation} {cell(figure.split(',')[0], aim)}", *cells])
+    return markdown(["table", "figure", "target", *models], rows)
+
+
+def rung_table(results: list[Entry]) -> str:
+    """Write every published C2ST-XGB, and which synthesizers are above it."""
+    steps = rungs(results)
+    models = list(dict.fromkeys(steps["model"]))
+    rows = []
+    for (table, rung, published), group in steps.groupby(
+        ["table", "rung", "published"], sort=False
+    ):
+        passed = group.set_index("model")["passed"]
+        cells = ["" if m not in passed else "passed" if passed[m] else "no" for m in models]
+        rows.append([table, f"{rung}, {published:.3f}", *cells])
+    return markdown(["table", "rung", *models], rows)
+
+
+def over_time() -> str:
+    """Write the curve of each model, and the seconds in which it passes each published figure."""
+    frame = pd.DataFrame(read("fidelity_over_time"))
+    figures = ["fit_s", "c2st_xgb", "trend", "mle"]
+    parts = []
+    for table, of_table in frame.groupby("table", sort=False):
+        curves = of_table.groupby(["model", "n_steps"])[figures].mean()
+        rows = [
+            [
+                model,
+                f"{n_steps:,}",
+                f"{p['fit_s']:.0f}",
+                *(f"{p[name]:.3f}" for name in figures[1:]),
+            ]
+            for (model, n_steps), p in curves.iterrows()
+        ]
+        header = ["model", "steps", "fit s", "C2ST-XGB vs train", "Trend", "MLE"]
+        models = list(dict.fromkeys(of_table["model"]))
+        published = {name: by[table]["c2st_xgb"] for name, by in PUBLISHED.items() if table in by}
+        passed = []
+        for name, value in sorted(published.items(), key=lambda rung: rung[1]):
+            seconds = [first_above(curves.loc[model], value) for model in models]
+            cells = ["not passed" if s is None else f"{s:.0f}" for s in seconds]
+            passed.append([f"{name}, {value:.3f}", *cells])
+        parts += [
+            f"**{table.capitalize()}**\n",
+            markdown(header, rows),
+            "Shortest fit, in seconds, that passes a published C2ST-XGB vs train:\n",
+            markdown(["published", *models], passed),
+        ]
+    return "\n".join(parts)
+
+
+# ---------------------------------------------------------------------- techniques
+
+
+def dirac() -> str:
+    """Write the games of two numbers: distances after 500 steps, and eigenvalues."""
+    rows = []
+    for entry in read("techniques"):
+        if entry["part"] == "dirac":
+            values = ", ".join(
+                f"{real:g}"
+                + (f" {'+' if imaginary > 0 else '-'} {abs(imaginary):g}i" * bool(imaginary))
+                for real, imaginary in entry["eigenvalues"]
+            )
+            rows.append([entry["game"], entry["technique"], f"{entry['distance']:.2f}", values])
+    return markdown(["game", "technique", "distance after training", "eigenvalues"], rows)
+
+
+def techniques() -> str:
+    """Write what each technique gives a plain GAN on a real table."""
+    entries = [entry for entry in read("techniques") if entry["part"] == "tables"]
+    columns = {
+        "technique": "plain GAN with",
+        "table": "table",
+        "c2st": "C2ST vs train",
+        "trend": "Trend",
+        "fit_s": "fit s",
+        "n_steps": "steps",
+        "discriminator": "last discriminator loss",
+        "generator": "last generator loss",
+    }
+    return listing(entries, columns)
+
+
+def losses() -> str:
+    """Write how losses follow fidelity over training, as rank correlations."""
+    rows = []
+    for entry in read("techniques"):
+        if entry["part"] == "losses":
+            for pair, value in entry["rank_correlation"].items():
+                rows.append([entry["table"], entry["model"], pair, f"{value:+.2f}"])
+    return markdown(["table", "model", "loss with figure", "rank correlation"], rows)
+
+
+# ---------------------------------------------------------------------- one system each
+
+
+def _plain(name: str, columns: dict[str, str], digits: int = 3) -> Callable[[], str]:
+    return lambda: listing(read(name), columns, digits)
+
+
+def cyclegan() -> str:
+    """Write the errors of translated rows, column by column."""
+    entries = read("cyclegan")
+    columns = {
+        "rows": "rows",
+        "changed_columns": "changed columns",
+        "other_columns": "other columns",
+    }
+    columns |= {key: key for key in entries[0] if key.startswith("of ")}
+    columns |= {"auc_on_b": "AUC on B", "n_steps": "steps", "fit_s": "fit s"}
+    return listing(entries, columns)
+
+
+def dagan() -> str:
+    """Write the accuracies on classes never seen, by rows a class."""
+    entries = [
+        {**entry, "accuracy": f"{entry['mean']:.3f} ± {entry['std']:.3f}"}
+        for entry in read("dagan")
+    ]
+    columns = {
+        "table": "table",
+        "k": "real rows a class",
+        "rows": "rows learnt from",
+        "classifier": "classifier",
+        "accuracy": "accuracy",
+        "count": "runs",
+        "n_steps": "steps",
+    }
+    return listing(entries, columns)
+
+
+def genclass() -> str:
+    """Write the accuracies on classes known by their attributes alone, and their means."""
+    entries = read("genclass")
+    figures = ["seen", "unseen", "harmonic_mean", "unseen_among_unseen"]
+    means = pd.DataFrame(entries).groupby("model", sort=False)[figures].mean()
+    shown = [
+        {**entry, "split": ", ".join(map(str, entry["unseen_digits"]))} for entry in entries
+    ] + [{"split": "mean", "model": model, **row} for model, row in means.iterrows()]
+    columns = {
+        "split": "unseen digits",
+        "model": "model",
+        "seen": "seen",
+        "unseen": "unseen",
+        "harmonic_mean": "harmonic mean",
+        "unseen_among_unseen": "unseen among unseen",
+        "fit_s": "fit s",
+    }
+    return listing(shown, columns)
+
+
+def teaching() -> str:
+    """Write how well learners do that were taught on a few hundred rows."""
+    entries = read("teaching")
+    columns = {
+        "table": "table",
+        "rows": "rows",
+        "n_rows": "number of rows",
+        "accuracy_after_1": "accuracy after 1 step",
+        "accuracy_after_8": "8 steps",
+        "accuracy_after_32": "32 steps",
+        "rate": "learning rate",
+        "n_steps": "training steps",
+        "fit_s": "fit s",
+    }
+    correlations = {"table": "table", "rows": "rows", "rank_correlation": "rank correlation"}
+    return "\n".join(
+        [
+            listing([e for e in entries if "n_rows" in e], columns),
+            "Rank correlation of what learners score on these rows with what they score in the "
+            "end:\n",
+            listing([e for e in entries if "rank_correlation" in e], correlations),
+        ]
+    )
+
+
+def waves() -> str:
+    """Write how near asked-for waves are to real ones."""
+    found = read("sequences")["waves"]
+    rows = []
+    for wave in ("sine", "sawtooth"):
+        for figure in ("offset", "frequency", "amplitude"):
+            both = found[wave][figure]
+            rows.append(
+                [wave, f"{figure}, KS distance", *map(number, (both["ks"], both["ks_of_real"]))]
+            )
+        error = found[wave]["error"]
+        rows.append(
+            [wave, "error about the fitted wave", number(error["made"]), number(error["real"])]
+        )
+    rows.append(
+        [
+            "both",
+            "labelled as asked",
+            *map(number, (found["labelled_as_asked"], found["judge_on_real"])),
+        ]
+    )
+    text = markdown(["wave", "figure", "synthetic", "real"], rows)
+    return text + f"\n{found['n_steps']:,} steps, {found['fit_s']:,.0f} s.\n"
+
+
+def chain() -> str:
+    """Write the likelihoods of categorical sequences of a known Markov chain."""
+    columns = {
+        "model": "sequences of",
+        "nll_under_truth": "nats a step under the truth",
+        "nll_of_real": "of real ones under a chain fitted to them",
+        "real_under_model": "of real ones under the model",
+        "fit_s": "fit s",
+    }
+    return listing(read("sequences")["chain"], columns)
+
+
+def beijing_days() -> str:
+    """Write the scores of days of hourly weather."""
+    columns = {
+        "model": "days of",
+        "discriminative": "discriminative score, 0 is best",
+        "predictive": "predictive score, lower is better",
+        "seconds": "fit s",
+    }
+    return listing(read("sequences")["beijing"], columns)
+
+
+def sdmetrics() -> str:
+    """Write our figures beside SDMetrics' of the same rows."""
+    document = json.loads((BENCHMARKS / "results" / "sdmetrics_agreement.json").read_text())
+    rows = []
+    for name, found in document["comparisons"].items():
+        for figure in ("shape", "trend", "trend_strong"):
+            both = found[figure]
+            values = [f"{both[k]:.4f}" for k in ("tabgan", "sdmetrics")]
+            difference = f"{both['difference']:.0e}" if both["difference"] else "0"
+            rows.append([name, figure.replace("_", ", "), *values, difference])
+        both = found["c2st_xgboost"]
+        shown = [
+            f"{both[k]['median']:.4f} ({both[k]['lowest']:.4f} to {both[k]['highest']:.4f})"
+            for k in ("tabgan", "sdmetrics")
+        ]
+        rows.append([name, "C2ST, XGBoost", *shown, ""])
+        seconds = found["shape and trend seconds"]
+        rows.append(
+            [
+                name,
+                "shape and trend, seconds",
+                *(f"{seconds[k]:.2f}" for k in ("tabgan", "sdmetrics")),
+                "",
+            ]
+        )
+    versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
+    table = markdown(["synthetic rows", "figure", "tabgan", "SDMetrics", "difference"], rows)
+    return f"{table}\nVersions: {versions}.\n"
+
+
+def digits() -> str:
+    """Write what is found and made of handwritten digits, and the means over seeds."""
+    entries = read("digits")
+    columns = {
+        "seed": "seed",
+        "infogan_matched_accuracy": "InfoGAN's codes, matched, agree",
+        "aae_plane_knn_accuracy": "neighbours in the AAE's plane agree",
+        "cgan_made_as_asked": "CGAN's digits read as asked",
+        "infogan_fit_s": "InfoGAN fit s",
+    }
+    means = pd.DataFrame(entries).mean().to_dict()
+    rows = [{**entry, "seed": str(entry["seed"])} for entry in entries]
+    return listing([*rows, {**means, "seed": "mean"}], columns)
+
+
+def machines() -> str:
+    """Name the processors and versions of the fidelity figures."""
+    found = json.loads((BENCHMARKS / "results" / "fidelity.json").read_text())["machines"]
+    lines = set()
+    for machine in found.values():
+        versions = ", ".join(
+            f"{name} {number}" for name, number in machine["versions"].items() if number
+        )
+        threads = f"{machine['threads']} thread" + "s" * (machine["threads"] > 1)
+        lines.add(f"- {machine['processor']}, {threads}, Python {machine['python']}: {versions}")
+    return "\n".join(sorted(lines)) + "\n"
+
+
+CRAMER = {
+    "table": "table",
+    "model": "model",
+    "c2st": "C2ST",
+    "c2st_categorical": "C2ST, categories alone",
+    "c2st_numeric": "C2ST, numbers alone",
+    "trend_categorical": "Trend, categories",
+    "trend_mixed": "Trend, mixed",
+    "trend_numeric": "Trend, numbers",
+    "shape_categorical": "Shape, categories",
+    "shape_numeric": "Shape, numbers",
+    "mle_auc": "MLE",
+    "n_steps": "steps",
+    "fit_cpu_s": "fit s",
+}
+ROUND_TRIP = {
+    "model": "codes of",
+    "cells_right": "categorical cells right",
+    "rank_error": "error in ranks, numbers",
+    "auc_features_alone": "AUC, features alone",
+    "auc": "AUC, columns and features",
+    "fit_cpu_s": "fit s",
+}
+CLUSTERS = {
+    "model": "model",
+    "accuracy": "accuracy",
+    "matched_accuracy": "accuracy, matched",
+    "logistic_regression": "logistic regression",
+    "fit_cpu_s": "fit s",
+}
+
+
+def pages() -> dict[str, Callable[[], str]]:
+    """Name every table and what writes it."""
+    real, small = read("fidelity"), read("fidelity_small")
+    made: dict[str, Callable[[], str]] = {
+        "summary": lambda: summary(real),
+        "targets": lambda: target_table(real),
+        "rungs": lambda: rung_table(real),
+        "over_time": over_time,
+        "machines": machines,
+        "dirac": dirac,
+        "techniques": techniques,
+        "losses": losses,
+        "cramer": _plain("cramer", CRAMER),
+        "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),
+        "clusters": _plain("autoencoders_digits", CLUSTERS),
+        "digits": digits,
+        "cyclegan": cyclegan,
+        "dagan": dagan,
+        "genclass": genclass,
+        "teaching": teaching,
+        "waves": waves,
+        "chain": chain,
+        "beijing_days": beijing_days,
+        "sdmetrics": sdmetrics,
+    }
+    for prefix, results in (("real", real), ("small", small)):
+        for name in dict.fromkeys(entry["table"] for entry in results):
+            made[f"{prefix}_{name}"] = lambda results=results, name=name: fidelity_tables(
+                results, name
+            )
+    return made
+
+
+def write(folder: Path) -> None:
+    """Write all tables; files that would not change are left alone, so that pages stay built."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make in pages().items():
+        path, text = folder / f"{name}.md", make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Print the summary, or write all tables."""
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if sys.argv[1] == "--summary":
+        print(summary(read("fidelity")))
+    else:
+        write(Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
