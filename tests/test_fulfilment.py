@@ -14,7 +14,7 @@ from tabgan import AAESynthesizer, CGANSynthesizer, WGANSynthesizer
 from tabgan.generation import on_demand
 from tabgan.generation.conditions import ConditionModel, MadeRows
 from tabgan.generation.on_demand import fulfil
-from tabgan.progress import Progress
+from tabgan.notices import Progress
 from tabgan.table.conditions import encode_condition
 from tabgan.table.encoder import Encoder
 from tabgan.table.schema import Schema

@@ -16,7 +16,7 @@ HEAVY = {"matplotlib", "imblearn", "pyarrow", "polars", "xgboost"}
 OPTIONAL = {"narwhals"}
 DEPENDENCIES = {"torch", "numpy", "pandas", "sklearn", "scipy", "safetensors", "tqdm"}
 FLOORS = (
-    ("checks", "notices", "progress", "registry", "randomness"),
+    ("checks", "notices", "registry", "randomness"),
     ("table",),
     ("networks", "datasets"),
     ("adversarial",),

@@ -9,7 +9,7 @@ import pytest
 from contract import fit_small, narrow_table
 
 import tabgan
-from tabgan.progress import Progress
+from tabgan.notices import Progress
 
 
 def test_a_bar_has_the_estimators_name(capfd):

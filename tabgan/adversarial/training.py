@@ -16,8 +16,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update, adam
 from tabgan.adversarial.validation import Validation, Watch
 from tabgan.networks.precision import fast_matmul
-from tabgan.notices import warn
-from tabgan.progress import Progress
+from tabgan.notices import Progress, warn
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 

@@ -38,9 +38,8 @@ from tabgan.checks import (
     unexpected_argument,
 )
 from tabgan.estimators.composing import compose
-from tabgan.estimators.devices import resolve_device
 from tabgan.estimators.files import save
-from tabgan.generation.core import Core
+from tabgan.generation.core import Core, resolve_device
 from tabgan.generation.tables import Run
 from tabgan.randomness import Streams, draw_seed, seeded_weights
 from tabgan.registry import register

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tabgan.adversarial.techniques import TECHNIQUES
-from tabgan.estimators.devices import resolve_device
+from tabgan.generation.core import resolve_device
 from tabgan.notices import warn
 from tabgan.registry import MODELS
 from tabgan.table.jsonable import from_jsonable, to_jsonable

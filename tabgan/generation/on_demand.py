@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tabgan.generation.conditions import MadeRows, equal_conditions, made_column
 from tabgan.generation.encoding import Encoding
 from tabgan.generation.source import Source
-from tabgan.progress import Progress
+from tabgan.notices import Progress
 from tabgan.randomness import Streams
 from tabgan.table.conditions import EncodedCondition, encode_condition
 from tabgan.table.encoder import EncodedTable, Encoder
