@@ -198,7 +198,7 @@ def test_parameters_out_of_range():
         (RCGANSynthesizer, "noise_dim", 0, "a positive integer"),
         (SeqGANSynthesizer, "n_rollouts", 0, "a positive integer"),
         (SequenceARAESynthesizer, "code_dim", 0, "a positive integer"),
-        (SequenceARAESynthesizer, "kl_weight", -1, "a number of at least 0"),
+        (SequenceARAESynthesizer, "kl_weight", -1, "a finite number of at least 0"),
     ):
         with pytest.raises(ValueError, match=says(f"{name} must be {kind}, got {value}.")):
             cls(**{name: value}).fit(data)

@@ -44,9 +44,14 @@ from tabgan.generation.tables import Run
 from tabgan.randomness import Streams, draw_seed, seeded_weights
 from tabgan.registry import register
 from tabgan.table.format import TableFormat
+from tabgan.table.sequences import SequenceFormat
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+_FORMATS: dict[str, Any] = {cls.__name__: cls for cls in (TableFormat, SequenceFormat)}
+"""What is kept of the form in which tables came in."""
 
 
 class Estimator(BaseEstimator):
@@ -358,15 +363,19 @@ class Estimator(BaseEstimator):
         values = {name: getattr(self, name) for name in names}
         if hasattr(self, "feature_names_in_"):
             values["feature_names_in_"] = self.feature_names_in_.tolist()
-        formats = {k: v.to_dict() for k, v in vars(self).items() if isinstance(v, TableFormat)}
+        formats = {
+            name: [type(value).__name__, value.to_dict()]
+            for name, value in vars(self).items()
+            if type(value).__name__ in _FORMATS
+        }
         return values | {"formats": formats} | self._core.values()
 
     def _set_values(self, values: dict[str, Any]) -> None:
         """Restore what `_get_values` returned, and build; parameters and schemas must be set."""
         names = ("_seed", "_n_draws", "n_features_in_", *self._saved)
         self.__dict__.update({name: values[name] for name in names})
-        for name, form in values["formats"].items():
-            setattr(self, name, TableFormat.from_dict(form))
+        for name, (kind, form) in values["formats"].items():
+            setattr(self, name, _FORMATS[kind].from_dict(form))
         if "feature_names_in_" in values:
             self.feature_names_in_ = np.array(values["feature_names_in_"], dtype=object)
         self._built_with = self._shaping_parameters()

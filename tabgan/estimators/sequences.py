@@ -77,7 +77,7 @@ class SequenceSynthesizer(Estimator):
         "time": LABEL | NONE,
         "static_columns": sequence_of(LABEL, "a list of column labels") | NONE,
     }
-    _sequence_format: SequenceFormat | None
+    _sequence_format: SequenceFormat | None = None
     _core: SequenceCore
 
     def __init__(
@@ -293,17 +293,6 @@ class SequenceSynthesizer(Estimator):
                     f"asked for: {model.names}."
                 )
         return {name: encode_condition(model.encoder, name, asked[name]) for name in asked}
-
-    # ------------------------------------------------------------------ persistence
-
-    def _get_values(self) -> dict[str, Any]:
-        form = self._sequence_format
-        return super()._get_values() | {"sequences": None if form is None else form.to_dict()}
-
-    def _set_values(self, values: dict[str, Any]) -> None:
-        form = values["sequences"]
-        self._sequence_format = None if form is None else SequenceFormat.from_dict(form)
-        super()._set_values(values)
 
 
 class LatentSequences:
