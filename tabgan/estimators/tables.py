@@ -48,7 +48,7 @@ class TableSynthesizer(Estimator):
         Number of successive comparisons without improvement after which training stops, with
         ``early_stopping=True``.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the rows that is held out for early stopping, of at most 10,000 rows.
+        Share of the rows that is held out for early stopping. At most 10,000 rows are held out.
     acceptance_rounds : int >= 0, default=0
         Largest number of rounds of rejection sampling, which is learnt after training (Azadi et
         al., 2019, "Discriminator Rejection Sampling", arXiv 1810.06758). In each round boosted
