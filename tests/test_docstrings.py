@@ -85,7 +85,8 @@ def test_every_parameter_is_described_by_the_class_itself(name):
         assert text.strip(), f"{name} says nothing of {parameter}"
 
 
-@pytest.mark.parametrize("name", [*CLASSES, *PIPELINE])
+# The docstrings of models are composed, which leaves out what is not in their signature.
+@pytest.mark.parametrize("name", [*sorted(set(CLASSES) - set(MODELS)), *PIPELINE])
 def test_no_parameter_is_described_that_the_class_does_not_have(name):
     cls = class_of(name)
     assert set(parameter_texts(cls.__doc__)) <= set(inspect.signature(cls).parameters)
