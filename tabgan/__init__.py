@@ -1,4 +1,21 @@
-"""Adversarial generators for tables, with a scikit-learn interface."""
+"""Adversarial generators for tables, with a scikit-learn interface.
+
+A synthesizer learns a table in `fit` and draws synthetic rows in `sample`. Other classes of this
+package use the same game between two networks to compute features, to find clusters, to translate
+rows, to classify rows, or to generate sequences.
+
+Examples
+--------
+>>> import tabgan
+>>> from tabgan.datasets import make_mixed_table
+>>> table = make_mixed_table(100, random_state=0)
+>>> model = tabgan.AutoregressiveSynthesizer(n_steps=5, random_state=0).fit(table)
+>>> synthetic = model.sample(5, random_state=0)
+>>> synthetic.shape
+(5, 10)
+>>> bool((synthetic.dtypes == table.dtypes).all())
+True
+"""
 
 from __future__ import annotations
 
@@ -61,14 +78,14 @@ __all__ = [
 ]
 
 _ROOMS = ("adversarial", "datasets", "displays", "evaluation", "models", "pipeline")
-"""Packages that are imported when they are first looked at, as `tabgan.evaluation`."""
+"""Packages that are imported on first access as an attribute, such as `tabgan.evaluation`."""
 
 _HOMES = {"augment": "pipeline", "evaluate": "evaluation", "load": "persistence"}
 _HOMES |= dict.fromkeys(["AugmentedClassifier", "AugmentedRegressor", "GANSampler"], "pipeline")
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: torch takes seconds to import."""
+    """Import a public name on first access, because the import of torch takes seconds."""
     if name in _ROOMS:
         return import_module(f"tabgan.{name}")
     if name not in __all__:

@@ -1,4 +1,4 @@
-"""Reading the files of fitted estimators; `Estimator.save` writes them."""
+"""Reading of fitted estimators from files that `Estimator.save` wrote."""
 
 from __future__ import annotations
 
@@ -10,26 +10,32 @@ from tabgan.estimators import files
 
 
 def load(path: str | Path, device: str = "auto") -> Any:
-    """Read an estimator that `save` wrote; nothing in the file is executed.
+    """Read a fitted estimator from a file that its method `save` wrote.
+
+    The file holds numbers and text alone. Nothing in the file is executed, so a file from an
+    untrusted source can do no harm when it is read.
 
     Parameters
     ----------
     path : str or Path
+        The file.
     device : str, default="auto"
-        Where to put it, whatever device it was trained on.
+        Device that the networks are put on, whatever device they were trained on: "auto", "cpu",
+        "cuda", "mps" or another device name of PyTorch. "auto" takes a GPU if there is one.
 
     Returns
     -------
     Estimator
-        Fitted: it samples the same rows for the same `random_state`, and `partial_fit` goes on.
+        The fitted estimator. For the same `random_state` it samples the same rows as the estimator
+        that was saved, and `partial_fit` continues its training.
 
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        If there is no such file.
     ValueError
-        The file is not one of tabgan's, is damaged or edited, or is of a version of tabgan that
-        this one cannot read.
+        If the file was not written by tabgan, was damaged or edited, or has a format that this
+        version of tabgan cannot read; or if the machine does not have the device.
 
     Examples
     --------

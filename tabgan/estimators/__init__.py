@@ -1,1 +1,1 @@
-"""The shells that systems are put into: tables, sequences, features, conditions, state."""
+"""The scikit-learn estimators that all models derive from."""

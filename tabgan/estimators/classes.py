@@ -1,4 +1,4 @@
-"""Estimators that learn from rows of classes, which they read as well as make."""
+"""The base of estimators that learn rows together with the class of each row."""
 
 from __future__ import annotations
 
@@ -24,22 +24,42 @@ if TYPE_CHECKING:
 
 
 class RowsOfClasses(Estimator):
-    """Keeps an encoder of rows; a subclass says what is learnt of their classes."""
+    """Base of estimators whose networks read rows of labelled classes as well as generate rows.
+
+    The estimator keeps one encoder of rows. A subclass defines what is learnt about the classes.
+    """
 
     _core: RowCore
 
     def partial_fit(self, X: Any, y: Any) -> Self:
-        """Train `n_steps` steps more on these rows; the schema stays.
+        """Train `n_steps` more steps on these rows, from the present weights and optimisers.
+
+        The first call is a `fit`. Later calls keep the schema of the first one.
 
         Parameters
         ----------
         X : table or numeric array-like of shape (n, d)
+            Rows with the columns of the first call. A category that the first call did not see
+            counts as unknown. A number outside the range that the first call saw counts as the
+            nearest end of that range.
         y : array-like of shape (n,)
-            Classes.
+            Class of each row.
 
         Returns
         -------
         self
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the columns or the kinds of values differ from those of the first call, if a class is
+            missing, or if a parameter that shapes the networks was changed since the first call.
+
+        Warns
+        -----
+        UserWarning
+            If X has categories that the first call did not see; see `handle_unknown`.
         """
         return self._fit(X, y, goes_on=True)
 
@@ -54,11 +74,12 @@ class RowsOfClasses(Estimator):
     def _read_classes(
         self, codes: NDArray[Any], labels: pd.Index, anew: bool, **about: Any
     ) -> NDArray[Any]:
-        """Give each row the number of its class, of its code and the classes coded."""
+        """Return a class number for each row, from the codes of the rows and the classes coded."""
         return codes
 
     def _make_core(self) -> RowCore:
-        # Of a row that is read as well as made, numbers count in their order.
+        # A network that reads rows learns from the order of numbers. Ranks keep that order, and
+        # levels would hide it.
         encoder = Encoder(self.schema_, "rank", max_categories=self.max_categories)
         device = self._device_to_build_on()
         encoder.layout.to(device)
@@ -72,15 +93,15 @@ class RowsOfClasses(Estimator):
             self._run().train(core.training, batches, self._n_steps, streams.noise)
 
     def _batches(self, table: EncodedTable, classes: Tensor) -> Any:
-        """Say how rows are dealt out in batches."""
+        """Return the object that deals out encoded rows and their class numbers in batches."""
         raise NotImplementedError
 
     def _encode_known(self, X: Any) -> EncodedTable:
-        """Encode rows to look at, on the device."""
+        """Encode later rows on the device, without random ranks."""
         return self._core.encode(read_known(self, read_fitted(self, X, anew=False), self.schema_))
 
     def _rows(self, raw: Tensor, streams: Streams) -> Any:
-        """Draw and decode rows of a generator's raw output, in the form that `fit` got."""
+        """Draw rows from raw output and decode them into the kind of table that `fit` got."""
         core = self._core
         drawn = core.layout.draw(raw, draw_gumbel(len(raw), core.layout.width, streams.noise))
         return self._format.restore(core.encoder.decode(EncodedTable(*drawn), streams.rng))

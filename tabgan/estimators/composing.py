@@ -1,9 +1,9 @@
-"""Classes that take the parameters of their bases: one signature, one docstring, one set of rules.
+"""One signature, one docstring and one set of rules for a class that inherits its parameters.
 
-An estimator whose ``__init__`` takes ``**shared`` hands on what it does not name. `compose` writes
-out what that means: the signature lists every parameter, as scikit-learn reads it; the docstring
-describes every parameter, the inherited ones in the words of the base that has them; and
-`_parameter_constraints` holds the rule of every parameter.
+An estimator whose ``__init__`` takes ``**shared`` passes on every parameter that it does not name.
+`compose` writes that inheritance out. The signature lists every parameter, as scikit-learn reads
+it. The docstring describes every parameter; an inherited one is described in the words of the base
+that has it. `_parameter_constraints` holds the rule of every parameter.
 """
 
 from __future__ import annotations
@@ -19,15 +19,20 @@ _ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)
 
 
 def compose(cls: Any) -> None:
-    """Complete a class's signature, docstring and rules from its bases.
+    """Complete the signature, the docstring and the rules of a class from its bases.
+
+    In the docstring, the entry ``**shared`` stands for all parameters that the class itself does
+    not describe. An entry that has a heading alone takes the description of the base, so that a
+    class can state another default without repeating the text.
 
     Parameters
     ----------
     cls : type
-        Changed in place.
+        The class, which is changed in place.
     """
     if "__init__" not in vars(cls):
-        # A signature of the class's own: its bases' may belong to mixins in front of others.
+        # The class gets an `__init__` of its own to carry its signature. The inherited one may
+        # belong to a mixin that other classes use with other parameters.
         def __init__(self: Any, **shared: Any) -> None:
             super(cls, self).__init__(**shared)
 
@@ -57,7 +62,19 @@ def compose(cls: Any) -> None:
 
 
 def parameter_texts(docstring: str | None) -> dict[str, str]:
-    """Take a numpydoc docstring's parameters apart: by name, heading and description."""
+    """Split the parameters of a numpydoc docstring into one text for each name.
+
+    Parameters
+    ----------
+    docstring : str or None
+        The docstring of a class.
+
+    Returns
+    -------
+    dict of str to str
+        The heading and the description of each parameter, by name. The entry ``**shared`` is left
+        out.
+    """
     found = _sections(docstring)
     if found is None:
         return {}
@@ -71,7 +88,7 @@ def parameter_texts(docstring: str | None) -> dict[str, str]:
 
 
 def _sections(docstring: str | None) -> tuple[str, str, str] | None:
-    """Split a docstring into what stands before its parameters, these, and what comes after."""
+    """Split a docstring into the text before its parameters, the parameters, and the text after."""
     if not docstring:
         return None
     text = inspect.cleandoc(docstring)
@@ -84,7 +101,7 @@ def _sections(docstring: str | None) -> tuple[str, str, str] | None:
 
 
 def _with_inherited(docstring: str, names: list[str], texts: dict[str, str]) -> str:
-    """Describe all parameters: the class's own first, then the inherited ones."""
+    """Describe all parameters: first those of the class itself, then the inherited ones."""
     found = _sections(docstring)
     assert found is not None
     before, _, after = found

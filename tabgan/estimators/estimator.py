@@ -1,4 +1,4 @@
-"""The shell that every estimator shares: parameters, checks, seeds, training, files."""
+"""The base of every estimator: parameters, checks, seeds, training and files."""
 
 from __future__ import annotations
 
@@ -55,65 +55,73 @@ _FORMATS: dict[str, Any] = {cls.__name__: cls for cls in (TableFormat, SequenceF
 
 
 class Estimator(BaseEstimator):
-    """What every estimator has in common: parameters, and how a game is trained and kept.
+    """Base of every estimator: shared parameters, and the training and keeping of a game.
 
-    A subclass reads what `fit` gets (`_read`), builds what it keeps (`_make_core`, `_make_game`)
-    and trains it (`_learn`). `fit` and `partial_fit` are the same for all.
+    A subclass defines four steps. `_read` checks and reads what `fit` gets. `_make_core` and
+    `_make_game` build what the estimator keeps. `_learn` trains it. `fit` and `partial_fit` run
+    these steps in the same order for all subclasses.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Training steps; in each, every player moves. None takes the number of the class's `plan`.
-    batch_size : int, default=500
-        Rows per update; tables with fewer rows are taken whole.
-    learning_rate : float, default=5e-4
-        Adam's; constant for the first half of the steps, then falling linearly to zero.
-    hidden_dim : int, default=256
-        Width of the networks' hidden layers.
-    categorical_features : sequence of column labels, or of booleans or positions, default=None
-        Columns to take as categories whatever their dtype. Strings, categories and booleans always
-        are, and numbers of few values are modelled as ordered levels anyway.
-    max_categories : int, default=256
-        Levels modelled per categorical column. The rarer ones of more share one level, within
-        which they are drawn at their own rates.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. In each step every player of the game is updated. None takes the
+        number of steps in the class's `plan`.
+    batch_size : int >= 1, default=500
+        Number of rows in a batch. A table with fewer rows is one batch.
+    learning_rate : float > 0, default=5e-4
+        Learning rate of the optimiser, AdamW. The rate is constant for the first half of the steps
+        and then falls linearly to zero.
+    hidden_dim : int >= 1, default=256
+        Number of units in each hidden layer of the networks.
+    categorical_features : sequence of labels, booleans or positions, default=None
+        Columns to treat as categories whatever their dtype: their labels, their positions, or a
+        boolean for each column. Columns of strings, categories or booleans are always treated as
+        categories.
+    max_categories : int >= 2, default=256
+        Largest number of levels of a categorical column. In a column of more categories, the most
+        frequent ones have a level each and the rarer ones share the last level. Categories of the
+        shared level are drawn at their rates in training.
     handle_unknown : {"warn", "ignore", "error"}, default="warn"
-        What to do with categories that were not seen by the first `fit`, where later rows are
-        read. They always count as unknown; "warn" says once for each call how many there are.
-    device : {"auto", "cpu", "cuda", "mps"} or a torch device string, default="auto"
-        Where networks are trained and used; "auto" takes a GPU if there is one.
+        What follows from a category in later rows that the first `fit` did not see. "warn" counts
+        the category as unknown and warns once in each call. "ignore" counts it as unknown without a
+        warning. "error" raises a ValueError.
+    device : {"auto", "cpu", "cuda", "mps"} or a torch device, default="auto"
+        Device that networks are trained and used on. "auto" takes a GPU if there is one.
     random_state : int, RandomState or None, default=None
-        Seeds weights, batches and noise. With an int, `fit` and the rows that `sample` then draws
-        are the same bit for bit on one kind of processor, with one version of torch and one number
-        of threads; across those they are alike, but not the same. The global generators are left
-        alone.
+        Seed of the initial weights, the batches and the noise. With an int, `fit` and the later
+        calls of `sample` give the same results bit for bit on one kind of processor, with one
+        version of torch and one number of threads. Across those, results are alike but not equal.
+        The global random generators are neither read nor changed.
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit, optimisers included, instead of starting anew.
-    callbacks : sequence of callable, default=None
-        Each is called with the `Training` about 200 times a run; training stops when one
-        returns True.
+        Whether a second `fit` continues from the weights and optimisers of the first one. By
+        default it starts anew.
+    callbacks : sequence of callable or None, default=None
+        Functions that are called with the `Training` object about 200 times in a run. Training
+        stops when a function returns True.
     verbose : int, default=0
         1 shows a progress bar.
 
     Attributes
     ----------
     plan : Plan
-        Constants of training and encoding that are no parameters; the class's own.
+        The constants of training and encoding that are not parameters; each class has its own plan.
     history_ : DataFrame
-        Step, seconds, each player's loss, and other figures of the game.
+        A record of training: the step, the seconds, the loss of each player, and other figures of
+        the game.
     n_steps_ : int
-        Training steps taken.
+        Number of training steps done so far.
     n_features_in_ : int
-        Number of columns seen by `fit`.
+        Number of columns that `fit` saw.
     feature_names_in_ : ndarray of str
-        Only when all column labels are strings.
+        Labels of the columns that `fit` saw; defined only if all labels are strings.
 
     Notes
     -----
-    `set_params` between two calls of `partial_fit` (or of `fit` with ``warm_start=True``) may
-    change what concerns a run of training: `n_steps`, `batch_size`, `learning_rate`, `callbacks`,
-    `verbose`, `warm_start`, `handle_unknown`, and the parameters of early stopping. The new values
-    hold from the next call on. All other parameters shape what was built by the first `fit`; the
-    next call refuses a change of them and names it.
+    `set_params` may change some parameters between two calls of `partial_fit`, or of `fit` with
+    ``warm_start=True``: `n_steps`, `batch_size`, `learning_rate`, `callbacks`, `verbose`,
+    `warm_start`, `handle_unknown`, and the parameters of early stopping. The new values hold from
+    the next call on. All other parameters shape what the first `fit` built. If one of those was
+    changed, the next call raises an error that names it.
     """
 
     plan: ClassVar[Plan] = Plan()
@@ -144,7 +152,7 @@ class Estimator(BaseEstimator):
     }
 
     def __new__(cls, *args: Any, **parameters: Any) -> Self:
-        """Refuse parameters that the class does not have, with the nearest that it has."""
+        """Refuse an unknown parameter, and suggest the nearest one that the class has."""
         known = inspect.signature(cls.__init__).parameters
         for name in parameters:
             if name not in known:
@@ -186,37 +194,41 @@ class Estimator(BaseEstimator):
         self.verbose = verbose
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Write out what a subclass inherits, and enter it into the registry of models."""
+        """Write out the inherited parameters of a subclass, and register it as a model."""
         super().__init_subclass__(**kwargs)
         compose(cls)
         register(cls)
 
-    # ------------------------------------------------------------------ what a kind of estimator is
+    # ------------------------------------------------------------------ what a subclass defines
 
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> Any:
-        """Check what `fit` got and turn it into tables; if `anew`, remember what they are."""
+        """Turn what `fit` got into checked tables; if `anew`, remember schema and format."""
         raise NotImplementedError
 
     def _make_core(self) -> Core:
-        """Build encoders and networks from what is remembered of tables, and the seed alone."""
+        """Build encoders and networks from schemas, parameters and the seed alone."""
         raise NotImplementedError
 
     def _make_game(self, encoding: Any) -> Game:
-        """Build the networks for rows encoded in this way."""
+        """Build the networks for rows that are encoded in this way."""
         raise NotImplementedError
 
     def _learn(self, data: Any, streams: Streams, anew: bool) -> None:
-        """Train the core on what `_read` returned."""
+        """Train the core on the data that `_read` returned."""
         raise NotImplementedError
 
     def _own_techniques(self) -> Sequence[Technique]:
-        """Return what the system always uses; those that the user asks for come after."""
+        """Return the techniques of the system itself, which come before those in `techniques`."""
         return []
 
     # ------------------------------------------------------------------ training
 
     def _fit(self, X: Any, y: Any, goes_on: bool = False, **about: Any) -> Self:
-        """Train on `X`, from the start or, if it `goes_on`, from where the last fit ended."""
+        """Train on `X`, and return the estimator.
+
+        Training starts from new weights, unless the estimator is fitted and the call `goes_on` or
+        `warm_start` is set: it then continues from the present weights.
+        """
         check_parameters(self)
         anew = not (self.__sklearn_is_fitted__() and (goes_on or self.warm_start))
         if anew:
@@ -235,15 +247,15 @@ class Estimator(BaseEstimator):
         try:
             self._learn(data, streams, anew)
         except FloatingPointError:
-            # Weights that diverged are of no use to anyone.
+            # Diverged weights can neither be trained further nor sampled from.
             self._forget()
             raise
         return self
 
     def _train_game(self, encoding: Any, device: torch.device) -> Training:
-        """Build the game with all techniques, ready to be trained."""
+        """Build the game, apply all techniques, and return the game ready for training."""
         with seeded_weights(self._seed), warnings.catch_warnings():
-            # A constant table has nothing to learn, and its networks have nothing to do.
+            # A constant table has nothing to learn, so its networks have layers without units.
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")
             game = self._make_game(encoding)
             rule = TrainingRule.of(self.plan, self.learning_rate)
@@ -252,11 +264,11 @@ class Estimator(BaseEstimator):
         return Training(game.to(device), rule)
 
     def _device_to_build_on(self) -> torch.device:
-        """Find the device that `device` names."""
+        """Return the device that the parameter `device` stands for."""
         return resolve_device(self.device)
 
     def _run(self) -> Run:
-        """Put together what was asked of one run of training."""
+        """Collect the parameters that concern one run of training."""
         stopping = ("early_stopping", "n_iter_no_change", "validation_fraction")
         return Run(
             type(self).__name__,
@@ -269,18 +281,18 @@ class Estimator(BaseEstimator):
 
     @property
     def _n_steps(self) -> int:
-        """Steps of one run of training."""
+        """Number of steps in one run of training."""
         return self.plan.n_steps if self.n_steps is None else self.n_steps
 
     @property
     def history_(self) -> pd.DataFrame:
-        """Step, seconds, each player's loss and other figures of the game."""
+        """Record of training: step, seconds, loss of each player, other figures of the game."""
         check_is_fitted(self)
         return pd.DataFrame(self._core.training.history)
 
     @property
     def n_steps_(self) -> int:
-        """Training steps taken."""
+        """Number of training steps done so far."""
         check_is_fitted(self)
         return self._core.training.step
 
@@ -288,7 +300,7 @@ class Estimator(BaseEstimator):
         return "_core" in vars(self)
 
     def _forget(self) -> None:
-        """Count as not fitted, until networks are built again."""
+        """Return to the state before `fit`."""
         self.__dict__.pop("_core", None)
 
     def _shaping_parameters(self) -> dict[str, Any]:
@@ -297,7 +309,7 @@ class Estimator(BaseEstimator):
         return {name: value for name, value in parameters.items() if name not in self._of_a_run}
 
     def _check_unchanged(self, but: Sequence[str] = ()) -> None:
-        """Raise a ValueError if a parameter that shaped what was built has changed since."""
+        """Raise a ValueError if a parameter that shaped the networks was changed since `fit`."""
         for name, value in self._shaping_parameters().items():
             before = self._built_with[name]
             if name not in but and not _same(value, before):
@@ -307,7 +319,7 @@ class Estimator(BaseEstimator):
                 )
 
     def _forced_categories(self, labels: Sequence[Hashable]) -> list[Hashable]:
-        """Labels of the columns that `categorical_features` names."""
+        """Return the labels of the columns that `categorical_features` names."""
         given = list(self.categorical_features) if self.categorical_features is not None else []
         if given and all(isinstance(item, bool | np.bool_) for item in given):
             if len(given) != len(labels):
@@ -335,30 +347,41 @@ class Estimator(BaseEstimator):
     # ------------------------------------------------------------------ persistence
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted estimator to one file that holds no code; see `tabgan.load`.
+        """Write the fitted estimator to one file, which `tabgan.load` reads.
+
+        The file holds parameters, schema, weights and the state of the optimisers. It holds no
+        training rows and no code. The schema includes categories, quantiles of numbers and rates,
+        and a model with conditions keeps a histogram of them; so the file tells these about the
+        training data.
 
         Parameters
         ----------
         path : str or Path
+            The file to write. An existing file is replaced.
 
         Raises
         ------
         NotFittedError
-            The estimator was not fitted.
+            If the estimator was not fitted.
         OSError
-            The file could not be written.
+            If the file cannot be written.
         TypeError
-            A column name or category that has no JSON form, or a class that is not one of
-            tabgan's.
+            If a column label or a category has no JSON form, or if the class is not one of tabgan's
+            own.
         ValueError
-            A parameter that shapes the networks was changed after `fit`.
+            If a parameter that shapes the networks was changed after `fit`.
+
+        Warns
+        -----
+        UserWarning
+            If `callbacks` or `random_state` holds an object, which is saved as None.
         """
         check_is_fitted(self)
         self._check_unchanged(but=("device", "random_state"))
         save(self, path)
 
     def _get_values(self) -> dict[str, Any]:
-        """Return what was fitted, schemas and tensors aside, as values that have a JSON form."""
+        """Return the fitted state, except schemas and tensors, as values that have a JSON form."""
         names = ("_seed", "_n_draws", "n_features_in_", *self._saved)
         values = {name: getattr(self, name) for name in names}
         if hasattr(self, "feature_names_in_"):
@@ -371,7 +394,10 @@ class Estimator(BaseEstimator):
         return values | {"formats": formats} | self._core.values()
 
     def _set_values(self, values: dict[str, Any]) -> None:
-        """Restore what `_get_values` returned, and build; parameters and schemas must be set."""
+        """Restore the values that `_get_values` returned, and build the networks.
+
+        Parameters and schemas must be set before.
+        """
         names = ("_seed", "_n_draws", "n_features_in_", *self._saved)
         self.__dict__.update({name: values[name] for name in names})
         for name, (kind, form) in values["formats"].items():
@@ -383,7 +409,7 @@ class Estimator(BaseEstimator):
         self._core.restore(values)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pack tensors so that a pickle opens on a machine without this one's GPU."""
+        """Pack tensors so that a pickle can be opened on a machine without the same GPU."""
         state = super().__getstate__().copy()
         if "_core" in state:
             buffer = io.BytesIO()
@@ -413,13 +439,14 @@ class Estimator(BaseEstimator):
 
 
 class Adversarial:
-    """Mixin of estimators with a critic, which training techniques can change.
+    """Mixin of estimators that have a critic or a discriminator, which techniques can change.
 
     Parameters
     ----------
     techniques : sequence of Technique, default=()
-        Training techniques on top of the system's own, from `tabgan.adversarial`; for example
-        ``[RelativisticPairing(), R1(), R2()]``. One that finds nothing to change is refused.
+        Training techniques from `tabgan.adversarial` that are added to those of the system itself,
+        for example ``[RelativisticPairing(), R1(), R2()]``. A technique that finds nothing to
+        change in the system raises a ValueError.
     """
 
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
@@ -435,12 +462,12 @@ class Adversarial:
 
 
 class Latent(Adversarial):
-    """Mixin of adversarial estimators whose generator starts from a latent draw z.
+    """Mixin of adversarial estimators whose generator starts from a latent vector z.
 
     Parameters
     ----------
-    latent_dim : int, default=64
-        Width of the latent draw z.
+    latent_dim : int >= 1, default=64
+        Width of z, the vector of standard normal noise that the generator turns into a row.
     """
 
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"latent_dim": integer(1)}
@@ -451,7 +478,7 @@ class Latent(Adversarial):
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values of a parameter say the same."""
+    """Whether two values of a parameter are equal."""
     if one is other:
         return True
     arrays = np.ndarray | pd.Index | pd.Series

@@ -1,4 +1,4 @@
-"""Mixins of synthesizers that are transformers too: latent or critic features of rows."""
+"""Mixins of estimators that are also transformers: latent features or critic features of rows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,27 @@ from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
 SMALLEST_BATCH = 256
-"""Fewer rows are padded to so many: a row's features then do not depend on how many come along."""
+"""Smaller batches are padded to this number of rows.
+
+Matrix products may round differently for batches of different sizes. With the padding, the features
+of a row do not depend on how many other rows are transformed with it.
+"""
 
 
 @torch.no_grad()
 def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply a function of encoded rows to a table, some thousands of rows at a time."""
+    """Apply a function of encoded rows to a whole table, in chunks of some thousand rows.
+
+    Parameters
+    ----------
+    table : EncodedTable of n rows
+    layout : Layout
+    function : callable, Tensor of shape (m, width) -> Tensor of shape (m, ...)
+
+    Returns
+    -------
+    Tensor of shape (n, ...)
+    """
     parts = []
     for index in torch.arange(len(table), device=table.codes.device).split(CHUNK):
         row = layout.expand(*table.rows(index))
@@ -33,36 +48,52 @@ def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], 
 
 
 class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """Mixin of synthesizers whose `transform` gives features of rows.
+    """Mixin of synthesizers that are transformers: `transform` computes features of rows.
 
-    A class says what the features are in `_features` and how many in `_n_features_out`.
+    A class defines the features in `_features` and their number in `_n_features_out`.
     """
 
     _core: Any
     _encode_known: Callable[[Any], EncodedTable]
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Compute features of rows.
+        """Compute the features of rows.
+
+        The description of the class says what the features are. `get_feature_names_out` names them.
 
         Parameters
         ----------
         X : table or array-like of shape (n, d)
-            Categories not seen in training count as unknown, see `handle_unknown`; numbers out of
-            range count as the nearest in it.
+            Rows with the columns that `fit` got. A category that `fit` did not see counts as
+            unknown; see `handle_unknown`. A number outside the range that `fit` saw counts as the
+            nearest end of that range.
 
         Returns
         -------
-        ndarray of shape (n, n_features_out)
-            See the class for what they are; `get_feature_names_out` names them.
+        ndarray of shape (n, n_features_out), float32
+            The features of each row.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If the columns or the kinds of values differ from those that `fit` got, or if there are
+            unknown categories and `handle_unknown` is "error".
+
+        Warns
+        -----
+        UserWarning
+            If there are unknown categories and `handle_unknown` is "warn".
         """
         return self._over_rows(X, self._features)
 
     def _features(self, row: Tensor) -> Tensor:
-        """Features of encoded rows, (n, width) to (n, n_features_out)."""
+        """Compute features, shape (n, n_features_out), of encoded rows, shape (n, width)."""
         raise NotImplementedError
 
     def _over_rows(self, X: Any, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
-        """Apply a function of encoded rows to a table."""
+        """Encode a table and apply a function of encoded rows to it."""
         table = self._encode_known(X)
         return over_rows(table, self._core.encoding.layout, function).cpu().numpy()
 
@@ -78,17 +109,28 @@ class CriticFeatures(Features):
     hidden_dim: int
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Score rows by the critic.
+        """Score rows by the critic or discriminator.
+
+        A higher score means that a row looks more real to this critic. A score is not a likelihood,
+        and scores of two fitted models cannot be compared: each critic compares rows with those of
+        its own generator.
 
         Parameters
         ----------
         X : table or array-like of shape (n, d)
+            Rows with the columns that `fit` got.
 
         Returns
         -------
-        ndarray of shape (n,)
-            Higher for rows that look real *to this critic*. Neither a likelihood nor comparable
-            between fits: a critic scores rows against those its own generator makes.
+        ndarray of shape (n,), float64
+            A logit, if the class has a discriminator; a number without bounds, if it has a critic.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If the columns or the kinds of values differ from those that `fit` got.
         """
         return self._over_rows(X, self._score).astype(np.float64)
 
@@ -104,22 +146,30 @@ class CriticFeatures(Features):
 
 
 class Inverse:
-    """Mixin of synthesizers that turn features back into rows, in `_raw_rows`."""
+    """Mixin of synthesizers that can decode features into rows; a class defines `_raw_rows`."""
 
     _core: Any
     _format: Any
 
     def inverse_transform(self, X: Any) -> Any:
-        """Decode features, as `transform` gives them, to their most probable rows.
+        """Decode features into rows, each into the most probable row.
 
         Parameters
         ----------
         X : array-like of shape (n, n_features_out)
+            Features as `transform` computes them.
 
         Returns
         -------
         table of shape (n, d)
-            Of the kind that `fit` got, with its columns and dtypes.
+            The kind of table that `fit` got, with the same columns and dtypes.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If X has another number of features, or values that are not finite.
         """
         check_is_fitted(self)
         features = check_array(X, dtype=np.float32, estimator=self, input_name="X")
@@ -136,5 +186,5 @@ class Inverse:
         return self._format.restore(encoding.encoder.decode(table))
 
     def _raw_rows(self, features: Tensor) -> Tensor:
-        """Decode features of shape (n, n_features_out) to raw rows of shape (n, width)."""
+        """Decode features of shape (n, n_features_out) into raw rows of shape (n, width)."""
         raise NotImplementedError

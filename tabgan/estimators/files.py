@@ -1,7 +1,7 @@
-"""The file of a fitted estimator: JSON and safetensors, no code.
+"""The file format of fitted estimators: JSON and safetensors, without code.
 
-An estimator writes itself through `save`. `tabgan.persistence.load` reads files, for which all
-models have to be known.
+An estimator writes itself through `save`. `tabgan.persistence.load` imports all models, which
+reading needs, and then calls `load`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
 
 FORMAT = 1
-"""Version of the file format; raised when older readers cannot read what is written."""
+"""Version of the file format. It is raised whenever older readers cannot read new files."""
 
 
 def save(estimator: Any, path: str | Path) -> None:
-    """Write a fitted estimator to one file, optimisers included; see `Estimator.save`.
+    """Write a fitted estimator to one file, the state of its optimisers included.
 
-    The file is in safetensors format; its metadata hold parameters, schema and history as JSON.
+    The file is in safetensors format. Its metadata hold parameters, schemas and history as JSON,
+    and a checksum of the whole file. See `Estimator.save` for parameters and errors.
     """
     cls = type(estimator)
     name = cls.__name__
@@ -69,7 +70,7 @@ def save(estimator: Any, path: str | Path) -> None:
 
 
 def load(path: str | Path, device: str = "auto") -> Any:
-    """Read an estimator that `save` wrote; see `tabgan.load`."""
+    """Read an estimator that `save` wrote; see `tabgan.load` for parameters and errors."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path is {str(path)!r}, which is not a file.")
@@ -111,7 +112,7 @@ def load(path: str | Path, device: str = "auto") -> Any:
 
 
 def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) -> Any:
-    """Make the fitted estimator that a document and its tensors describe."""
+    """Build the fitted estimator that a JSON document and its tensors describe."""
     parameters = from_jsonable(document["parameters"], TECHNIQUES)
     estimator: Any = MODELS[document["class"]](**parameters)
     estimator.set_params(device=device)
@@ -122,7 +123,15 @@ def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) 
 
 
 def get_state(estimator: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return what was fitted, schemas aside: tensors, and values that have a JSON form."""
+    """Return everything that `fit` learnt, except the schemas.
+
+    Returns
+    -------
+    tensors : dict of str to Tensor
+        Weights and the state of the optimisers.
+    values : dict of str to object
+        All other state, as values that have a JSON form.
+    """
     core = estimator._core
     training = core.training
     tensors = {
@@ -142,7 +151,11 @@ def get_state(estimator: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def set_state(estimator: Any, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-    """Restore what `get_state` returned; parameters and schemas must be set."""
+    """Restore the state that `get_state` returned.
+
+    The estimator must have its parameters and its schemas already, because the networks are built
+    from them.
+    """
     estimator._set_values(values)
     core = estimator._core
     vars(core.training).update(values["training"])
@@ -164,7 +177,7 @@ def set_state(estimator: Any, tensors: dict[str, Tensor], values: dict[str, Any]
 
 
 def checksum(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
-    """Hash all that a file holds."""
+    """Hash the metadata and all tensors of a file with SHA-256."""
     form = {name: [str(tensors[name].dtype), *tensors[name].shape] for name in sorted(tensors)}
     digest = hashlib.sha256(json.dumps([metadata, form], sort_keys=True).encode())
     for name in form:

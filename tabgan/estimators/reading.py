@@ -1,4 +1,4 @@
-"""What estimators are given, checked and turned into DataFrames."""
+"""Checks of the data that users pass to estimators, and their conversion into DataFrames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tabgan.table.format import TableFormat, is_frame, read_table
 from tabgan.table.schema import Schema
 
 MAX_SAMPLES = 2**31 - 1
-"""Rows that one call makes at most."""
+"""Largest number of rows that one call of `sample` draws."""
 
 N_SAMPLES = Rule(
     "a positive integer",
@@ -31,20 +31,20 @@ N_SAMPLES = Rule(
 def read_fitted(
     estimator: Any, X: Any, anew: bool, *, name: str = "X", form: str = "_format"
 ) -> pd.DataFrame:
-    """Turn X into a DataFrame with a fresh index, and check it against what was fitted.
+    """Turn a table into a DataFrame with a fresh index, and check the table against the first fit.
 
     Parameters
     ----------
     estimator : Estimator
-        If `anew`, remembers the table's format, number and names of columns.
+        If `anew`, it remembers the table's format and the number and names of the columns.
     X : table of shape (n, d)
-        Of any kind that `tabgan.table.format.read_table` takes.
+        Any kind of table that `tabgan.table.format.read_table` takes.
     anew : bool
         Whether nothing was fitted before.
     name : str, default="X"
-        How errors name the table.
+        The argument's name in error messages.
     form : str, default="_format"
-        The attribute that holds the format.
+        The attribute of the estimator that holds the format.
 
     Returns
     -------
@@ -53,9 +53,9 @@ def read_fitted(
     Raises
     ------
     ValueError
-        No rows, no columns, two columns of one name, or other columns than in `fit`.
+        If there are no rows, no columns, two columns of one name, or other columns than in `fit`.
     TypeError
-        X is no table.
+        If X is not a table.
     """
     owner = type(estimator).__name__
     frame, given = read_table(X, name, owner)
@@ -72,7 +72,7 @@ def read_fitted(
 
 
 def _remember_names(estimator: Any, X: Any, given: TableFormat, anew: bool) -> None:
-    """Set or check `feature_names_in_`, as scikit-learn does, where all labels are strings."""
+    """Set or check `feature_names_in_`, which exists if all labels are strings."""
     if not given.has_labels or all(isinstance(label, str) for label in given.labels):
         _check_feature_names(estimator, X, reset=anew)
     elif anew:
@@ -80,26 +80,31 @@ def _remember_names(estimator: Any, X: Any, given: TableFormat, anew: bool) -> N
 
 
 def read_known(estimator: Any, frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Check later rows against the schema: kinds of columns, and categories never seen.
+    """Check the kinds of values in later rows, and look for categories that `fit` did not see.
 
     Parameters
     ----------
     estimator : Estimator
-        Its `handle_unknown` says what becomes of categories never seen.
+        Its parameter `handle_unknown` decides what follows from a category that `fit` did not see.
     frame : DataFrame of shape (n, d)
-        Has the schema's columns, and perhaps others.
+        It has the columns of the schema, and may have others.
     schema : Schema
 
     Returns
     -------
     DataFrame of shape (n, d)
-        The frame, as it is.
+        The same frame.
 
     Raises
     ------
     ValueError
-        Values of another kind than were learnt, or unknown categories with
-        ``handle_unknown="error"``.
+        If a column holds values of another kind than `fit` saw, or if there are unknown categories
+        and `handle_unknown` is "error".
+
+    Warns
+    -----
+    UserWarning
+        If there are unknown categories and `handle_unknown` is "warn".
     """
     known = frame[schema.names]
     check_kinds(schema, known)
@@ -119,7 +124,7 @@ def read_known(estimator: Any, frame: pd.DataFrame, schema: Schema) -> pd.DataFr
 
 
 def check_n_samples(n_samples: Any) -> None:
-    """Raise a ValueError unless so many rows can be made."""
+    """Raise a ValueError unless `n_samples` is a positive integer of at most `MAX_SAMPLES`."""
     check("n_samples", n_samples, N_SAMPLES)
     if n_samples > MAX_SAMPLES:
         raise ParameterError(
@@ -131,17 +136,27 @@ def check_n_samples(n_samples: Any) -> None:
 def read_conditions(
     conditions: Any, n_samples: int, schema: Schema, target_name: Hashable | None
 ) -> pd.DataFrame:
-    """Turn conditions of any form into a DataFrame with a row for each row to make.
+    """Turn conditions of any form into a DataFrame with one row for each row to draw.
 
     Parameters
     ----------
     conditions : dict, Series, table, list or array
-        A list or array holds labels.
+        A list or an array holds labels.
     n_samples : int
+        Number of rows to draw, if the conditions do not have rows themselves.
     schema : Schema
-        Columns that may be asked for.
+        The columns that conditions may name.
     target_name : hashable or None
-        The column of the labels given to `fit`, if there were any.
+        The column of the labels that `fit` got, or None if `fit` got no labels.
+
+    Returns
+    -------
+    DataFrame of shape (n, k)
+
+    Raises
+    ------
+    ValueError
+        If a condition names no column, or if the number of conditions does not fit `n_samples`.
     """
     if is_frame(conditions) and not isinstance(conditions, pd.DataFrame):
         conditions = read_table(conditions, "conditions")[0]

@@ -1,4 +1,4 @@
-"""Synthesizers of sequences: what every system that makes them shares."""
+"""The base of synthesizers of sequences."""
 
 from __future__ import annotations
 
@@ -36,37 +36,46 @@ if TYPE_CHECKING:
 
 
 class SequenceSynthesizer(Estimator):
-    """Learns sequences and makes sequences like them; the base of every such system.
+    """Base of every synthesizer of sequences: it learns sequences and draws synthetic ones.
 
-    Sequences come as a long table, one row for each step of each entity, or as an array of shape
-    (n, T, d). What varies along a sequence is made; what a sequence has once (static columns,
-    the label `y`, its length, and its start in time where starts differ) is drawn together, as it
-    occurred together in training, and given to the networks.
+    Sequences come as a long table, with one row for each step of each entity, or as an array of
+    shape (n, T, d). Columns that vary along a sequence are called channels. The networks generate
+    the channels. Values that hold for a whole sequence are drawn together, as they occurred
+    together in training, and the networks get them as the condition: static columns, the label `y`,
+    the length, and the start time if start times differ.
 
-    Where all entities have the same times, as far as they go, synthetic ones have these times too.
-    Otherwise the time from step to step is one more channel, and the start is one more static
-    column. Synthetic entities are numbered from 0, in the dtype of those seen.
+    If all entities have the same times, synthetic sequences have these times too. Otherwise the
+    time from step to step is one more channel, and the start time is one more static column.
+    Synthetic entities are numbered from 0, in the dtype of the entities in training.
 
     Parameters
     ----------
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. In each step every player of the game is updated. None takes the
+        number of steps in the class's `plan`.
+    batch_size : int >= 1, default=500
+        Number of sequences in a batch.
+    hidden_dim : int >= 1, default=256
+        Width of the recurrent states and of the networks' other hidden layers.
     entity : column label, default=None
-        The column of a long table that tells sequences apart.
+        The column of a long table that says which sequence a row belongs to. A table needs it; an
+        array has none.
     time : column label, default=None
-        The column that orders an entity's rows: numbers, dates or durations. Without it, rows are
-        taken to be in order.
-    static_columns : sequence of column labels, default=None
-        Columns that an entity has once. None takes those that never vary within an entity, unless
-        all sequences are of one step.
+        The column that orders the rows of an entity: numbers, dates or durations. None takes the
+        rows of an entity in their order in the table.
+    static_columns : sequence of column labels or None, default=None
+        Columns that have one value for each entity. None takes the columns that never vary within
+        an entity, or no column if all sequences have one step.
     **shared
         See `Estimator`.
 
     Attributes
     ----------
     schema_ : Schema
-        What each channel is.
+        The kind, the dtype and the distribution of each channel.
     given_schema_ : Schema
-        What that is which a sequence has once: static columns, label, start, and its length, which
-        is called "length" unless a column is.
+        The same for the values that hold for a whole sequence: static columns, label, start time
+        and length. The length is called "length", unless a column has that name.
     """
 
     plan = Plan(max_bins=32)
@@ -94,7 +103,7 @@ class SequenceSynthesizer(Estimator):
         self.static_columns = static_columns
 
     def _make_chain(self, game: Any, encoding: SequenceEncoding) -> Source:
-        """Say what draws the steps of sequences."""
+        """Return the source of the steps of sequences."""
         return Calibrated(Unrolled(game, encoding))
 
     # ------------------------------------------------------------------ training
@@ -105,38 +114,58 @@ class SequenceSynthesizer(Estimator):
         Parameters
         ----------
         X : table with a row for each step, or array-like of shape (n, T, d)
-            Channels and static columns of any kind, missing values included; NaN in an array is a
-            missing value.
+            Channels and static columns may be of any kind, missing values included. NaN in an array
+            is a missing value.
         y : array-like of shape (n,), default=None
-            One label for each sequence, to ask for in `sample`. Of a long table, in the order in
-            which entities first appear, or a Series whose index holds the entities.
+            One label for each sequence, which `sample` takes as a condition. The labels are in the
+            order in which entities first appear in a long table, or in a Series that is indexed by
+            entity.
 
         Returns
         -------
         self
+            The fitted synthesizer.
 
         Raises
         ------
         ValueError
-            `entity`, `time` or `static_columns` that do not fit the table, no channel, infinite
-            values, another number of labels than of sequences, or a parameter out of range.
+            If `entity`, `time` or `static_columns` do not fit the table, if there is no channel, if
+            a value is infinite, if the number of labels is not the number of sequences, or if a
+            parameter is out of range.
+        FloatingPointError
+            If a loss is no longer finite; a lower `learning_rate` helps.
         """
         return self._fit(X, y)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Train `n_steps` steps more, on these sequences, with weights and optimisers as they are.
+        """Train `n_steps` more steps on these sequences, from the present weights and optimisers.
 
-        The first call is a `fit`. Later ones keep the schema: categories not seen before count as
-        unknown, numbers out of range as the nearest in it.
+        The first call is a `fit`. Later calls keep the schemas of the first one.
 
         Parameters
         ----------
         X : table with a row for each step, or array-like of shape (n, T, d)
+            Sequences with the columns of the first call. A category that the first call did not see
+            counts as unknown. A number outside the range that the first call saw counts as the
+            nearest end of that range.
         y : array-like of shape (n,), default=None
+            One label for each sequence, if the first call got labels.
 
         Returns
         -------
         self
+            The fitted synthesizer.
+
+        Raises
+        ------
+        ValueError
+            If the columns or the kinds of values differ from those of the first call, or if a
+            parameter that shapes the networks was changed since.
+
+        Warns
+        -----
+        UserWarning
+            If X or y has categories that the first call did not see; see `handle_unknown`.
         """
         return self._fit(X, y, goes_on=True)
 
@@ -155,7 +184,7 @@ class SequenceSynthesizer(Estimator):
         )
 
     def _split(self, X: Any, anew: bool) -> tuple[Sequences, pd.Index]:
-        """Take X apart into sequences and the entities they belong to."""
+        """Split X into sequences, and return the entity of each sequence beside them."""
         is_table = is_frame(X)
         if not anew and is_table == (self._sequence_format is None):
             first, now = ("an array", "a DataFrame") if is_table else ("a DataFrame", "an array")
@@ -228,30 +257,35 @@ class SequenceSynthesizer(Estimator):
         *,
         conditions: Any = None,
     ) -> Any:
-        """Make sequences.
+        """Draw synthetic sequences.
 
         Parameters
         ----------
         n_samples : int >= 1, default=1
-            Sequences, each of as many steps as it was drawn to have.
+            Number of sequences. The length of each sequence is drawn as it occurred in training.
         random_state : int, RandomState or None, default=None
-            None goes on with the stream that the estimator's own `random_state` began.
+            Seed of the noise. With an int, a fitted model draws the same sequences in each call.
+            None continues the random stream that the estimator's own `random_state` began.
         conditions : dict, Series, table or array-like, default=None
-            What sequences are to have once: values of static columns, "length", the start under
-            the time column's name, or labels alone. A dict, or a Series indexed by column, holds
-            for all sequences; a table of m rows makes m sequences, in its order.
+            Values that hold for whole sequences: values of static columns, "length", the start time
+            under the name of the time column, or labels alone. A dict, or a Series indexed by
+            column, holds for all sequences. A table with m rows gives m sequences in the same
+            order.
 
         Returns
         -------
         table, or ndarray of shape (n_samples, T, d) if `fit` got an array
-            A long table of the kind that `fit` got, with its columns, order and dtypes, a fresh
-            index, and entities numbered from 0.
+            A long table of the kind that `fit` got, with the same columns, order and dtypes, a
+            fresh index, and entities that are numbered from 0.
 
         Raises
         ------
+        NotFittedError
+            If the estimator was not fitted.
         ValueError
-            `n_samples` below one; a condition that names a channel or no column, or an unknown
-            category, a number out of range or values that never occurred together.
+            If `n_samples` is below one; or if a condition names a channel or no column, holds an
+            unknown category or a number out of range, or combines values that never occurred
+            together.
         """
         return self._sample(n_samples, random_state, conditions)
 
@@ -280,7 +314,7 @@ class SequenceSynthesizer(Estimator):
     def _encoded_conditions(
         self, conditions: Any, n_samples: int
     ) -> dict[Hashable, EncodedCondition]:
-        """Encode what sequences are asked to have."""
+        """Encode the conditions on sequences."""
         if conditions is None:
             return {}
         model = self._core.encoding.conditions
@@ -296,7 +330,7 @@ class SequenceSynthesizer(Estimator):
 
 
 class LatentSequences:
-    """Mixin of synthesizers that make each sequence from a latent draw, which can be given."""
+    """Mixin of synthesizers whose users may give the latent vector of each sequence."""
 
     latent_dim: int
     _core: Any
@@ -309,26 +343,38 @@ class LatentSequences:
         conditions: Any = None,
         latent: Any = None,
     ) -> Any:
-        """Make sequences.
+        """Draw synthetic sequences, from given latent vectors if there are any.
 
         Parameters
         ----------
         n_samples : int >= 1, default=1
-            Sequences, each of as many steps as it was drawn to have.
+            Number of sequences. The length of each sequence is drawn as it occurred in training.
         random_state : int, RandomState or None, default=None
-            None goes on with the stream that the estimator's own `random_state` began.
+            Seed of the noise. With an int, a fitted model draws the same sequences in each call.
+            None continues the random stream that the estimator's own `random_state` began.
         conditions : dict, Series, table or array-like, default=None
-            What sequences are to have once: values of static columns, "length", the start under
-            the time column's name, or labels alone. A dict, or a Series indexed by column, holds
-            for all sequences; a table of m rows makes m sequences, in its order.
+            Values that hold for whole sequences: values of static columns, "length", the start time
+            under the name of the time column, or labels alone. A dict, or a Series indexed by
+            column, holds for all sequences. A table with m rows gives m sequences in the same
+            order.
         latent : array-like of shape (n, latent_dim), default=None
-            The latent draw of each sequence, of a standard normal otherwise; `n_samples` may then
-            be left out. Sequences change smoothly with it, as far as the noise is the same:
-            `random_state` fixes that.
+            The latent vector of each sequence; `n_samples` may then be left out. None draws
+            standard normal vectors. A small change of a latent vector changes the sequence little,
+            if `random_state` keeps the other noise the same.
 
         Returns
         -------
         table, or ndarray of shape (n, T, d) if `fit` got an array
+            A long table of the kind that `fit` got, with the same columns, order and dtypes, a
+            fresh index, and entities that are numbered from 0.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If `n_samples` is below one, if a condition cannot be met, or if the shape of `latent`
+            fits neither `latent_dim` nor the number of sequences.
         """
         sample: Any = self._sample  # type: ignore[attr-defined]
         if latent is None:
@@ -345,12 +391,12 @@ class LatentSequences:
 
 
 def _one_for_each(y: Any, entities: pd.Index) -> Any:
-    """Put labels into the order of the entities, if they are indexed by them.
+    """Sort labels into the order of the entities, if the labels are indexed by entity.
 
     Raises
     ------
     ValueError
-        Another number of labels than of sequences.
+        If the number of labels is not the number of sequences.
     """
     if isinstance(y, pd.Series) and y.index.is_unique and entities.isin(y.index).all():
         return y.loc[entities]

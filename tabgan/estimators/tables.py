@@ -1,4 +1,4 @@
-"""Synthesizers of rows: what every system that makes tables shares."""
+"""The base of synthesizers of tables."""
 
 from __future__ import annotations
 
@@ -31,35 +31,39 @@ if TYPE_CHECKING:
 
 
 class TableSynthesizer(Estimator):
-    """Learns a table and makes rows like it; the base of every system.
+    """Base of every synthesizer of tables: it learns a table and draws synthetic rows.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Training steps; in each, every player moves. None takes the number of the class's `plan`,
-        and without early stopping at most 300 passes over the rows, counting one batch a step: so
-        fewer steps on small tables. A player that moves five times a step makes five times as many
-        passes.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. In each step every player of the game is updated. None takes the
+        number of steps in the class's `plan` (1,000 unless the class says otherwise). On small
+        tables None takes fewer steps if early stopping is off: at most 300 passes over the rows,
+        where one batch is counted for each step.
     early_stopping : bool, default=False
-        Whether to hold rows out, to record twenty times and more a run how good synthetic rows are
-        beside them, to stop when that no longer improves, and to keep the best weights.
-    n_iter_no_change : int, default=5
-        Looks at the held-out rows without improvement after which training stops.
+        Whether held-out rows decide when training stops. If True, synthetic rows are compared with
+        the held-out rows at least twenty times in a run. Training stops when the comparison no
+        longer improves, and the best weights are kept.
+    n_iter_no_change : int >= 1, default=5
+        Number of successive comparisons without improvement after which training stops, with
+        ``early_stopping=True``.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the rows held out for early stopping, 10,000 at most.
-    acceptance_rounds : int, default=0
-        Rounds in which boosted trees learn after training to tell synthetic rows from real ones.
-        Synthetic rows are then kept with a probability in proportion to how real the trees find
-        them (Azadi et al., 2019, "Discriminator Rejection Sampling", arXiv 1810.06758); rounds
-        that bring nothing on held-out rows are dropped. More faithful rows, at the cost of those
-        drawn in vain; 0 keeps every row.
+        Share of the rows that is held out for early stopping. At most 10,000 rows are held out.
+    acceptance_rounds : int >= 0, default=0
+        Largest number of rounds of rejection sampling, which is learnt after training (Azadi et
+        al., 2019, "Discriminator Rejection Sampling", arXiv 1810.06758). In each round boosted
+        trees learn to tell synthetic rows from training rows. `sample` then keeps a synthetic row
+        with a probability in proportion to the density ratio that the trees estimate, and draws
+        another one in place of a rejected row. A round that does not help on held-out rows is
+        dropped and ends the rounds. Rows become more faithful, and sampling becomes slower. With 0,
+        or with fewer than 200 training rows, every row is kept.
     **shared
         See `Estimator`.
 
     Attributes
     ----------
     schema_ : Schema
-        What each column is.
+        The kind, the dtype and the distribution of each column.
     """
 
     _saved: ClassVar[tuple[str, ...]] = ("_condition_names", "_n_rows", "_target_name")
@@ -86,17 +90,17 @@ class TableSynthesizer(Estimator):
         self.validation_fraction = validation_fraction
         self.acceptance_rounds = acceptance_rounds
 
-    # ------------------------------------------------------------------ what a system is
+    # ------------------------------------------------------------------ what a subclass defines
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool
     ) -> tuple[pd.DataFrame, list[Hashable]]:
-        """Return the table to learn, and which of its columns are conditions."""
+        """Return the table to learn, and the labels of its columns that are conditions."""
         self._target_name: Hashable | None = None
         return table, []
 
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
-        """Say what draws rows, before any is rejected."""
+        """Return the source of rows, before any row is rejected."""
         return Calibrated(RawRows(game, encoding))
 
     # ------------------------------------------------------------------ training
@@ -107,50 +111,64 @@ class TableSynthesizer(Estimator):
         Parameters
         ----------
         X : table or numeric array-like of shape (n, d), n >= 1
-            A pandas, polars or Arrow table with any kinds of columns, missing values included, or
-            an array.
+            A pandas, polars or Arrow table with columns of any kind, missing values included; or an
+            array.
         y : array-like of shape (n,), default=None
             Ignored, unless the class says otherwise.
 
         Returns
         -------
         self
+            The fitted synthesizer.
 
         Raises
         ------
         ValueError
-            No rows or columns, infinite values, duplicate column names, or a parameter out of
-            range.
+            If X has no rows, no columns, infinite values or two columns of one name, or if a
+            parameter is out of range.
         TypeError
-            X is no table.
-        """
-        return self._fit(X, y)
-
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Train `n_steps` steps more, on these rows, with weights and optimisers as they are.
-
-        The first call is a `fit`. Later ones keep the schema: categories not seen before count as
-        unknown, numbers out of range as the nearest in it.
-
-        Parameters
-        ----------
-        X : table or numeric array-like of shape (n, d)
-        y : array-like of shape (n,), default=None
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            Other columns than in `fit`, values of another kind, or a parameter that shapes the
-            networks and was changed since.
+            If X is not a table.
+        FloatingPointError
+            If a loss is no longer finite; a lower `learning_rate` helps.
 
         Warns
         -----
         UserWarning
-            Categories that were not seen by the first call; see `handle_unknown`.
+            If synthetic rows are nearly all alike after training (mode collapse), or if training
+            was interrupted by Ctrl-C.
+        """
+        return self._fit(X, y)
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Train `n_steps` more steps on these rows, from the present weights and optimisers.
+
+        The first call is a `fit`. Later calls keep the schema of the first one. Between two calls,
+        `set_params` may change parameters of a training run such as `n_steps` and `learning_rate`.
+
+        Parameters
+        ----------
+        X : table or numeric array-like of shape (n, d)
+            Rows with the columns of the first call. A category that the first call did not see
+            counts as unknown. A number outside the range that the first call saw counts as the
+            nearest end of that range.
+        y : array-like of shape (n,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self
+            The fitted synthesizer.
+
+        Raises
+        ------
+        ValueError
+            If the columns or the kinds of values differ from those of the first call, or if a
+            parameter that shapes the networks was changed since.
+
+        Warns
+        -----
+        UserWarning
+            If X has categories that the first call did not see; see `handle_unknown`.
         """
         return self._fit(X, y, goes_on=True)
 
@@ -191,32 +209,41 @@ class TableSynthesizer(Estimator):
     def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
         self._core.learn(data, streams, self.plan, self._run(), anew)
 
-    # ------------------------------------------------------------------ looking at rows
+    # ------------------------------------------------------------------ reading and scoring rows
 
     def _encode_known(self, X: Any) -> EncodedTable:
-        """Encode rows to look at, on the device, without their conditions."""
+        """Encode later rows on the device, without their conditions."""
         check_is_fitted(self)
         encoder = self._core.encoding.encoder
         frame = read_known(self, read_fitted(self, X, anew=False), encoder.schema)
         return encoder.encode(frame[encoder.schema.names]).to(self._core.device)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Score how hard rows drawn now are to tell from rows not seen in training.
+        """Score how hard it is to tell synthetic rows from real rows.
 
-        A classifier two-sample test on 3,000 rows at most, quicker and coarser than
-        `tabgan.evaluation.c2st`; what a search over parameters should maximise.
+        The score is that of a classifier two-sample test by boosted trees, on at most 3,000 rows of
+        each kind. It is quicker and coarser than `tabgan.evaluation.c2st`. A search over
+        parameters, such as ``GridSearchCV``, maximises this score.
 
         Parameters
         ----------
         X : table or array-like of shape (n, d)
-            Real rows, best ones that were not in `fit`.
+            Real rows. Rows that were not in `fit` give the more honest score.
         y : array-like of shape (n,), default=None
-            What `fit` got.
+            Labels of the rows, if `fit` got labels.
 
         Returns
         -------
         float
-            In [0, 1], higher is better: 1 where trees cannot tell, 0 where they always can.
+            A number in [0, 1]. It is 1 if the trees cannot tell synthetic rows from real rows, and
+            0 if they always can.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If the columns or the kinds of values differ from those that `fit` got.
         """
         check_is_fitted(self)
         table, _ = self._training_table(read_fitted(self, X, anew=False), y, anew=False)
@@ -234,32 +261,40 @@ class TableSynthesizer(Estimator):
         *,
         conditions: Any = None,
     ) -> Any:
-        """Make rows.
+        """Draw synthetic rows.
 
         Parameters
         ----------
         n_samples : int >= 1, default=1
-            Rows to make.
+            Number of rows.
         random_state : int, RandomState or None, default=None
-            None goes on with the stream that the estimator's own `random_state` began.
+            Seed of the noise. With an int, a fitted model draws the same rows in each call. None
+            continues the random stream that the estimator's own `random_state` began, so that each
+            call draws other rows.
         conditions : dict, Series, table or array-like, default=None
-            What columns are to be: values, missing values, or ``pandas.Interval`` for numbers and
-            dates. A dict, or a Series indexed by column, holds for all rows; a table of m rows
-            makes m rows, in its order; an array of labels asks for those of ``y``. Columns that the
-            model was not trained to be given are met by drawing rows until enough are right. A
-            number without mass of its own counts as met within 2 % of the training rows, and then
-            is set to what was asked.
+            Values that columns of the synthetic rows must have. A value may be a missing value, or
+            a ``pandas.Interval`` for numbers and dates. A dict, or a Series indexed by column,
+            holds for all rows. A table with m rows gives m synthetic rows in the same order. An
+            array of labels stands for conditions on ``y``.
+
+            A condition on a column that the generator was not trained to be given is met by
+            rejection: rows are drawn until enough of them meet the condition. A number that has no
+            mass of its own counts as met if it lies within 2 % of the training rows of the
+            condition, and is then set to the condition.
 
         Returns
         -------
         table of shape (n_samples, d)
-            Of the kind that `fit` got, with its columns, order and dtypes, and a fresh index.
+            The kind of table that `fit` got, with the same columns, order and dtypes, and a fresh
+            index.
 
         Raises
         ------
+        NotFittedError
+            If the estimator was not fitted.
         ValueError
-            `n_samples` below one; a condition that names no column, an unknown category, a number
-            out of range, or a combination of which too few rows can be drawn.
+            If `n_samples` is below one; or if a condition names no column, holds an unknown
+            category or a number out of range, or is met by too few rows.
         """
         check_is_fitted(self)
         check_n_samples(n_samples)

@@ -1,4 +1,8 @@
-"""Labels given to `fit` beside the table: one more column, which is not given back."""
+"""Labels that `fit` gets beside the table.
+
+Labels are learnt as one more column of the table. That column is not part of the rows that come
+back.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +20,10 @@ from tabgan.checks import ParameterError
 def append_target(
     estimator: Any, table: pd.DataFrame, y: Any, anew: bool, are_known: bool = True
 ) -> tuple[pd.DataFrame, list[Hashable]]:
-    """Put labels beside the table as its last column.
+    """Append labels to a table as its last column.
 
-    The column takes the Series' name, or "target"; `estimator._target_name` keeps it, None
-    without labels.
+    The column is named after the Series, or "target" if labels have no name.
+    `estimator._target_name` keeps the name; it is None without labels.
 
     Parameters
     ----------
@@ -29,19 +33,19 @@ def append_target(
     anew : bool
         Whether nothing was fitted before.
     are_known : bool, default=True
-        Whether some labels must be known; those of clusters yet to be found are not.
+        Whether at least one label must be known. The labels of clusters are all unknown.
 
     Returns
     -------
     table : DataFrame of shape (n, d) or (n, d + 1)
     names : list
-        The label's name, if there is one.
+        The name of the label's column, or nothing without labels.
 
     Raises
     ------
     ValueError
-        Another number of labels than of rows, no label that is not missing, or labels given to one
-        fit of a model and left out of the next.
+        If the number of labels is not the number of rows, if all labels are missing, or if one fit
+        of a model got labels and the next one does not.
     """
     if not anew and (y is None) != (estimator._target_name is None):
         raise ValueError(
@@ -64,25 +68,27 @@ def append_target(
 
 
 def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np.int64], pd.Index]:
-    """Give each row the number of its class, in the classes' own order where they have one.
+    """Return the class number of each row; classes that can be sorted have numbers in order.
 
     Parameters
     ----------
     estimator : Estimator
-        Named in errors.
+        Error messages name it.
     table : DataFrame of shape (n, d)
     y : array-like of shape (n,)
 
     Returns
     -------
     codes : ndarray of shape (n,)
+        The class number of each row.
     classes : Index
         ``classes[codes]`` are the labels.
 
     Raises
     ------
     ValueError
-        No labels, another number of them than of rows, or missing ones.
+        If there are no labels, if the number of labels is not the number of rows, or if a label is
+        missing.
     """
     if y is None:
         raise ValueError(
@@ -98,7 +104,7 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
 
 
 def conditions_on_label(conditions: Any, target_name: Hashable) -> Any:
-    """Let plain labels, an array or a list, stand for conditions on the label."""
+    """Turn labels alone (an array, a list, a nameless Series) into conditions on their column."""
     if target_name is not None and isinstance(conditions, list | np.ndarray):
         labels = _as_series(conditions)
         return labels.rename(target_name).to_frame()
@@ -108,12 +114,12 @@ def conditions_on_label(conditions: Any, target_name: Hashable) -> Any:
 
 
 def _labels(y: Any, table: pd.DataFrame) -> pd.Series:
-    """Turn labels into a Series of as many rows as the table.
+    """Turn labels into a Series, one label for each row of the table.
 
     Raises
     ------
     ValueError
-        Another number of labels than of rows.
+        If the number of labels is not the number of rows.
     """
     labels = y if isinstance(y, pd.Series) else _as_series(y)
     if len(labels) != len(table):

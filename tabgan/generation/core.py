@@ -66,12 +66,29 @@ class RowCore(Core):
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """Turn "auto" into the best device there is, and any other name into that device.
+    """Return the device that a name stands for.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" takes CUDA if there is a CUDA device, else MPS if there is one, else the CPU. Every
+        other name is a device name of PyTorch.
+
+    Returns
+    -------
+    torch.device
+        A device that can hold tensors on this machine.
 
     Raises
     ------
     ValueError
-        A device that this machine or this build of PyTorch does not have.
+        If the machine or this build of PyTorch does not have the device.
+
+    Examples
+    --------
+    >>> from tabgan.generation.core import resolve_device
+    >>> resolve_device("cpu")
+    device(type='cpu')
     """
     if str(device) == "auto":
         if torch.cuda.is_available():

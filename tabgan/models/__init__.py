@@ -1,4 +1,4 @@
-"""One file per system."""
+"""The models of the library; each file holds one generative system."""
 
 from tabgan.models.aae import AAESynthesizer
 from tabgan.models.arae import ARAESynthesizer

@@ -1,4 +1,4 @@
-"""Adversarial autoencoder: unsupervised, supervised, semi-supervised."""
+"""Adversarial autoencoder: unsupervised, supervised or semi-supervised."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ from tabgan.table.schema import Schema
 
 
 class AAEGame(Game):
-    """An autoencoder against a discriminator that tells its codes from draws of the prior.
+    """An autoencoder against a discriminator that tells its codes from draws of a prior.
 
     Parameters
     ----------
     layout : Layout
-        Softmax blocks alone: numbers are binned.
+        Layout of a row. It has softmax blocks alone, because numbers are binned.
     condition_layout : Layout
-        The label's, of width 0 without labels.
+        Layout of the label; of width 0 without labels.
     latent_dim, hidden_dim : int
     prior : Prior
     adversarial_weight : float
     unlabelled : bool
-        Whether some rows lack their label, and labels differ.
+        Whether the label of some rows is missing. A second discriminator then compares inferred
+        labels with draws of labels.
     label_rates : sequence of ndarray
-        For each block of the label, the share of each level.
+        The training rate of each level, for each block of the label.
     """
 
     label_rates: Tensor
@@ -74,7 +75,7 @@ class AAEGame(Game):
         self.label_adversary = Adversary(label_critic, NON_SATURATING)
 
     def players(self) -> tuple[Player, ...]:
-        """Discriminators, then the autoencoder."""
+        """Return the discriminators, then the autoencoder."""
         critics: tuple[nn.Module, ...] = (self.adversary,)
         if self.unlabelled:
             critics += (self.label_adversary,)
@@ -84,7 +85,7 @@ class AAEGame(Game):
         )
 
     def draw_label(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw labels at their rates, as a network sees them, shape (n, label width)."""
+        """Draw labels at their training rates, as networks see them, shape (n, label width)."""
         layout = self.condition_layout
         raw = self.label_rates.repeat(n, 1)
         even = torch.rand(n, layout.n_scalars, generator=rng, device=rng.device)
@@ -92,30 +93,33 @@ class AAEGame(Game):
         return layout.expand(*layout.draw(raw, draw_gumbel(n, layout.width, rng)))
 
     def encode(self, row: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and standard deviation of the code, and the raw label, of encoded rows."""
+        """Compute mean and standard deviation of the code, and the raw label, of encoded rows."""
         d = self.latent_dim
         mean, spread, label = self.encoder(row).split([d, d, self.condition_layout.width], dim=1)
         return mean, torch.sigmoid(spread - 1.0), label
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """Decode draws of the prior, shape (n, width), one per condition."""
+        """Decode draws of the prior into raw rows, shape (n, width), one for each condition."""
         z = self.prior.draw(len(condition), rng)
         return self.decoder(torch.cat([z, condition], dim=1))
 
     def _codes(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw the codes of a batch; return codes, raw labels and softened labels."""
         mean, spread, raw_label = self.encode(batch.row)
         z = mean + spread * draw_normal(len(mean), self.latent_dim, batch.rng)
-        # NOTE[DIFF] not the plain softmax but draws from it: their sharpness tells the critic
-        # nothing, only their rates do, and what the decoder must guess it makes certain.
+        # NOTE[DIFF] The paper passes the label's probabilities on. Here draws from them are passed
+        # on. A draw is as sharp as a real label, so that the discriminator judges the rates of
+        # labels alone; and a decoder that gets a random label reconstructs badly, which teaches
+        # the encoder to be certain.
         return z, raw_label, soften(self.condition_layout, raw_label, batch.rng)
 
     def _is_labelled(self, batch: Batch) -> Tensor:
-        """Which rows have their label, shape (n, 1)."""
+        """Return whether the label of each row is known, shape (n, 1)."""
         codes, numbers = batch.condition_table
         return (codes >= 0).all(dim=1, keepdim=True) & ~numbers.isnan().any(dim=1, keepdim=True)
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
-        """Loss of telling draws of the prior from codes."""
+        """Return the cross-entropy of telling draws of the prior from codes."""
         z, _, label = self._codes(batch)
         loss = self.adversary.critic_loss(batch, self.prior.draw(len(z), batch.rng), z)
         if self.unlabelled:
@@ -124,7 +128,11 @@ class AAEGame(Game):
         return loss
 
     def autoencoder_loss(self, batch: Batch) -> Tensor:
-        """Negative log-likelihood of the rows, plus that of being told from the prior."""
+        """Return the error of reconstruction, plus the weighted loss of fooling the discriminators.
+
+        The error of reconstruction is the negative log-likelihood of rows, in nats. The error of
+        the known labels is added to it.
+        """
         z, raw_label, label = self._codes(batch)
         known = self._is_labelled(batch)
         given = torch.where(known, batch.condition, label)
@@ -141,14 +149,17 @@ class AAEGame(Game):
         return loss
 
     def _label_error(self, batch: Batch, raw_label: Tensor, known: Tensor) -> Tensor:
-        """Cross-entropy or squared error of labels, on average over the rows that have theirs."""
+        """Return the error of the inferred labels, averaged over the rows whose label is known.
+
+        The error is the cross-entropy of classes, or the squared error of numbers.
+        """
         table, n = batch.condition_table, self.condition_layout.n_scalars
         wrong = (raw_label[:, :n] - table.scalars).nan_to_num().square() * known
         error = self.condition_layout.cross_entropy(raw_label, table.codes) + wrong.sum(dim=1)
         return error.sum() / known.sum().clamp(min=1)
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Negative log-likelihood per row, in nats."""
+        """Return the negative log-likelihood of a row given its code, in nats."""
         z, _, label = self._codes(batch)
         given = torch.where(self._is_labelled(batch), batch.condition, label)
         raw = self.decoder(torch.cat([z, given], dim=1))
@@ -156,7 +167,25 @@ class AAEGame(Game):
 
 
 class AAECodes(Features):
-    """Mixin of adversarial autoencoders: the game, its codes as features, and inferred labels."""
+    """Mixin of adversarial autoencoders: the game, the codes as features, and inferred labels.
+
+    Parameters
+    ----------
+    latent_dim : int >= 1, default=16
+        Width of the code that stands for a row.
+    prior : {"normal", "uniform", "mixture"}, default="normal"
+        The distribution that codes are matched to. "normal" is a normal distribution, and "uniform"
+        is a uniform one. "mixture" is a mixture of normal distributions that lie like the petals of
+        a flower in the first two dimensions of the code.
+    prior_scale : float > 0, default=1
+        Scale of the prior: the standard deviation of "normal", half the width of "uniform", or a
+        factor on the draws of "mixture".
+    n_components : int >= 1, default=10
+        Number of petals of "mixture".
+    adversarial_weight : float >= 0, default=3
+        Weight of fooling the discriminator, relative to the error of reconstruction in nats per
+        row.
+    """
 
     plan = Plan(n_steps=2000, numbers="bins")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
@@ -189,7 +218,7 @@ class AAECodes(Features):
 
     def _features(self, row: Tensor) -> Tensor:
         mean, _, label = self._core.game.encode(row)
-        # Inferred labels without the layout's padding: scalars, then probabilities.
+        # The layout pads its blocks. The features are scalars, then probabilities, unpadded.
         layout = self._core.encoding.condition_layout
         return torch.cat([mean, layout.activate(label)[:, layout.level_mask == 0]], dim=1)
 
@@ -211,16 +240,20 @@ class AAECodes(Features):
         Parameters
         ----------
         X : table or array-like of shape (n, d)
+            Rows with the columns that `fit` got, without the label.
 
         Returns
         -------
         ndarray of shape (n,)
-            The most probable class, or the number, of each row.
+            The most probable class of each row, or the inferred number if labels are numbers.
 
         Raises
         ------
+        NotFittedError
+            If the estimator was not fitted.
         ValueError
-            The model was fitted without y.
+            If the model was fitted without y, or if the columns or the kinds of values differ from
+            those that `fit` got.
         """
         check_is_fitted(self)
         if self._target_name is None:
@@ -232,42 +265,67 @@ class AAECodes(Features):
 
 
 class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
-    """Adversarial autoencoder [1]_: codes are matched to a prior by a discriminator.
+    """Adversarial autoencoder [1]_: an encoder, a decoder, and codes that are matched to a prior.
 
-    The decoder has a likelihood for each column, numbers being binned by their quantiles, and
-    rows are drawn from it. Fitted without ``y``, the code holds all of a row. Fitted with ``y``
-    (section 4 of [1]_), the decoder is given the label too, so that the code holds what the label
-    does not say: fix the label and walk the code. Labels that are missing (NaN, None, ``pd.NA``)
-    are inferred by the encoder (section 5), so a few labels and many unlabelled rows will do;
-    `AAEClusterer` does without any.
+    An encoder maps each row to a code, and a decoder maps each code to a distribution of rows. A
+    discriminator makes the distribution of codes equal to a prior. Synthetic rows are decoded from
+    draws of the prior. The decoder gives a likelihood to each column; numbers are cut into bins by
+    their quantiles, and levels are drawn from the likelihood.
 
-    `transform` gives the code's mean and, if fitted with ``y``, the inferred label: class
-    probabilities, or for a number its rank in [-1, 1]. `inverse_transform` gives the most probable
-    row of each code, `predict` the label.
+    Use this class for latent features with an inverse, and for labels of which only some are known.
+    There are three modes:
+
+    - Without ``y``, the code holds everything about a row.
+    - With ``y`` (section 4 of [1]_), the decoder gets the label beside the code, so that the code
+      holds what the label does not say. A fixed label with a varied code, or a fixed code with a
+      varied label, then shows each separately.
+    - With a ``y`` of which some values are missing (NaN, None or ``pd.NA``; section 5 of [1]_), the
+      encoder infers the missing labels. A few known labels and many unlabelled rows are enough.
+      `AAEClusterer` needs no label at all.
+
+    `transform` gives the mean of the code. After a fit with ``y`` it adds the inferred label: the
+    probability of each class, or the rank of a number in [-1, 1]. `inverse_transform` gives the
+    most probable row of each code, and `predict` gives the label.
+
+    The class differs from the paper in the labels that the discriminator and the decoder get for
+    rows without a label: the paper uses probabilities, and this class draws from them.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Training steps. None: 2,000, and fewer on small tables.
-    latent_dim : int, default=16
-        Width of the code.
-    prior : {"normal", "uniform", "mixture"}, default="normal"
-        What codes are matched to: a normal distribution; an even one; or a mixture of normals
-        that lie like a flower's petals in the code's first two dimensions.
-    prior_scale : float > 0, default=1
-        The normal's standard deviation, half the even one's width, a factor on the mixture.
-    n_components : int, default=10
-        Petals of the mixture.
-    adversarial_weight : float >= 0, default=3
-        Weight of fooling the discriminator beside the reconstruction (in nats per row).
-    learning_rate : float, default=1e-3
-        Adam's.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. None takes 2,000 steps, and fewer on small tables: at most 300
+        passes over the rows if early stopping is off.
+    learning_rate : float > 0, default=1e-3
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column, the label included.
 
     References
     ----------
     .. [1] Makhzani et al. (2016), "Adversarial Autoencoders", arXiv 1511.05644, sections 2 to 5.
+
+    Examples
+    --------
+    A table of which only half of the labels are known:
+
+    >>> from tabgan import AAESynthesizer
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(100, random_state=0)
+    >>> y = table.pop("channel")
+    >>> y[50:] = None
+    >>> model = AAESynthesizer(n_steps=5, latent_dim=2, random_state=0).fit(table, y)
+    >>> model.transform(table).shape
+    (100, 5)
+    >>> model.inverse_transform(model.transform(table)).shape
+    (100, 9)
+    >>> set(model.predict(table)) <= {"web", "shop", "phone"}
+    True
+    >>> model.sample(3, conditions={"channel": "web"}).shape
+    (3, 9)
     """
 
     _saved = (*TableSynthesizer._saved, "_unlabelled")

@@ -1,4 +1,4 @@
-"""Adversarially regularised autoencoder: a likelihood for the rows, a game for their codes."""
+"""Adversarially regularised autoencoder: a likelihood for rows, and a game for their codes."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ from tabgan.table.layout import Layout
 
 
 class ARAEGame(Game):
-    """An autoencoder, and a generator whose codes a critic tells from those of real data.
+    """An autoencoder, and a generator of codes against a critic of codes.
 
-    A subclass says how the networks are used, in `encode`, `negative_log_likelihood` and
-    `generate`; it may be of rows, sequences or anything else that has a likelihood.
+    The critic tells codes of real data from synthetic codes. A subclass defines how the networks
+    are used, in `encode`, `negative_log_likelihood` and `generate` or `unroll`. The data may be
+    rows, sequences or anything else that has a likelihood.
 
     Parameters
     ----------
-    encoder, decoder : Module
-        Data to the ``2 * code_dim`` parameters of a normal code, and codes to data.
+    encoder : Module
+        Maps data to the ``2 * code_dim`` parameters of a normal distribution of codes.
+    decoder : Module
+        Maps codes to a distribution of data.
     code_dim : int
     latent_dim, hidden_dim : int
-        Of the generator of codes.
+        Sizes of the generator of codes.
     kl_weight : float
-        Weight of keeping codes near the standard normal, beside the likelihood.
+        Weight of the divergence of codes from the standard normal distribution.
     """
 
     n_autoencoder: ClassVar[int] = 1
-    """Updates of the autoencoder a step."""
+    """Number of updates of the autoencoder in a training step."""
 
     def __init__(
         self,
@@ -59,15 +62,15 @@ class ARAEGame(Game):
         self.adversary = Adversary(Critic(code_dim, [hidden_dim] * 3), RELATIVISTIC)
 
     def encode(self, batch: Batch) -> Tensor:
-        """Encode a batch: a mean and an unbounded spread per code, shape (n, 2 * code_dim)."""
+        """Encode a batch: a mean and an unbounded spread for each code, shape (n, 2 * code_dim)."""
         raise NotImplementedError
 
     def negative_log_likelihood(self, code: Tensor, batch: Batch) -> Tensor:
-        """Return that of a batch given its codes, shape (n,), in nats."""
+        """Return the negative log-likelihood of a batch given its codes, shape (n,), in nats."""
         raise NotImplementedError
 
     def players(self) -> tuple[Player, ...]:
-        """Autoencoder, critic of codes, generator of codes."""
+        """Return the autoencoder, the critic of codes and the generator of codes."""
         coders, n_updates = (self.encoder, self.decoder), self.n_autoencoder
         return (
             Player("autoencoder", coders, self.autoencoder_loss, n_updates),
@@ -76,17 +79,18 @@ class ARAEGame(Game):
         )
 
     def make_codes(self, n: int, rng: torch.Generator) -> Tensor:
-        """Make codes, shape (n, code_dim)."""
+        """Generate synthetic codes, shape (n, code_dim)."""
         return self.generator(draw_normal(n, self.latent_dim, rng))
 
     def draw_codes(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Draw a code for each row of a batch, and compute its divergence from the prior.
+        """Draw a code for each row of a batch, and compute the divergence of its distribution.
 
         Returns
         -------
         code : Tensor of shape (n, code_dim)
         divergence : Tensor of shape (n,)
-            Kullback-Leibler divergence of the code's distribution from the standard normal.
+            Kullback-Leibler divergence of the code's distribution from the standard normal
+            distribution, in nats.
         """
         mean, spread = self.encode(batch).chunk(2, dim=1)
         log_deviation = F.logsigmoid(spread)
@@ -96,35 +100,40 @@ class ARAEGame(Game):
         return code, divergence - log_deviation.sum(dim=1)
 
     def autoencoder_loss(self, batch: Batch) -> Tensor:
-        """Negative log-likelihood, plus the weighted divergence (Zhao et al., Algorithm 1, 1)."""
-        # NOTE[DIFF] the paper adds noise to codes on the unit sphere; a noise that is learnt, and
-        # paid for, makes codes as coarse as the data allow. It trains the encoder adversarially
-        # too; here that is left to the divergence.
+        """Return the negative log-likelihood plus the weighted divergence.
+
+        This is step 1 of Algorithm 1 of Zhao et al. (2018).
+        """
+        # NOTE[DIFF] The paper adds noise of a fixed size to codes on the unit sphere. Here the
+        # encoder learns the noise and pays for precise codes by the divergence, so that codes are
+        # as coarse as the data allow. The paper also trains the encoder against the critic; here
+        # the divergence alone regularises it.
         code, divergence = self.draw_codes(batch)
         error = self.negative_log_likelihood(code, batch)
         return (error + self.kl_weight * divergence).mean()
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Loss of telling codes of real data from made codes (Algorithm 1, 2)."""
+        """Return the loss of telling real from synthetic codes (Algorithm 1, step 2)."""
         code, _ = self.draw_codes(batch)
         return self.adversary.critic_loss(batch, code, self.make_codes(len(code), batch.rng))
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Loss of being told apart (Algorithm 1, 3)."""
+        """Return the loss of synthetic codes that the critic tells apart (Algorithm 1, step 3)."""
         code, _ = self.draw_codes(batch)
         return self.adversary.generator_loss(batch, code, self.make_codes(len(code), batch.rng))
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Negative log-likelihood and divergence per row, in nats."""
+        """Return the negative log-likelihood and the divergence of a row, in nats."""
         code, divergence = self.draw_codes(batch)
         error = self.negative_log_likelihood(code, batch)
         return {"reconstruction": error.mean(), "divergence": divergence.mean()}
 
 
 class RowARAEGame(ARAEGame):
-    """`ARAEGame` of encoded rows; see `ARAESynthesizer`."""
+    """`ARAEGame` for encoded rows; see `ARAESynthesizer`."""
 
-    # Codes of rows are soon matched, and the autoencoder is what takes the longest to learn.
+    # The generator soon matches codes of rows. The autoencoder takes longer to learn, so it is
+    # updated more often.
     n_autoencoder = 2
 
     def __init__(
@@ -140,48 +149,82 @@ class RowARAEGame(ARAEGame):
         return self.encoder(batch.row)
 
     def negative_log_likelihood(self, code: Tensor, batch: Batch) -> Tensor:
-        """Return that of each row, the sum over its columns."""
+        """Return the negative log-likelihood of each row, the sum over its columns."""
         return self.layout.cross_entropy(self.decoder(code), batch.table.codes)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """Decode made codes, shape (n, width)."""
+        """Decode synthetic codes into raw rows, shape (n, width)."""
         return self.decoder(self.make_codes(len(condition), rng))
 
 
 class ARAESynthesizer(Inverse, Features, Latent, TableSynthesizer):
-    """Adversarially regularised autoencoder [1]_: codes are matched by a learnt generator.
+    """Adversarially regularised autoencoder [1]_: a generator of codes for an autoencoder of rows.
 
-    The adversary works on codes, which are continuous; the decoder has a likelihood for each
-    column, numbers being binned by their quantiles, and rows are drawn from it. Unlike
-    `AAESynthesizer` it does not force codes onto a prior of given shape.
+    An encoder maps each row to a code, and a decoder maps each code to a distribution of rows. A
+    generator turns noise into synthetic codes, and a critic tells synthetic codes from codes of
+    real rows. Synthetic rows are decoded from synthetic codes. The critic sees codes alone, which
+    are continuous, so that no gradient has to pass through categories. The decoder gives a
+    likelihood to each column; numbers are cut into bins by their quantiles, and levels are drawn
+    from the likelihood.
 
-    `transform` gives the code's mean, `inverse_transform` the most probable row of each code.
+    Use this class for faithful rows together with latent features that have an inverse. Unlike
+    `AAESynthesizer`, it does not force the distribution of codes into a given shape.
+
+    `transform` gives the mean of the code. `inverse_transform` gives the most probable row of each
+    code.
+
+    The class differs from the paper in three ways. The encoder learns how noisy its codes are,
+    where the paper adds noise of a fixed size. The encoder is regularised by the divergence of
+    codes from a normal distribution, where the paper trains it against the critic. The critic plays
+    a relativistic game [2]_ in place of the Wasserstein game.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Training steps; in each, the autoencoder moves twice, critic and generator once. None:
-        1,500, and fewer on small tables.
-    learning_rate : float, default=1e-3
-        Adam's.
-    code_dim : int, default=16
-        Width of the code; `latent_dim` is that of the draw z which the generator makes codes of.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. In each step the autoencoder is updated twice, and critic and
+        generator are updated once. None takes 1,500 steps, and fewer on small tables: at most 300
+        passes over the rows if early stopping is off.
+    learning_rate : float > 0, default=1e-3
+    latent_dim : int >= 1, default=64
+        Width of z, the vector of standard normal noise that the generator turns into a code.
+    code_dim : int >= 1, default=16
+        Width of the code that stands for a row.
     kl_weight : float >= 0, default=0.5
-        Weight of the code's divergence from the standard normal, in nats per row, beside the
-        reconstruction: how coarse codes are. With 0 they are exact, and harder to match.
+        Weight of the divergence of codes from the standard normal distribution, relative to the
+        error of reconstruction, both in nats per row. A larger weight makes codes noisier. With 0
+        codes are exact, and the generator matches them less well.
     penalty_weight : float >= 0, default=0.1
-        Weight of R1 and R2 on the critic of codes, which plays a relativistic game [2]_ in place
-        of the paper's Wasserstein one.
-    acceptance_rounds : int, default=6
+        Weight of the zero-centred gradient penalties R1 (on codes of real rows) and R2 (on
+        synthetic codes), gamma in [2]_.
+    acceptance_rounds : int >= 0, default=6
     **shared
         See `TableSynthesizer`.
 
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column.
+
     References
     ----------
-    .. [1] Zhao et al. (2018), "Adversarially Regularized Autoencoders", arXiv 1706.04223,
-       Algorithm 1.
-    .. [2] Huang et al. (2024), "The GAN is dead; long live the GAN! A Modern GAN Baseline",
-       arXiv 2501.05441.
+    .. [1] Zhao et al. (2018), "Adversarially Regularized Autoencoders", arXiv 1706.04223, Algorithm
+       1.
+    .. [2] Huang et al. (2024), "The GAN is dead; long live the GAN! A Modern GAN Baseline", arXiv
+       2501.05441.
+
+    Examples
+    --------
+    >>> from tabgan import ARAESynthesizer
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(100, random_state=0)
+    >>> model = ARAESynthesizer(n_steps=5, code_dim=3, random_state=0).fit(table)
+    >>> codes = model.transform(table)
+    >>> codes.shape
+    (100, 3)
+    >>> model.inverse_transform(codes).shape
+    (100, 10)
+    >>> model.sample(4).columns.equals(table.columns)
+    True
     """
 
     plan = Plan(n_steps=1500, numbers="bins")

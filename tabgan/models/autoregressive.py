@@ -1,4 +1,4 @@
-"""Column after column: each drawn given those before it, from networks trained side by side."""
+"""Autoregressive networks, which draw one column after another, with rejection of poor rows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
 
 DROPOUTS, MANY_ROWS = (0.2, 0.35), 25_000
-"""Shares of hidden units left out by default: the first from so many rows on, more of fewer."""
+"""Range of the default dropout, and the number of rows from which the lowest dropout holds.
+
+On smaller tables the default grows with the square root of ``MANY_ROWS / n``, up to the highest.
+"""
 
 N_CALIBRATIONS = 3
-"""Rounds of iterative proportional fitting after training."""
+"""Number of rounds of iterative proportional fitting after training."""
 
 
 class AutoregressiveGame(Game):
-    """A generator that maximises the likelihood of rows, column after column.
+    """A generator that maximises the likelihood of rows, one column after another.
 
     Parameters
     ----------
@@ -40,32 +43,32 @@ class AutoregressiveGame(Game):
         self.networks = networks
 
     def players(self) -> tuple[Player, ...]:
-        """Return the generator alone: its adversary comes after training, and judges its rows."""
+        """Return the generator alone; the trees that reject rows learn after training."""
         return (Player("generator", (self.networks,), self.generator_loss),)
 
     def log_likelihood(
         self, table: EncodedTable, condition: Tensor, rng: torch.Generator | None = None
     ) -> Tensor:
-        """Log-probability of rows, shape (n,), in nats; unknown levels cost nothing."""
+        """Return the log-probability of rows in nats, shape (n,); unknown levels are certain."""
         raw = self.networks(table.codes, condition, rng)
         return -self.networks.layout.cross_entropy(raw, table.codes)
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Negative log-likelihood per row, in nats, with units left out."""
+        """Return the negative log-likelihood of a row, in nats, with dropout."""
         return -self.log_likelihood(batch.table, batch.condition, batch.rng).mean()
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Negative log-likelihood per training row, in nats, with no unit left out."""
+        """Return the negative log-likelihood of a training row, in nats, without dropout."""
         return {"nll": -self.log_likelihood(batch.table, batch.condition).mean()}
 
 
 class ColumnRows(Source):
-    """Rows drawn column after column from `ColumnNetworks`, their levels calibrated.
+    """Rows that `ColumnNetworks` draw one column after another, with calibrated rates of levels.
 
     Parameters
     ----------
     game : AutoregressiveGame
-        With averaged weights.
+        The game with averaged weights.
     encoding : Encoding
     """
 
@@ -86,7 +89,7 @@ class ColumnRows(Source):
 
     @torch.no_grad()
     def log_likelihood(self, real: Rows) -> Tensor:
-        """Log-probability of each row given its condition, shape (n,), in nats."""
+        """Return the log-probability of each row given its condition, shape (n,), in nats."""
         return torch.cat(
             [
                 self.game.log_likelihood(part.made, condition)
@@ -96,7 +99,13 @@ class ColumnRows(Source):
 
     @torch.no_grad()
     def learn(self, real: Rows, streams: Streams) -> None:
-        """Give each level its training rate, on average over what comes before it in real rows."""
+        """Correct the bias of each level so that its mean probability equals its training rate.
+
+        The mean is taken over real rows, each column given the columns before it. One round
+        multiplies the odds of a level by the ratio of the two rates (iterative proportional
+        fitting). Softmax blocks interact through the normalisation, so that a few rounds are
+        needed.
+        """
         networks, layout = self.game.networks, self.encoding.layout
         parts = self._parts(real)
         rate = torch.stack([layout.expand(*part.made).sum(dim=0) for part, _ in parts]).sum(dim=0)
@@ -107,54 +116,82 @@ class ColumnRows(Source):
             networks.bias += torch.where(rate > 0, (rate / made.clamp(min=1e-9)).log(), 0.0)
 
     def _parts(self, real: Rows) -> list[tuple[Rows, Tensor]]:
-        """Deal rows out some thousands at a time, each part beside its conditions as seen."""
+        """Split rows into chunks, each beside its conditions as networks see them."""
         index = torch.arange(real.n, device=real.made.codes.device)
         parts = [real.take(part) for part in index.split(self.game.networks.rows_at_once)]
         return [(part, self.encoding.condition_layout.expand(*part.given)) for part in parts]
 
 
 class AutoregressiveSynthesizer(TableSynthesizer):
-    """Columns one after another [1]_, and a discriminator that rejects what gives rows away [2]_.
+    """Autoregressive networks [1]_ with rejection sampling [2]_: the most faithful rows.
 
-    Every number is cut into atoms and up to 256 bins of equal mass (one for each ten rows of small
-    tables), so that a row is a sequence of levels; a network for each column gives the
-    probabilities of its levels, those of the columns before it being known. They learn by maximum
-    likelihood until held-out rows stop becoming more likely. What they make is then told from
-    training rows by boosted trees, and `sample` keeps a made row with a probability in proportion
-    to the density ratio: a generator whose adversary corrects it.
+    A row is a sequence of levels. A categorical column has a level for each category. A numeric
+    column has levels for its frequent values and bins of equal mass for the others: up to 256 bins,
+    and one bin for each ten rows on small tables. For each column a network gives the probability
+    of every level, given the levels of the columns before it. The networks maximise the likelihood
+    of the training rows, until the likelihood of held-out rows no longer grows. After training,
+    boosted trees learn to tell synthetic rows from training rows. `sample` rejects rows by the
+    density ratio that the trees estimate.
 
-    Rows of one call of `sample` that agree in some columns share the randomness of the next evenly:
-    rates stray less from the model's than those of independent rows, and each row by itself is
-    drawn from it exactly.
+    Use this class first: of all systems here, its synthetic rows are nearest to real rows. It has
+    no latent space. `score_samples` gives the log-likelihood of rows.
 
-    The nearest to the real rows of all systems here; there is no latent space. `score_samples`
-    gives log-likelihoods.
+    Rows are drawn by stratified sampling: within one call of `sample`, rows with the same beginning
+    draw their next level from 64 equal strata. Each row by itself follows the model exactly, and
+    the rates of levels vary less than those of independent rows.
+
+    The class differs from [1]_ in that all columns are predicted by one group of networks side by
+    side, and in that ordered levels share smooth functions of their ranks. It differs from [2]_ in
+    that boosted trees take the place of a trained discriminator, over several rounds.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Most training steps; `early_stopping` ends most runs much sooner. None: 4,000.
-    learning_rate : float, default=4e-3
-        AdamW's; it rises over the first 100 steps.
-    hidden_dim : int, default=128
-        Width of each column's network; less in tables of more than 64 columns.
+    n_steps : int >= 0 or None, default=None
+        Largest number of training steps. Early stopping ends most runs much sooner. None takes
+        4,000 steps.
+    learning_rate : float > 0, default=4e-3
+        Learning rate of the optimiser, AdamW. The rate rises over the first 100 steps, is then
+        constant for the first half of the steps, and falls linearly to zero.
+    hidden_dim : int >= 1, default=128
+        Number of hidden units in the network of each column. In tables of more than 64 columns the
+        number is smaller.
     dropout : float in [0, 1) or None, default=None
-        Share of hidden units left out in training. None: .2 from 25,000 rows on, more of fewer, as
-        the root of how many times fewer they are, up to .35.
+        Probability that a hidden unit is left out of a training step. None takes 0.2 for tables of
+        25,000 rows or more. For smaller tables None takes ``0.2 * sqrt(25000 / n)``, at most 0.35.
     early_stopping : bool, default=True
-        Stop by the held-out likelihood. Where it first stops growing, training goes on from the
-        best weights at a third of the learning rate; where it does so again, training ends.
-    n_iter_no_change : int, default=2
-    acceptance_rounds : int, default=3
+        Whether the likelihood of held-out rows decides when training stops. When the likelihood
+        stops growing for the first time, training continues from the best weights at a third of the
+        learning rate. When it stops growing again, training ends with the best weights.
+    n_iter_no_change : int >= 1, default=2
+    acceptance_rounds : int >= 0, default=3
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column.
 
     References
     ----------
     .. [1] Bengio and Bengio (1999), "Modeling High-Dimensional Discrete Data with Multi-Layer
-       Neural Networks"; Uria et al. (2016), "Neural Autoregressive Distribution Estimation",
-       arXiv 1605.02226.
+       Neural Networks"; Uria et al. (2016), "Neural Autoregressive Distribution Estimation", arXiv
+       1605.02226.
     .. [2] Azadi et al. (2019), "Discriminator Rejection Sampling", arXiv 1810.06758.
+
+    Examples
+    --------
+    >>> from tabgan import AutoregressiveSynthesizer
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(200, random_state=0)
+    >>> model = AutoregressiveSynthesizer(n_steps=5, random_state=0).fit(table)
+    >>> model.sample(3).shape
+    (3, 10)
+    >>> rows = model.sample(3, conditions={"colour": "red", "member": True})
+    >>> rows[["colour", "member"]].drop_duplicates().to_dict("records")
+    [{'colour': 'red', 'member': True}]
+    >>> model.score_samples(table).shape
+    (200,)
     """
 
     plan = Plan(
@@ -213,16 +250,25 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         return ColumnRows(game, encoding)
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Log-probability of rows under the generator, before any are rejected.
+        """Compute the log-probability of rows under the networks, before any row is rejected.
 
         Parameters
         ----------
         X : table or array-like of shape (n, d)
+            Rows with the columns that `fit` got.
 
         Returns
         -------
-        ndarray of shape (n,)
-            In nats; that of a bin for numbers. Categories not seen in training cost nothing.
+        ndarray of shape (n,), float64
+            Log-probability of each row, in nats. A number counts with the probability of its bin. A
+            category that `fit` did not see counts as certain.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If the columns or the kinds of values differ from those that `fit` got.
         """
         table = self._encode_known(X)
         rows = Rows(table, EncodedTable(table.codes[:, :0], table.scalars[:, :0]))

@@ -1,4 +1,4 @@
-"""Bidirectional GAN: an encoder learnt with the generator, as its inverse."""
+"""Bidirectional GAN: an encoder that is learnt together with the generator, as its inverse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tabgan.table.layout import Layout
 
 
 class BiGANGame(Game):
-    """A discriminator of pairs, (x, E(x)) of real rows from (G(z), z), against E and G.
+    """A discriminator of pairs, (x, E(x)) and (G(z), z), against an encoder E and a generator G.
 
     Parameters
     ----------
@@ -40,18 +40,18 @@ class BiGANGame(Game):
         self.adversary = Adversary(critic, RELATIVISTIC)
 
     def players(self) -> tuple[Player, ...]:
-        """Discriminator, then encoder and generator as one."""
+        """Return the discriminator, then encoder and generator as one player."""
         return (
             Player("discriminator", (self.adversary,), self.discriminator_loss),
             Player("coders", (self.encoder, self.generator), self.coders_loss),
         )
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """Make raw rows, shape (n, width), one per condition."""
+        """Generate raw rows, shape (n, width), one for each condition."""
         return self.generator(draw_normal(len(condition), self.latent_dim, rng))
 
     def pairs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Pair real rows with their codes, and draws of the prior with the rows made of them.
+        """Pair real rows with their codes, and latent draws with the rows generated from them.
 
         Returns
         -------
@@ -63,39 +63,64 @@ class BiGANGame(Game):
         return real, torch.cat([made, z], dim=1)
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
-        """Loss of telling the two kinds of pairs apart (Donahue et al., 2017, equation 2)."""
+        """Return the loss of telling the pairs apart (Donahue et al., 2017, equation 2)."""
         return self.adversary.critic_loss(batch, *self.pairs(batch))
 
     def coders_loss(self, batch: Batch) -> Tensor:
-        """Discriminator's loss with the pairs changed over (section 3.4)."""
+        """Return the discriminator's loss with both kinds of pairs swapped (section 3.4)."""
         return self.adversary.swapped_loss(batch, *self.pairs(batch))
 
 
 class BiGANSynthesizer(Inverse, Features, Latent, TableSynthesizer):
     """Bidirectional GAN [1]_: a generator, and an encoder that learns to be its inverse.
 
-    The discriminator sees pairs of a row and a latent vector, (x, E(x)) or (G(z), z); only an
-    encoder that inverts the generator lets it tell nothing. No row is ever compared with its
-    reconstruction, so that E(x) keeps what matters to the joint distribution, and G(E(x)) may be
-    far from x. `transform` is E, `inverse_transform` the most probable row that G makes.
+    The discriminator sees pairs of a row and a latent vector: a real row with its code, (x, E(x)),
+    or a synthetic row with the vector that it was generated from, (G(z), z). The discriminator is
+    helpless only if the encoder E inverts the generator G.
+
+    Use this class for latent features that are learnt without a comparison of rows. No row is
+    compared with its reconstruction, so E(x) keeps what matters to the joint distribution, and
+    G(E(x)) may be far from x. `transform` computes E(x). `inverse_transform` gives the most
+    probable row of G. `AAESynthesizer` and `ARAESynthesizer` reconstruct rows better.
+
+    The class differs from the paper in the loss: the discriminator plays a relativistic game with
+    gradient penalties [2]_.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Training steps. None: 2,000, and fewer on small tables.
-    latent_dim : int, default=16
-        Width of z, and so of the features.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. None takes 2,000 steps, and fewer on small tables: at most 300
+        passes over the rows if early stopping is off.
+    latent_dim : int >= 1, default=16
+        Width of z, the vector of standard normal noise that the generator turns into a row. It is
+        also the number of features.
     penalty_weight : float >= 0, default=1
-        Weight of R1 and R2 on the discriminator, which plays a relativistic game [2]_ in place of
-        the paper's.
+        Weight of the zero-centred gradient penalties R1 (on real pairs) and R2 (on synthetic
+        pairs), gamma in [2]_.
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column.
 
     References
     ----------
     .. [1] Donahue et al. (2017), "Adversarial Feature Learning", arXiv 1605.09782, equation 2.
-    .. [2] Huang et al. (2024), "The GAN is dead; long live the GAN! A Modern GAN Baseline",
-       arXiv 2501.05441.
+    .. [2] Huang et al. (2024), "The GAN is dead; long live the GAN! A Modern GAN Baseline", arXiv
+       2501.05441.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from tabgan import BiGANSynthesizer
+    >>> X = load_digits().data[:100]
+    >>> model = BiGANSynthesizer(n_steps=5, latent_dim=8, random_state=0).fit(X)
+    >>> model.transform(X).shape
+    (100, 8)
+    >>> model.inverse_transform(model.transform(X)).shape
+    (100, 64)
     """
 
     plan = Plan(n_steps=2000)

@@ -1,4 +1,4 @@
-"""Conditional GAN: rows given labels or the values of any columns."""
+"""Conditional GAN: rows that are generated for labels or for values of any columns."""
 
 from __future__ import annotations
 
@@ -21,31 +21,41 @@ from tabgan.networks.ranks import RankCritic
 
 
 class CGANSynthesizer(Latent, TableSynthesizer):
-    """Conditional GAN [1]_: the condition joins the input of generator and critic.
+    """Conditional GAN [1]_: generator and critic get the condition beside their other input.
 
-    Columns are encoded, and seen by the critic, as those of `WGANSynthesizer`.
+    Use this class to draw many rows for given labels or given values. The condition is either a
+    label ``y`` that `fit` gets, or some columns of the table. `sample` generates exactly the
+    conditions that are asked for. Conditions on other columns are met by rejection, as in every
+    synthesizer. `sample` without conditions draws them at their rates in training.
 
-    The condition is either a label ``y`` given to `fit`, or some of the table's own columns. In
-    both cases `sample` makes exactly the rows asked for; other columns can be asked for too, as
-    with every synthesizer. `sample` without conditions draws them at the rates of training.
+    Columns are encoded as in `WGANSynthesizer`, and the critic sees them in the same way. The class
+    differs from the paper in its default loss, that of WGAN-GP [2]_.
 
-    For that the fitted model keeps a histogram of the condition columns. Of many condition columns
-    nearly every row is a combination of its own, so the histogram then tells those columns' values
-    of real rows: name few, or none that are private.
+    The fitted model keeps a histogram of the condition columns. With many condition columns, nearly
+    every row is a combination of its own, and the histogram then reveals these values of real rows.
+    Name few columns, and none that are private.
 
     Parameters
     ----------
-    condition_columns : sequence of column labels, default=None
-        Columns to be given rather than made. None takes ``y`` alone.
+    condition_columns : sequence of column labels or None, default=None
+        Columns of the table that are conditions. The generator gets them and does not generate
+        them. None takes ``y`` as the condition.
     loss : {"wgan-gp", "gan"}, default="wgan-gp"
-        WGAN-GP's critic [2]_ or the discriminator of [1]_, either given the condition.
-    n_critic : int, default=5
-        Critic updates per generator update, for ``loss="wgan-gp"``.
-    penalty_weight : float, default=1
-        The gradient penalty's lambda.
-    acceptance_rounds : int, default=6
+        The loss of the game. "wgan-gp" has the critic of WGAN-GP [2]_, and "gan" has the
+        discriminator of [1]_.
+    n_critic : int >= 1, default=5
+        Number of updates of the critic for each update of the generator, with ``loss="wgan-gp"``.
+    penalty_weight : float >= 0, default=1
+        Weight of the gradient penalty on the critic, lambda in [2]_, with ``loss="wgan-gp"``. The
+        paper takes 10.
+    acceptance_rounds : int >= 0, default=6
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column, conditions included.
 
     References
     ----------
@@ -53,6 +63,25 @@ class CGANSynthesizer(Latent, TableSynthesizer):
        equation 2.
     .. [2] Gulrajani et al. (2017), "Improved Training of Wasserstein GANs", arXiv 1704.00028,
        Algorithm 1.
+
+    Examples
+    --------
+    Labels as the condition:
+
+    >>> from tabgan import CGANSynthesizer
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(100, random_state=0)
+    >>> X, y = table.drop(columns="channel"), table["channel"]
+    >>> model = CGANSynthesizer(n_steps=5, random_state=0).fit(X, y)
+    >>> model.sample(conditions=["web", "web", "shop"]).shape
+    (3, 9)
+
+    Columns of the table as the condition:
+
+    >>> model = CGANSynthesizer(condition_columns=["size", "member"], n_steps=5, random_state=0)
+    >>> rows = model.fit(table).sample(4, conditions={"size": "large", "member": False})
+    >>> rows[["size", "member"]].drop_duplicates().to_dict("records")
+    [{'size': 'large', 'member': False}]
     """
 
     plan = Plan(numbers="bins")

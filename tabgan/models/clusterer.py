@@ -1,4 +1,4 @@
-"""Clustering by an adversarial autoencoder none of whose labels is known."""
+"""Clustering by an adversarial autoencoder whose labels are all unknown."""
 
 from __future__ import annotations
 
@@ -18,37 +18,52 @@ from tabgan.table.schema import Schema
 
 
 class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
-    """Clustering adversarial autoencoder [1]_: the encoder says a cluster beside the code.
+    """Clustering by an adversarial autoencoder [1]_: the encoder infers a cluster beside the code.
 
-    Of K clusters all are to be as frequent, and to decide what the code does not say. `predict`
-    gives the cluster, 0 to K - 1; `transform` the code's mean and the probability of each cluster;
-    ``sample(conditions={"cluster": 3})`` makes rows of one.
+    Use this class to divide rows into K groups without any label, and to draw rows of one group.
+    The encoder maps each row to a code and to a cluster, and the decoder reconstructs the row from
+    both. A discriminator makes all clusters equally frequent. The decoder gets no other label, so
+    that a cluster comes to stand for what the code does not say.
+
+    `predict` gives the cluster of each row, a number from 0 to K - 1. `transform` gives the mean of
+    the code and the probability of each cluster. ``sample(conditions={"cluster": 3})`` draws rows
+    of cluster 3.
+
+    The class differs from the paper in the clusters that the discriminator and the decoder get: the
+    paper uses probabilities, and this class draws from them.
 
     Parameters
     ----------
-    n_clusters : int, default=10
-        Clusters to find.
-    n_steps : int or None, default=None
-        Training steps. None: 2,000, and fewer on small tables.
-    latent_dim : int, default=16
-        Width of the code.
-    prior : {"normal", "uniform", "mixture"}, default="normal"
-        What codes are matched to: a normal distribution; an even one; or a mixture of normals
-        that lie like a flower's petals in the code's first two dimensions.
-    prior_scale : float > 0, default=1
-        The normal's standard deviation, half the even one's width, a factor on the mixture.
-    n_components : int, default=10
-        Petals of the mixture.
-    adversarial_weight : float >= 0, default=3
-        Weight of fooling the discriminator beside the reconstruction (in nats per row).
-    learning_rate : float, default=1e-3
-        Adam's.
+    n_clusters : int >= 1, default=10
+        Number of clusters.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. None takes 2,000 steps, and fewer on small tables: at most 300
+        passes over the rows if early stopping is off.
+    learning_rate : float > 0, default=1e-3
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column, the cluster included.
 
     References
     ----------
     .. [1] Makhzani et al. (2016), "Adversarial Autoencoders", arXiv 1511.05644, section 6.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from tabgan import AAEClusterer
+    >>> X = load_digits().data[:100]
+    >>> model = AAEClusterer(n_clusters=3, latent_dim=2, n_steps=5, random_state=0).fit(X)
+    >>> set(model.predict(X)) <= {0, 1, 2}
+    True
+    >>> model.transform(X).shape
+    (100, 5)
+    >>> model.sample(4, conditions={"cluster": 2}).shape
+    (4, 64)
     """
 
     _saved = (*TableSynthesizer._saved, "_unlabelled")

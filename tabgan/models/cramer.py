@@ -1,4 +1,4 @@
-"""Cramér GAN: the energy distance between real and made rows, in features that a critic learns."""
+"""Cramér GAN: the energy distance of real and synthetic rows in features that a critic learns."""
 
 from __future__ import annotations
 
@@ -21,72 +21,106 @@ from tabgan.networks.ranks import RankCritic
 
 
 class EnergyCritic(RankCritic):
-    """Scores how much nearer a row is to one real row than to one made row, in its outputs h."""
+    """A critic that scores how much nearer a row is to a real row than to a synthetic row.
+
+    Distances are those of the features h, which are the outputs of the network.
+    """
 
     def embed(self, x: Tensor) -> Tensor:
-        """Compute features h of rows (n, width), shape (n, n_outputs)."""
+        """Compute the features h of rows of shape (n, width), shape (n, n_outputs)."""
         return self.out(self.features(x))
 
     def forward(self, x: Tensor, *given: Tensor) -> Tensor:
-        """Return ``|h(x) - h_fake| - |h(x) - h_real|``, shape (n,), of rows and the other two h."""
+        """Return ``|h(x) - h_fake| - |h(x) - h_real|`` of rows x, shape (n,).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, width)
+            Encoded rows.
+        *given : two Tensors of shape (n, n_outputs)
+            The features of a synthetic row and of a real row for each x.
+        """
         h, (h_fake, h_real) = self.embed(x), given
         return _distance(h, h_fake) - _distance(h, h_real)
 
 
 class CramerGame(GANGame):
-    """A generator against features in which real and made rows are far apart.
+    """A generator against a critic whose features set real and synthetic rows far apart.
 
-    With x and x' for real rows and g and g' for made ones, all of them independent, and the critic
-    ``f(x) = |h(x) - h(g')| - |h(x) - h(x')|``, the mean of ``f(x) - f(g)`` is the energy distance
-    ``2 E|h(x) - h(g)| - E|h(x) - h(x')| - E|h(g) - h(g')|``, without bias. The critic maximises
-    it and the generator minimises it. Bellemare et al. (2017), Algorithm 1.
+    Let x and x' be real rows, g and g' synthetic rows, all independent. With the critic ``f(x) =
+    |h(x) - h(g')| - |h(x) - h(x')|``, the mean of ``f(x) - f(g)`` is the energy distance ``2 E|h(x)
+    - h(g)| - E|h(x) - h(x')| - E|h(g) - h(g')|``, without bias. The critic maximises the energy
+    distance, and the generator minimises it (Bellemare et al., 2017, Algorithm 1).
     """
 
     def _others(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Features of made and of real rows that are independent of those scored."""
-        # NOTE[DIFF] the paper's Algorithm 1 puts |h(x)| for the distance to another real row,
-        # for want of two real samples of one condition; a batch has as many as it has rows.
+        """Compute features of synthetic and real rows that are independent of scored rows."""
+        # NOTE[DIFF] Algorithm 1 of the paper takes |h(x)| for the distance to a second real row,
+        # because it has only one real row for each condition. A batch without conditions has many.
         h = self.adversary.critic.embed
         return h(self.fake(batch)), h(batch.row.roll(1, 0))
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Negative energy distance, and the penalty on the slope of f."""
+        """Return the negative energy distance plus the penalty on the gradient of f."""
         return self.adversary.critic_loss(batch, batch.row, self.fake(batch), *self._others(batch))
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Energy distance."""
+        """Return the energy distance."""
         return self.adversary.generator_loss(
             batch, batch.row, self.fake(batch), *self._others(batch)
         )
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Energy distance in the features h."""
+        """Return the energy distance in the features h."""
         others = self._others(batch)
         real, fake = self.adversary.score(batch.row, *others), self.fake(batch)
         return {"energy": (real - self.adversary.score(fake, *others)).mean()}
 
 
 class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
-    """Cramér GAN [1]_ for mixed tables.
+    """Cramér GAN [1]_: a GAN that minimises the energy distance in learnt features.
 
-    Like `WGANSynthesizer`, with the energy distance in place of Wasserstein's: the mean of a batch
-    estimates it, and its gradient, without bias. `transform` gives the critic's features h, of
-    shape (n, hidden_dim).
+    The critic learns features h in which real and synthetic rows lie far apart, and the generator
+    minimises the energy distance in these features. A batch estimates the energy distance and its
+    gradient without bias, which does not hold for the Wasserstein distance. Columns are encoded as
+    in `WGANSynthesizer`.
+
+    Use this class as an alternative to `WGANSynthesizer`. `transform` gives the features h of the
+    critic, of shape (n, hidden_dim).
+
+    The class differs from the paper in the critic's distance to a second real row, for which the
+    paper takes ``|h(x)|``. Here each batch provides that second row.
 
     Parameters
     ----------
-    n_critic : int, default=5
-        Critic updates per generator update.
-    penalty_weight : float, default=1
-        The gradient penalty's lambda; 10 in [1]_.
-    acceptance_rounds : int, default=6
+    n_critic : int >= 1, default=5
+        Number of updates of the critic for each update of the generator.
+    penalty_weight : float >= 0, default=1
+        Weight of the gradient penalty on the critic, lambda in [1]_. The paper takes 10.
+    acceptance_rounds : int >= 0, default=6
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column.
 
     References
     ----------
     .. [1] Bellemare et al. (2017), "The Cramer Distance as a Solution to Biased Wasserstein
        Gradients", arXiv 1705.10743, Algorithm 1.
+
+    Examples
+    --------
+    >>> from tabgan import CramerGANSynthesizer
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(100, random_state=0)
+    >>> model = CramerGANSynthesizer(n_steps=5, hidden_dim=32, random_state=0).fit(table)
+    >>> model.sample(3).shape
+    (3, 10)
+    >>> model.transform(table).shape
+    (100, 32)
     """
 
     plan = Plan(numbers="bins")
@@ -135,6 +169,6 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distances of n pairs, shape (n,)."""
-    # The root of zero has no gradient, and equal rows are common where all columns are categories.
+    """Return the Euclidean distances of n pairs, shape (n,)."""
+    # The square root has no gradient at zero, and equal rows are common in tables of categories.
     return ((a - b).square().sum(dim=1) + 1e-12).sqrt()

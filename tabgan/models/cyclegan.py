@@ -1,4 +1,4 @@
-"""CycleGAN: one table's rows in the style of another's, without pairs to learn from."""
+"""CycleGAN: translation of rows between two tables, learnt without pairs of rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 
 class TwoTables:
-    """Rows of two tables, each shuffled on its own; the second's stand as the batch's condition.
+    """Rows of two tables in batches; each table is shuffled on its own.
+
+    Rows of the second table are the condition of the batch.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ class TwoTables:
         self.tables, self.layouts = tables, layouts
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
-        """Yield batches for ever, of as many rows of either table."""
+        """Yield batches for ever, with as many rows of one table as of the other."""
         size = min(batch_size, *map(len, self.tables))
         a, b = (shuffled(len(table), size, rng) for table in self.tables)
         for index_a, index_b in zip(a, b, strict=True):
@@ -56,14 +58,17 @@ class TwoTables:
 
 
 class Translator(nn.Module):
-    """Encoded rows of one layout to raw rows of another; between alike ones by a revision.
+    """A network that translates encoded rows of one layout into raw rows of another.
+
+    Between tables with the same columns the network computes a change of the row, and the change is
+    zero before training.
 
     Parameters
     ----------
     source, target : Layout
     hidden_dim : int
     alike : bool
-        Whether both layouts are of the same columns.
+        Whether both layouts are those of the same columns.
     """
 
     def __init__(self, source: Layout, target: Layout, hidden_dim: int, alike: bool) -> None:
@@ -81,7 +86,7 @@ class Translator(nn.Module):
 
 
 class CycleGANGame(Game):
-    """Two translators, one each way, against two critics, one of either table.
+    """Two translators, one in each direction, against two critics, one for each table.
 
     Parameters
     ----------
@@ -109,12 +114,13 @@ class CycleGANGame(Game):
         self.cycle_weight, self.identity_weight = cycle_weight, identity_weight
         self.to_b = Translator(a, b, hidden_dim, alike)
         self.to_a = Translator(b, a, hidden_dim, alike)
-        # NOTE[DIFF]: WGAN-GP's critic in place of least squares, for it can judge categories.
+        # NOTE[DIFF] The paper has least-squares discriminators. WGAN-GP's critics can judge soft
+        # categories, which least squares would tell from one-hot ones at once.
         self.adversary_a = Adversary(Critic(a.width, [hidden_dim] * 3), WASSERSTEIN)
         self.adversary_b = Adversary(Critic(b.width, [hidden_dim] * 3), WASSERSTEIN)
 
     def players(self) -> tuple[Player, ...]:
-        """Both critics, `n_critic` times, then both translators."""
+        """Return the two critics, with `n_critic` updates, then the two translators."""
         critics = (self.adversary_a, self.adversary_b)
         return (
             Player("critics", critics, self.critic_loss, self.n_critic),
@@ -122,18 +128,21 @@ class CycleGANGame(Game):
         )
 
     def translate(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Translate a batch both ways: soft rows as of A, and as of B."""
+        """Translate a batch in both directions; return soft rows of A and soft rows of B."""
         raw_a, raw_b = self.to_a(batch.condition), self.to_b(batch.row)
         return soften(self.a, raw_a, batch.rng), soften(self.b, raw_b, batch.rng)
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Sum of both critics' losses of telling real from translated rows."""
+        """Return the sum of both critics' losses of telling real from translated rows."""
         fake_a, fake_b = self.translate(batch)
         loss = self.adversary_a.critic_loss(batch, batch.row, fake_a)
         return loss + self.adversary_b.critic_loss(batch, batch.condition, fake_b)
 
     def translator_loss(self, batch: Batch) -> Tensor:
-        """Zhu et al. (2017), equation 3, with the identity loss of their section 5.2."""
+        """Return the translators' loss: equation 3 of Zhu et al. (2017) and their identity loss.
+
+        The identity loss is that of their section 5.2.
+        """
         fake_a, fake_b = self.translate(batch)
         loss = self.adversary_a.generator_loss(batch, batch.row, fake_a)
         loss = loss + self.adversary_b.generator_loss(batch, batch.condition, fake_b)
@@ -143,30 +152,44 @@ class CycleGANGame(Game):
         return loss
 
     def cycle_loss(self, batch: Batch, fake_a: Tensor, fake_b: Tensor) -> Tensor:
-        """Error of rows translated there and back (equation 2)."""
+        """Return the error of rows that are translated to the other table and back (equation 2)."""
         loss = row_error(self.a, self.to_a(fake_b), batch.table)
         return loss + row_error(self.b, self.to_b(fake_a), batch.condition_table)
 
     def identity_loss(self, batch: Batch) -> Tensor:
-        """Change done to rows that already are as wanted (section 5.2)."""
+        """Return the error of rows that are translated into their own table (section 5.2)."""
         loss = row_error(self.b, self.to_b(batch.condition), batch.condition_table)
         return loss + row_error(self.a, self.to_a(batch.row), batch.table)
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Error of rows translated there and back."""
+        """Return the error of rows that are translated to the other table and back."""
         return {"cycle": self.cycle_loss(batch, *self.translate(batch))}
 
 
 def row_error(layout: Layout, raw: Tensor, table: EncodedTable) -> Tensor:
-    """Mean error of raw rows, summed over columns: absolute of scalars, cross-entropy of levels."""
-    # NOTE[DIFF]: the paper's L1 norm, but for categories, which have a likelihood.
+    """Return the mean error of raw rows, summed over columns.
+
+    The error of a scalar is the absolute difference. The error of a level is the cross-entropy.
+
+    Parameters
+    ----------
+    layout : Layout
+    raw : Tensor of shape (n, width)
+    table : EncodedTable of n rows
+        The rows that the raw rows should be.
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    # NOTE[DIFF] The paper has the L1 norm. Categories have a likelihood, so they get cross-entropy.
     applies = layout.gate(table.codes, torch.ones_like(table.scalars))
     wrong = ((raw[:, : layout.n_scalars] - table.scalars).abs() * applies).sum(dim=1)
     return (layout.cross_entropy(raw, table.codes) + wrong).mean()
 
 
 class TranslatorCore(Core):
-    """Two encoders and a game that translates between them.
+    """Two encoders, and a game that translates between their tables.
 
     Parameters
     ----------
@@ -182,56 +205,77 @@ class TranslatorCore(Core):
         self.encoder_a, self.encoder_b = encoder_a, encoder_b
 
     def encode_a(self, table: pd.DataFrame, rng: Any = None) -> EncodedTable:
-        """Encode rows of A, on the device."""
+        """Encode rows of A on the device."""
         return self.encoder_a.encode(table, rng).to(self.device)
 
     def encode_b(self, table: pd.DataFrame, rng: Any = None) -> EncodedTable:
-        """Encode rows of B, on the device."""
+        """Encode rows of B on the device."""
         return self.encoder_b.encode(table, rng).to(self.device)
 
     @torch.no_grad()
     def translate(self, table: EncodedTable, source: Encoder, translator: nn.Module) -> Tensor:
-        """Translate encoded rows of one table to raw rows of the other."""
+        """Translate encoded rows of one table into raw rows of the other."""
         return translator(source.layout.expand(*table))
 
 
 class CycleGANTranslator(Adversarial, Estimator):
-    """CycleGAN [1]_: rows of one table as they would be in another, learnt without pairs.
+    """CycleGAN [1]_: rows of one table translated into another table, learnt without pairs of rows.
 
-    Given rows of A and rows of B, none of which correspond, one translator makes rows of B from
-    rows of A and another the reverse. Two critics hold translations to the look of either table;
-    translating there and back must give the same row. If both tables have the same columns, for
-    example those of two sites or two years, both are encoded alike, translators start as the
-    identity, and rows of B translated to B must stay as they are.
+    There are rows of a table A and rows of a table B, and no row of A corresponds to a row of B.
+    One translator turns rows of A into rows of B, and another one turns rows of B into rows of A.
+    Two critics make translated rows look like rows of the table they are translated into. A row
+    that is translated to the other table and back must be the same row.
 
-    That loss says that nothing is lost, not that a translation is the right one: where several
-    would do, such as the swap of two categories of one rate that depend on nothing else, any may
-    be found.
+    Use this class for tables of two sites, two years or two instruments. If both tables have the
+    same columns, they share one encoding, the translators start as the identity, and a row that is
+    translated into its own table must stay as it is. The tables may also have different columns.
+
+    These losses keep information; they do not choose among translations that keep it. If several
+    translations are possible, such as a swap of two equally frequent categories that depend on
+    nothing else, the class may find any of them.
+
+    The class differs from the paper in the critics, which are those of WGAN-GP, because they can
+    judge categories; and in the error of categories, which is the cross-entropy.
 
     Parameters
     ----------
-    n_critic : int, default=2
-        Updates of the critics per update of the translators.
-    penalty_weight : float, default=1
-        The gradient penalty's lambda.
-    cycle_weight : float, default=0.2
-        The paper's lambda, on the error summed over columns. The critic's slope is held near one:
-        much above it, no change ever pays.
-    identity_weight : float, default=0.1
-        Weight of leaving rows as they are that already are as wanted, for tables of the same
-        columns. Raise it where little differs; 0 where values mean something else in B.
+    n_critic : int >= 1, default=2
+        Number of updates of the critics for each update of the translators.
+    penalty_weight : float >= 0, default=1
+        Weight of the gradient penalty on the critics, lambda of WGAN-GP.
+    cycle_weight : float >= 0, default=0.2
+        Weight of the error of rows that are translated to the other table and back, lambda in [1]_.
+        The error is a sum over columns. The slope of the critics is held near one, so that with a
+        much larger weight no change of a row would ever pay.
+    identity_weight : float >= 0, default=0.1
+        Weight of the error of rows that are translated into their own table, for tables with the
+        same columns. A larger weight changes rows less, and suits tables that differ little. 0
+        suits tables in which the same value has different meanings.
     **shared
         See `Estimator`.
 
     Attributes
     ----------
     schema_a_, schema_b_ : Schema
-        What each column is. The same for tables of the same columns.
+        The kind, the dtype and the distribution of each column of A and of B. Tables with the same
+        columns have the same schema.
 
     References
     ----------
     .. [1] Zhu et al. (2017), "Unpaired Image-to-Image Translation using Cycle-Consistent
        Adversarial Networks", arXiv 1703.10593, equation 3.
+
+    Examples
+    --------
+    >>> from tabgan import CycleGANTranslator
+    >>> from tabgan.datasets import make_mixed_table
+    >>> A = make_mixed_table(100, random_state=0)
+    >>> B = make_mixed_table(80, random_state=1).assign(length=lambda table: table["length"] + 2)
+    >>> model = CycleGANTranslator(n_steps=5, random_state=0).fit(A, B)
+    >>> model.transform(A).shape
+    (100, 10)
+    >>> model.inverse_transform(B).columns.equals(A.columns)
+    True
     """
 
     _schemas = ("schema_a_", "schema_b_")
@@ -264,35 +308,57 @@ class CycleGANTranslator(Adversarial, Estimator):
 
         Parameters
         ----------
-        A : DataFrame or numeric array-like of shape (n, d)
-            Any kinds of columns, missing values included.
-        B : DataFrame or numeric array-like of shape (m, e)
-            Rows that correspond to none of A's. If the columns are the same, they are encoded like
-            A's, and take the dtypes that the two have in common.
+        A : table or numeric array-like of shape (n, d)
+            Rows with columns of any kind, missing values included.
+        B : table or numeric array-like of shape (m, e)
+            Rows none of which has to correspond to a row of A. If B has the columns of A, both
+            tables share one encoding, and translated rows have the dtypes that both tables have in
+            common.
 
         Returns
         -------
         self
+            The fitted translator.
 
         Raises
         ------
         ValueError
-            No rows or columns, infinite values, duplicate column names, or a parameter out of
-            range.
+            If a table has no rows, no columns, infinite values or two columns of one name, if B is
+            missing, or if a parameter is out of range.
+        TypeError
+            If A or B is not a table.
+        FloatingPointError
+            If a loss is no longer finite; a lower `learning_rate` helps.
         """
         return self._fit(A, B)
 
     def partial_fit(self, A: Any, B: Any) -> Self:
-        """Train `n_steps` steps more on these tables; the schemas stay.
+        """Train `n_steps` more steps on these tables, from the present weights and optimisers.
+
+        The first call is a `fit`. Later calls keep the schemas of the first one.
 
         Parameters
         ----------
         A : table or numeric array-like of shape (n, d)
+            Rows with the columns that A had in the first call.
         B : table or numeric array-like of shape (m, e)
+            Rows with the columns that B had in the first call.
 
         Returns
         -------
         self
+            The fitted translator.
+
+        Raises
+        ------
+        ValueError
+            If the columns or the kinds of values differ from those of the first call, or if a
+            parameter that shapes the networks was changed since.
+
+        Warns
+        -----
+        UserWarning
+            If a table has categories that the first call did not see; see `handle_unknown`.
         """
         return self._fit(A, B, goes_on=True)
 
@@ -348,19 +414,27 @@ class CycleGANTranslator(Adversarial, Estimator):
         )
 
     def transform(self, A: Any) -> Any:
-        """Translate rows of A to rows of B, each to its most probable one.
+        """Translate rows of A into rows of B, each into the most probable row.
 
         Parameters
         ----------
         A : table or array-like of shape (n, d)
-            Categories not seen in training count as unknown, see `handle_unknown`; numbers out of
-            range count as the nearest in it.
+            Rows with the columns of A. A category that `fit` did not see counts as unknown; see
+            `handle_unknown`. A number outside the range that `fit` saw counts as the nearest end of
+            that range.
 
         Returns
         -------
         table of shape (n, e)
-            Of the kind that `fit` got for B, with B's columns and dtypes; a pandas DataFrame has
-            the index of A.
+            The kind of table that `fit` got as B, with the columns and dtypes of B. A pandas
+            DataFrame has the index of A.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If the columns or the kinds of values differ from those that `fit` got as A.
         """
         check_is_fitted(self)
         core = self._core
@@ -369,15 +443,25 @@ class CycleGANTranslator(Adversarial, Estimator):
         return _restored(core.encoder_b, raw, self._format_b, A)
 
     def inverse_transform(self, B: Any) -> Any:
-        """Translate rows of B to rows of A; `transform` with the tables changed over.
+        """Translate rows of B into rows of A, each into the most probable row.
 
         Parameters
         ----------
         B : table or array-like of shape (n, e)
+            Rows with the columns of B.
 
         Returns
         -------
         table of shape (n, d)
+            The kind of table that `fit` got as A, with the columns and dtypes of A. A pandas
+            DataFrame has the index of B.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If the columns or the kinds of values differ from those that `fit` got as B.
         """
         check_is_fitted(self)
         core = self._core
@@ -388,7 +472,7 @@ class CycleGANTranslator(Adversarial, Estimator):
 
 
 def _restored(encoder: Encoder, raw: Tensor, form: TableFormat, given: Any) -> Any:
-    """Decode the most probable rows, in the kind of table that `fit` got."""
+    """Decode raw rows into the most probable rows, in the kind of table that `fit` got."""
     rows = form.restore(encoder.decode(EncodedTable(*encoder.layout.draw(raw))))
     is_frame = isinstance(rows, pd.DataFrame) and isinstance(given, pd.DataFrame)
     return rows.set_axis(given.index) if is_frame else rows

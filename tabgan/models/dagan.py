@@ -1,4 +1,4 @@
-"""Data augmentation GAN: from one row another of its class, whatever the class."""
+"""Data augmentation GAN: from one row another row of the same class, for any class."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 
 class PairSet:
-    """Rows dealt out in shuffled batches, each beside another row of its class.
+    """Rows in shuffled batches, each beside another row of the same class.
 
-    The other row is the batch's condition: the one a generator is to make the row from. A row that
-    is alone in its class stands beside itself.
+    The other row is the condition of the batch: the generator turns it into a new row. A row that
+    is alone in its class is its own condition.
 
     Parameters
     ----------
     table : EncodedTable of n rows
     layout : Layout
     classes : Tensor of shape (n,), int64
-        From 0 on.
+        Class numbers from 0 on.
     """
 
     def __init__(self, table: EncodedTable, layout: Layout, classes: Tensor) -> None:
@@ -59,7 +59,19 @@ class PairSet:
             yield Batch(made, row, condition, given, rng)
 
     def partners(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """Draw for each row another of its class, evenly; rows are counted class by class."""
+        """Draw for each row another row of its class, all with the same probability.
+
+        Parameters
+        ----------
+        index : Tensor of shape (m,), int64
+            Row numbers, in the order of this set: sorted by class.
+        rng : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (m,), int64
+            Row numbers of the other rows.
+        """
         counts, starts = self.counts[index], self.starts[index]
         share = torch.rand(len(index), generator=rng, device=rng.device)
         step = 1 + (share * (counts - 1)).long()
@@ -67,7 +79,7 @@ class PairSet:
 
 
 class Variation(nn.Module):
-    """A row, revised by noise and by what a narrow code tells of the row.
+    """A network that revises a row by noise and by a narrow code of the row.
 
     Parameters
     ----------
@@ -77,18 +89,18 @@ class Variation(nn.Module):
 
     def __init__(self, layout: Layout, latent_dim: int, code_dim: int, hidden_dim: int) -> None:
         super().__init__()
-        # NOTE[DIFF]: the paper's generator passes on all of x at every level. With the few classes
-        # of a table it then makes rows of the classes it knows, whatever it is given.
+        # NOTE[DIFF] The paper's generator gets all of x at every layer. With the few classes of a
+        # table such a generator makes rows of training classes, whatever row it gets.
         self.code = nn.Linear(layout.width, code_dim)
         self.revision = Revision(layout.n_scalars, layout.width, latent_dim + code_dim, hidden_dim)
 
     def forward(self, z: Tensor, row: Tensor) -> Tensor:
-        """Make raw rows, shape (n, width), of noise and encoded rows."""
+        """Generate raw rows, shape (n, width), from noise and encoded rows."""
         return self.revision(row, torch.cat([z, self.code(row)], dim=1))
 
 
 class DAGANGame(GANGame):
-    """WGAN-GP whose condition is another row of the class; see `DAGANAugmenter`."""
+    """WGAN-GP whose condition is another row of the same class; see `DAGANAugmenter`."""
 
     def __init__(
         self, layout: Layout, latent_dim: int, code_dim: int, hidden_dim: int, n_critic: int
@@ -105,42 +117,66 @@ class DAGANGame(GANGame):
         self.generator: Any = Variation(layout, latent_dim, code_dim, hidden_dim)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """Make raw rows, shape (n, width), each from an encoded row."""
+        """Generate raw rows, shape (n, width), one from each encoded row."""
         return self.generator(draw_normal(len(condition), self.latent_dim, rng), condition)
 
 
 class DAGANAugmenter(Latent, RowsOfClasses):
-    """Data augmentation GAN [1]_: learns how rows of one class differ, for classes to come.
+    """Data augmentation GAN [1]_: rows of new classes, from very few rows of each.
 
-    The generator makes from a row x and noise z *another* row of x's class; the critic sees pairs,
-    both real and of one class, or one made from the other. Neither is told which class, so that
-    what was learnt on classes with many rows serves classes that were absent: `augment` makes rows
-    from the few there are. The critic is WGAN-GP's, as in [1]_.
+    The generator takes a row x and noise z, and generates another row of x's class. The critic sees
+    pairs of rows: two real rows of one class, or a real row and the row generated from it. Neither
+    network gets the class itself. The way in which rows of one class differ, learnt on classes with
+    many rows, therefore carries over to classes that were not in training: `augment` generates more
+    rows from the few rows that there are. The critic is that of WGAN-GP, as in [1]_.
+
+    Use this class if new classes have one row or very few rows, and other classes have many. For
+    more rows of a class that is in the training table, use conditions or `GANSampler`.
+
+    The class differs from the paper in the generator, which gets x through a narrow code. The
+    paper's generator gets all of x at every layer, and with the few classes of a table it generates
+    rows of training classes whatever row it gets.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Training steps. None: 200; more of them learn the training classes by heart where those
-        are few.
-    code_dim : int, default=4
-        How many numbers tell the generator's networks of x, which is changed but not remade. Few
-        keep the classes of unseen rows; more fit classes that were seen better.
-    n_critic : int, default=5
-        Critic updates per generator update.
-    penalty_weight : float, default=1
-        The gradient penalty's lambda.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. None takes 200 steps. With many more steps the networks memorise
+        the training classes if those are few.
+    code_dim : int >= 1, default=4
+        Width of the code of x that decides how the generator changes x. A narrow code keeps the
+        classes of rows that were not in training. A wide code fits the training classes better.
+    n_critic : int >= 1, default=5
+        Number of updates of the critic for each update of the generator.
+    penalty_weight : float >= 0, default=1
+        Weight of the gradient penalty on the critic, lambda of WGAN-GP.
     **shared
         See `Estimator`.
 
     Attributes
     ----------
     schema_ : Schema
-        What each column is.
+        The kind, the dtype and the distribution of each column.
 
     References
     ----------
-    .. [1] Antoniou et al. (2018), "Data Augmentation Generative Adversarial Networks",
-       arXiv 1711.04340, section 3.
+    .. [1] Antoniou et al. (2018), "Data Augmentation Generative Adversarial Networks", arXiv
+       1711.04340, section 3.
+
+    Examples
+    --------
+    Rows of the digit 9, from three rows, by a model that saw the digits 0 to 8:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from tabgan import DAGANAugmenter
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X, y = X[:200], y[:200]
+    >>> model = DAGANAugmenter(n_steps=5, random_state=0).fit(X[y < 9], y[y < 9])
+    >>> few = X[y == 9][:3]
+    >>> rows, labels = model.augment(few, [9, 9, 9], n_samples=6)
+    >>> rows.shape
+    (6, 64)
+    >>> labels.tolist()
+    [9, 9, 9, 9, 9, 9]
     """
 
     plan = Plan(n_steps=200)
@@ -164,24 +200,30 @@ class DAGANAugmenter(Latent, RowsOfClasses):
         self.penalty_weight = penalty_weight
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from classes of which there are many rows.
+        """Learn how rows of one class differ, from classes with many rows.
 
         Parameters
         ----------
-        X : DataFrame or numeric array-like of shape (n, d)
-            Any kinds of columns, missing values included.
+        X : table or numeric array-like of shape (n, d)
+            Rows with columns of any kind, missing values included.
         y : array-like of shape (n,)
-            Classes of any hashable kind; they say which rows belong together, nothing else.
+            The class of each row, of any hashable kind. A class says which rows belong together,
+            and nothing else.
 
         Returns
         -------
         self
+            The fitted augmenter.
 
         Raises
         ------
         ValueError
-            No rows or columns, infinite values, duplicate column names, missing classes, or a
-            parameter out of range.
+            If X has no rows, no columns, infinite values or two columns of one name, if a class is
+            missing, or if a parameter is out of range.
+        TypeError
+            If X is not a table.
+        FloatingPointError
+            If a loss is no longer finite; a lower `learning_rate` helps.
         """
         return self._fit(X, y)
 
@@ -203,26 +245,37 @@ class DAGANAugmenter(Latent, RowsOfClasses):
         n_samples: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> Any:
-        """Make rows of the classes of the rows given, which training need not have seen.
+        """Generate rows of the same classes as given rows; the classes may be new.
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (m, d)
-            Rows to make others from; categories not seen in training count as unknown, numbers
-            out of range as the nearest in it.
+        X : table or array-like of shape (m, d)
+            Rows that other rows are generated from. A category that `fit` did not see counts as
+            unknown; see `handle_unknown`. A number outside the range that `fit` saw counts as the
+            nearest end of that range.
         y : array-like of shape (m,), default=None
-            Their classes, to be given back with the rows made.
-        n_samples : int, default=None
-            Rows to make, made row i from row ``i % m``; None makes one from each.
+            Classes of the rows, which are returned with the synthetic rows.
+        n_samples : int >= 1 or None, default=None
+            Number of synthetic rows. Synthetic row i is generated from row ``i % m``. None
+            generates one row from each row.
         random_state : int, RandomState or None, default=None
-            None goes on with the stream that the estimator's own `random_state` began.
+            Seed of the noise. With an int, a fitted model generates the same rows in each call.
+            None continues the random stream that the estimator's own `random_state` began.
 
         Returns
         -------
-        rows : DataFrame or ndarray of shape (n_samples, d)
-            Columns and dtypes as in `fit`, and a fresh index; an array if `fit` got one.
-        labels : ndarray of shape (n_samples,)
-            Only with `y`.
+        rows : table of shape (n_samples, d)
+            The kind of table that `fit` got, with the same columns and dtypes, and a fresh index.
+        labels : array of shape (n_samples,)
+            The class of each synthetic row; returned only if `y` is given.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If `n_samples` is below one, if the number of labels is not the number of rows, or if
+            the columns or the kinds of values differ from those that `fit` got.
         """
         check_is_fitted(self)
         table = self._encode_known(X)

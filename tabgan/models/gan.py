@@ -1,4 +1,4 @@
-"""The generative adversarial network and the game that its relatives share."""
+"""The generative adversarial network, and the game that its relatives share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tabgan.table.layout import Layout
 
 
 class GANGame(Game):
-    """A generator against a discriminator, both given the condition if there is one.
+    """A generator against a discriminator or critic; both get the condition if there is one.
 
     Parameters
     ----------
@@ -30,11 +30,12 @@ class GANGame(Game):
     latent_dim, hidden_dim : int
     loss : AdversarialLoss
     n_critic : int
-        Updates of the critic per update of the generator.
+        Number of updates of the critic for each update of the generator.
     temperature : float or None
-        Synthetic rows are Gumbel-softmax draws of this temperature; None leaves the plain softmax.
+        Temperature of the Gumbel-softmax draws that the critic sees as synthetic rows. With None
+        the critic sees the plain softmax.
     critic : Critic, optional
-        Of rows and their conditions; by default one of three layers of `hidden_dim`.
+        Critic of rows and their conditions. By default it has three layers of `hidden_dim` units.
     """
 
     def __init__(
@@ -59,23 +60,23 @@ class GANGame(Game):
         self.adversary = Adversary(critic, loss)
 
     def players(self) -> tuple[Player, ...]:
-        """Discriminator or critic, `n_critic` times, then generator."""
+        """Return the discriminator or critic, with `n_critic` updates, then the generator."""
         return (
             Player(self.judge_name, (self.adversary,), self.critic_loss, self.n_critic),
             Player("generator", (self.generator,), self.generator_loss),
         )
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """Make raw rows, shape (n, width), one per condition."""
+        """Generate raw rows, shape (n, width), one for each condition."""
         z = draw_normal(len(condition), self.latent_dim, rng)
         return self.generator(torch.cat([z, condition], dim=1))
 
     def fake(self, batch: Batch) -> Tensor:
-        """Make soft rows for a batch's conditions."""
+        """Generate soft rows for the conditions of a batch."""
         return self.soften(self.generate(batch.condition, batch.rng), batch.rng)
 
     def soften(self, raw: Tensor, rng: torch.Generator) -> Tensor:
-        """Turn raw rows into what the critic sees: one softmax per block."""
+        """Turn raw rows into the soft rows that the critic sees: one softmax for each block."""
         if self.temperature is None:
             return self.layout.activate(raw)
         return soften(self.layout, raw, rng, self.temperature)
@@ -85,45 +86,70 @@ class GANGame(Game):
         return self.adversary.score(row, condition)
 
     def features(self, row: Tensor, condition: Tensor) -> Tensor:
-        """Activations of the critic's last hidden layer, shape (n, hidden_dim)."""
+        """Compute the activations of the critic's last hidden layer, shape (n, hidden_dim)."""
         return self.adversary.critic.features(row, condition)
 
     def score_gap(self, batch: Batch, fake: Tensor) -> Tensor:
-        """Mean score of a batch's real rows above that of synthetic ones."""
+        """Return the mean score of the real rows of a batch minus that of synthetic rows."""
         real = self.score(batch.row, batch.condition)
         return real.mean() - self.score(fake, batch.condition).mean()
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Estimate the distance that the loss estimates, if it does."""
+        """Return an estimate of the distance that the loss minimises, if it minimises one."""
         if self.gap_name is None:
             return {}
         return {self.gap_name: self.score_gap(batch, self.fake(batch))}
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Loss of telling real from synthetic rows."""
+        """Return the loss of telling real from synthetic rows."""
         return self.adversary.critic_loss(batch, batch.row, self.fake(batch), batch.condition)
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Loss of being told apart."""
+        """Return the loss of synthetic rows that the critic tells apart."""
         return self.adversary.generator_loss(batch, batch.row, self.fake(batch), batch.condition)
 
 
 class GANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
-    """The original generative adversarial network [1]_, as a baseline.
+    """The original generative adversarial network [1]_: a generator against a discriminator.
 
-    The discriminator maximises ``E log D(x) + E log(1 - D(G(z)))``. On categorical columns its
-    loss is known to fall to zero while the generator's climbs; `WGANSynthesizer` does not.
+    The generator G turns noise z into rows. The discriminator D gives the probability that a row is
+    real, and maximises ``E log D(x) + E log(1 - D(G(z)))``. The generator makes the discriminator
+    fail.
+
+    Use this class as a baseline, or together with `techniques`. It is not meant for rows to rely
+    on: real categories are one-hot and synthetic categories are soft, so the discriminator tells
+    them apart by that alone, and the generator learns little. `WGANSynthesizer` does not have this
+    weakness.
 
     Parameters
     ----------
     loss : {"non-saturating", "minimax"}, default="non-saturating"
-        What the generator minimises: ``-E log D(G(z))``, or ``E log(1 - D(G(z)))``.
+        What the generator minimises: ``-E log D(G(z))`` for "non-saturating", or ``E log(1 -
+        D(G(z)))`` for "minimax".
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column.
 
     References
     ----------
     .. [1] Goodfellow et al. (2014), "Generative Adversarial Nets", arXiv 1406.2661, Algorithm 1.
+
+    Examples
+    --------
+    >>> from tabgan import GANSynthesizer
+    >>> from tabgan.adversarial import R1, R2, RelativisticPairing
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(100, random_state=0)
+    >>> model = GANSynthesizer(n_steps=5, random_state=0).fit(table)
+    >>> model.sample(3).shape
+    (3, 10)
+    >>> techniques = [RelativisticPairing(), R1(), R2()]
+    >>> GANSynthesizer(techniques=techniques, n_steps=5, random_state=0).fit(table).n_steps_
+    5
     """
 
     _parameter_constraints: ClassVar[dict[str, Rule]] = {

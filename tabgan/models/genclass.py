@@ -1,4 +1,4 @@
-"""GenClass: classes decided by the rows generated for them, unseen classes included."""
+"""GenClass: a classifier by generated rows, for classes without training rows too."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 N_TRAINING_DRAWS, N_DRAWS = 16, 256
-"""Rows whose mean stands for a class, in a training step and when predicting."""
+"""Number of synthetic rows of a class that are averaged, in a training step and in prediction."""
 
 
 class ClassSet:
-    """Rows dealt out in shuffled batches; the attributes of a row's class are its condition.
+    """Rows in shuffled batches; the condition of a row is the attributes of its class.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class ClassSet:
         self.classes, self.attributes = classes, attributes
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
-        """Yield batches for ever; the condition's one code is the class."""
+        """Yield batches for ever; the only code of the condition is the class number."""
         for index in shuffled(len(self.table), batch_size, rng):
             table, classes = self.table.rows(index), self.classes[index]
             codes = EncodedTable(classes[:, None], table.scalars[:, :0])
@@ -62,14 +62,16 @@ class ClassSet:
 
 
 class GenClassGame(GANGame):
-    """WGAN-GP given attributes of classes, whose generator learns to make classes tell apart.
+    """WGAN-GP with a classifier, given the attributes of classes.
+
+    The generator learns to generate rows by which the classifier can tell the classes apart.
 
     Parameters
     ----------
     layout : Layout
     attributes : Tensor of shape (n_classes, n_attributes)
     seen : Tensor of shape (n_classes,), bool
-        Which classes there are rows of.
+        Whether the training table has rows of a class.
     latent_dim, hidden_dim, n_critic : int
     classifier_weight : float
     """
@@ -102,69 +104,90 @@ class GenClassGame(GANGame):
         self.classifier = MLP(layout.width, [hidden_dim], hidden_dim)
 
     def players(self) -> tuple[Player, ...]:
-        """Critic, `n_critic` times, then generator and classifier as one."""
+        """Return the critic, with `n_critic` updates, then generator and classifier as one."""
         return (
             Player("critic", (self.adversary,), self.critic_loss, self.n_critic),
             Player("generator", (self.generator, self.classifier), self.generator_loss),
         )
 
     def class_means(self, n_draws: int, rng: torch.Generator) -> Tensor:
-        """Mean of what the classifier sees in rows made for each class, (n_classes, hidden_dim)."""
+        """Return the mean features of rows generated for each class, (n_classes, hidden_dim)."""
         given = self.attributes.repeat_interleave(n_draws, dim=0)
         made = self.soften(self.generate(given, rng), rng)
         return self.classifier(made).unflatten(0, (-1, n_draws)).mean(dim=1)
 
     def logits(self, row: Tensor, means: Tensor) -> Tensor:
-        """Negative squared distance of encoded rows to each class, per hidden unit."""
+        """Return the negative mean squared distance of rows to each class, in features."""
         return -(self.classifier(row)[:, None] - means).square().mean(dim=2)
 
     def classifier_loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy of real rows' classes among those seen."""
+        """Return the cross-entropy of real rows' classes, among the classes with training rows."""
         means = self.class_means(N_TRAINING_DRAWS, batch.rng)
         logits = self.logits(batch.row, means).masked_fill(~self.seen, -torch.inf)
         return F.cross_entropy(logits, batch.condition_table.codes[:, 0])
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Negative critic score, plus the weighted error of the classes."""
+        """Return the negative critic score plus the weighted cross-entropy of the classes."""
         return super().generator_loss(batch) + self.classifier_weight * self.classifier_loss(batch)
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Wasserstein estimate and error of the classes."""
+        """Return the estimate of the Wasserstein distance and the cross-entropy of the classes."""
         return {**super().monitor(batch), "classifier": self.classifier_loss(batch)}
 
 
 class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
-    """GenClass [1]_: a generator and a classifier trained as one, for classes without a row too.
+    """GenClass [1]_: a classifier whose classes may lack training rows (zero-shot learning).
 
-    The generator makes rows from the attributes of a class, judged by WGAN-GP's critic. A network
-    looks at rows, and a row belongs to the class whose generated rows, as seen by that network,
-    have the nearest mean; both learn from the error of that decision. A class of which only the
-    attributes are known is generated, and so decided, like any other.
+    Attributes describe each class by numbers. A generator turns the attributes of a class and noise
+    into rows, and the critic of WGAN-GP judges them. A network computes features of rows, and each
+    class stands for the mean feature of its generated rows. A row belongs to the class with the
+    nearest mean. Generator and network both learn from the error of that decision. Rows of a class
+    can therefore be generated and recognised even if only its attributes are known.
+
+    Use this class if new classes come with descriptions in place of rows. If every class has rows,
+    an ordinary classifier is better.
 
     Parameters
     ----------
-    latent_dim : int, default=8
-        Width of the latent draw z.
-    classifier_weight : float, default=10
-        Weight of the decision's cross-entropy beside the critic's score.
-    n_critic : int, default=2
-        Critic updates per update of generator and classifier.
-    penalty_weight : float, default=1
-        The gradient penalty's lambda.
+    latent_dim : int >= 1, default=8
+    classifier_weight : float >= 0, default=10
+        Weight of the cross-entropy of the classes, relative to the critic's score.
+    n_critic : int >= 1, default=2
+        Number of updates of the critic for each update of generator and classifier.
+    penalty_weight : float >= 0, default=1
+        Weight of the gradient penalty on the critic, lambda of WGAN-GP.
     **shared
         See `Estimator`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        All classes, those without rows included.
+        All classes, those without training rows included.
     schema_ : Schema
-        What each column is.
+        The kind, the dtype and the distribution of each column.
 
     References
     ----------
     .. [1] Pambala et al. (2020), "Unified Generator-Classifier for Efficient Zero-Shot Learning",
        arXiv 1905.04511.
+
+    Examples
+    --------
+    Three classes, one of which has no row:
+
+    >>> import pandas as pd
+    >>> from sklearn.datasets import load_iris
+    >>> from tabgan import GenClassClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> attributes = pd.DataFrame({"size": [0.0, 0.5, 1.0]}, index=[0, 1, 2])
+    >>> model = GenClassClassifier(n_steps=5, random_state=0)
+    >>> model = model.fit(X[y != 1], y[y != 1], class_attributes=attributes)
+    >>> model.classes_.tolist()
+    [0, 1, 2]
+    >>> model.predict_proba(X).shape
+    (150, 3)
+    >>> model.generate([1, 1]).shape
+    (2, 4)
     """
 
     _saved = ("classes_", "_attributes", "_seen")
@@ -189,44 +212,70 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         self.penalty_weight = penalty_weight
 
     def fit(self, X: Any, y: Any, class_attributes: Any = None) -> Self:
-        """Learn classes.
+        """Learn classes from their rows and their attributes.
 
         Parameters
         ----------
-        X : DataFrame or numeric array-like of shape (n, d)
-            Any kinds of columns, missing values included.
+        X : table or numeric array-like of shape (n, d)
+            Rows with columns of any kind, missing values included.
         y : array-like of shape (n,)
+            The class of each row.
         class_attributes : DataFrame or array-like of shape (n_classes, n_attributes), default=None
-            Numbers that describe each class, also of classes that `y` lacks. A DataFrame's index
-            names the classes; row i of an array describes class i. None tells classes apart by
-            nothing but that they differ.
+            Numbers that describe each class. They may describe classes that `y` does not have. The
+            index of a DataFrame names the classes, and row i of an array describes class i. None
+            gives each class one attribute of its own, so that nothing is known of classes without
+            rows.
 
         Returns
         -------
         self
+            The fitted classifier.
 
         Raises
         ------
         ValueError
-            A class without attributes, attributes that are no finite numbers, missing classes, or
-            what every estimator refuses.
+            If a class of `y` has no attributes, if attributes are not finite numbers or describe a
+            class twice, if X has no rows, no columns or infinite values, if a class is missing, or
+            if a parameter is out of range.
+        TypeError
+            If X is not a table.
+        FloatingPointError
+            If a loss is no longer finite; a lower `learning_rate` helps.
         """
         return self._fit(X, y, attributes=class_attributes)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Train `n_steps` steps more; classes, attributes and schema stay. The first call is a fit.
+        """Train `n_steps` more steps on these rows, from the present weights and optimisers.
+
+        The first call is a `fit`. Later calls keep the classes, the attributes and the schema of
+        the first one.
 
         Parameters
         ----------
-        X : DataFrame or numeric array-like of shape (n, d)
+        X : table or numeric array-like of shape (n, d)
+            Rows with the columns of the first call.
         y : array-like of shape (n,)
+            The class of each row.
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be; only looked at by the first call, which takes those of `y`
-            without.
+            All classes that `y` may have in this call and in later calls. Only the first call uses
+            it; None takes the classes of `y`.
 
         Returns
         -------
         self
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If `y` has a class that the first call did not announce, if the columns or the kinds of
+            values differ from those of the first call, or if a parameter that shapes the networks
+            was changed since.
+
+        Warns
+        -----
+        UserWarning
+            If X has categories that the first call did not see; see `handle_unknown`.
         """
         attributes = None if classes is None else _one_hot(pd.Index(np.unique(classes)))
         return self._fit(X, y, goes_on=True, attributes=attributes)
@@ -251,7 +300,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         return ClassSet(table, self._core.layout, classes, self._core.game.attributes)
 
     def _describe(self, labels: pd.Index, class_attributes: Any) -> None:
-        """Set the classes and their standardised attributes."""
+        """Set `classes_` and the standardised attributes of the classes."""
         given = _one_hot(labels) if class_attributes is None else pd.DataFrame(class_attributes)
         if not given.index.is_unique:
             raise ValueError("class_attributes describes a class more than once.")
@@ -282,17 +331,26 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         )
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Give the probability of each class, seen or not, for rows.
+        """Compute the probability of each class for rows, classes without training rows included.
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n, d)
-            Categories not seen in training count as unknown, numbers out of range as the nearest.
+        X : table or array-like of shape (n, d)
+            Rows with the columns that `fit` got. A category that `fit` did not see counts as
+            unknown; see `handle_unknown`. A number outside the range that `fit` saw counts as the
+            nearest end of that range.
 
         Returns
         -------
-        ndarray of shape (n, n_classes)
-            In the order of `classes_`.
+        ndarray of shape (n, n_classes), float64
+            Probabilities in the order of `classes_`. Each row sums to one.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If the columns or the kinds of values differ from those that `fit` got.
         """
         check_is_fitted(self)
         table, core = self._encode_known(X), self._core
@@ -303,29 +361,45 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         return torch.softmax(logits.double(), dim=1).cpu().numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Give the most probable class of rows; parameters as in `predict_proba`."""
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n, d)
+            As in `predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Classes from `classes_`.
+        """
         likeliest = self.predict_proba(X).argmax(axis=1)
         return self.classes_[likeliest]
 
     def generate(
         self, classes: Any, random_state: int | np.random.RandomState | None = None
     ) -> Any:
-        """Make a row of each class asked for, seen or not.
+        """Generate one row of each class that is asked for.
 
         Parameters
         ----------
         classes : array-like of shape (n,)
+            Classes from `classes_`, those without training rows included.
         random_state : int, RandomState or None, default=None
+            Seed of the noise. With an int, a fitted model generates the same rows in each call.
+            None continues the random stream that the estimator's own `random_state` began.
 
         Returns
         -------
-        DataFrame or ndarray of shape (n, d)
-            Columns and dtypes as in `fit`.
+        table of shape (n, d)
+            The kind of table that `fit` got, with the same columns and dtypes, and a fresh index.
 
         Raises
         ------
+        NotFittedError
+            If the estimator was not fitted.
         ValueError
-            A class without attributes.
+            If a class has no attributes.
         """
         check_is_fitted(self)
         asked = pd.Index(classes)
@@ -343,5 +417,5 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
 
 
 def _one_hot(classes: pd.Index) -> pd.DataFrame:
-    """Attributes that say of classes nothing but that they differ."""
+    """Return one attribute for each class, which is 1 for that class and 0 for all others."""
     return pd.DataFrame(np.eye(len(classes)), index=classes)

@@ -1,4 +1,4 @@
-"""InfoGAN: codes with a meaning, found without labels."""
+"""InfoGAN: interpretable codes of rows, found without labels."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Code = int | Literal["continuous"]
 
 
 class InfoGANGame(GANGame):
-    """WGAN-GP whose generator is also given codes, which Q, a layer on the critic, infers.
+    """WGAN-GP whose generator also gets codes, which Q, an output layer on the critic, infers.
 
     Parameters
     ----------
     layout : Layout
     code_layout : Layout
-        Continuous codes are scalars, categorical ones softmax blocks.
+        Layout of the codes. Continuous codes are scalars, and categorical codes are softmax blocks.
     latent_dim, hidden_dim : int
     n_critic : int
     info_weight : float
@@ -68,14 +68,14 @@ class InfoGANGame(GANGame):
         self.q_head = nn.Linear(hidden_dim, code_layout.width)
 
     def players(self) -> tuple[Player, ...]:
-        """Critic and Q, which share their layers, then generator."""
+        """Return the critic with Q, which share their layers, then the generator."""
         return (
             Player("critic", (self.adversary, self.q_head), self.critic_loss, self.n_critic),
             Player("generator", (self.generator,), self.generator_loss),
         )
 
     def draw_codes(self, n: int, rng: torch.Generator) -> EncodedTable:
-        """Draw codes, all classes alike and continuous codes evenly from [-1, 1]."""
+        """Draw codes from uniform distributions: over classes, or over the interval [-1, 1]."""
         layout = self.code_layout
         share = torch.rand(n, layout.n_blocks, generator=rng, device=rng.device)
         n_classes = torch.tensor(layout.n_levels, device=rng.device)
@@ -83,20 +83,21 @@ class InfoGANGame(GANGame):
         return EncodedTable((share * n_classes).long(), 2 * even - 1)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """Make raw rows, shape (n, width), of the codes given; of drawn ones if none are."""
+        """Generate raw rows, shape (n, width), from given codes; without any, codes are drawn."""
         n = len(condition)
         if not condition.shape[1]:
             condition = self.code_layout.expand(*self.draw_codes(n, rng))
         return self.generator(torch.cat([draw_normal(n, self.noise_dim, rng), condition], dim=1))
 
     def infer(self, row: Tensor) -> Tensor:
-        """Q's raw posterior of the codes of encoded rows, shape (n, code width)."""
+        """Compute Q's raw posterior of the codes of encoded rows, shape (n, code width)."""
         return self.q_head(self.adversary.critic.features(row))
 
     def information_loss(self, fake: Tensor, codes: EncodedTable) -> Tensor:
-        """Weighted ``-L_I(G, Q)`` of Chen et al. (2016), equation 5, without the constant H(c).
+        """Return the weighted ``-L_I(G, Q)`` of Chen et al. (2016), equation 5, without H(c).
 
-        Q is a softmax per categorical code, and a Gaussian of unit variance per continuous one.
+        The entropy H(c) of the codes is constant. Q is a softmax for each categorical code, and a
+        normal distribution of unit variance for each continuous code.
         """
         raw = self.infer(fake)
         wrong = raw[:, : self.code_layout.n_scalars] - codes.scalars
@@ -104,38 +105,40 @@ class InfoGANGame(GANGame):
         return self.info_weight * nats.mean()
 
     def _fake_of_codes(self, batch: Batch) -> tuple[Tensor, EncodedTable]:
+        """Generate soft rows from drawn codes; return rows and codes."""
         codes = self.draw_codes(len(batch.row), batch.rng)
         raw = self.generate(self.code_layout.expand(*codes), batch.rng)
         return self.soften(raw, batch.rng), codes
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """WGAN-GP's critic loss, plus the error of inferring the codes."""
+        """Return the critic loss of WGAN-GP plus the error of the inferred codes."""
         fake, codes = self._fake_of_codes(batch)
         loss = self.adversary.critic_loss(batch, batch.row, fake, batch.condition)
         return loss + self.information_loss(fake, codes)
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Negative critic score, plus the error of inferring the codes."""
+        """Return the negative critic score plus the error of the inferred codes."""
         fake, codes = self._fake_of_codes(batch)
         loss = self.adversary.generator_loss(batch, batch.row, fake, batch.condition)
         return loss + self.information_loss(fake, codes)
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Wasserstein estimate and error of inferring the codes."""
+        """Return the estimate of the Wasserstein distance and the error of the inferred codes."""
         fake, codes = self._fake_of_codes(batch)
         information = self.information_loss(fake, codes)
         return {"wasserstein": self.score_gap(batch, fake), "information": information}
 
 
 class CodedRows(RawRows):
-    """Raw rows of InfoGAN's generator, for codes that may be given.
+    """Raw rows of InfoGAN's generator, for given codes or for drawn ones.
 
-    The codes of a row come in place of conditions, of which InfoGAN has none: class numbers, -1
-    where the class is free, and numbers, NaN where they are free. Without any, all are free.
+    InfoGAN has no conditions, so the codes of rows take their place. A class number of -1, or a
+    number of NaN, leaves that code free: it is then drawn. If there are no codes at all, every code
+    is drawn.
     """
 
     def condition(self, given: EncodedTable, noise: torch.Generator) -> Tensor:
-        """Lay codes out as the game sees them; free ones are drawn."""
+        """Expand codes into what the game sees, and draw the free codes."""
         if not given.codes.shape[1] and not given.scalars.shape[1]:
             return super().condition(given, noise)
         drawn = self.game.draw_codes(len(given), noise)
@@ -145,35 +148,63 @@ class CodedRows(RawRows):
 
 
 class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
-    """InfoGAN [1]_ on WGAN-GP: unsupervised categorical and continuous codes of rows.
+    """InfoGAN [1]_ on WGAN-GP: categorical and continuous codes of rows, found without labels.
 
-    The generator makes rows of codes c and noise z, and Q, an output layer on the critic, infers c:
-    what is maximised is a lower bound of the mutual information ``I(c; G(z, c))``.
+    The generator turns codes c and noise z into rows. Q, an output layer on the critic, infers the
+    codes from a row. Generator and Q maximise a lower bound of the mutual information ``I(c; G(z,
+    c))``, so that each code comes to control something visible in the rows.
 
-    `transform` gives Q's posterior: the means of continuous codes, then the class probabilities of
-    categorical ones, both in the order of `codes`. `predict` gives the most probable class.
-    `sample` makes rows, of given codes if asked.
+    Use this class to explore a table: which kinds of rows there are, and what varies within a kind.
+    Another seed may find other codes. For rows alone, other classes are better.
+
+    `transform` gives Q's posterior: first the mean of each continuous code, then the probability of
+    each class of the categorical codes, both in the order of `codes`. `predict` gives the most
+    probable class. `sample` draws rows, from given codes if there are any.
+
+    The class differs from the paper in the game, which is that of WGAN-GP.
 
     Parameters
     ----------
-    codes : sequence, default=(10, "continuous", "continuous")
-        An int K >= 2 for a categorical code of K classes, "continuous" for a code in [-1, 1].
-    info_weight : float, default=1
-        The paper's lambda.
-    n_critic : int, default=5
-        Critic updates per generator update.
-    penalty_weight : float, default=1
-        The gradient penalty's lambda.
+    codes : sequence of int >= 2 or "continuous", default=(10, "continuous", "continuous")
+        The codes. An integer K is a categorical code of K classes, and "continuous" is a code in
+        [-1, 1].
+    info_weight : float >= 0, default=1
+        Weight of the error of the inferred codes, lambda in [1]_.
+    n_critic : int >= 1, default=5
+        Number of updates of the critic for each update of the generator.
+    penalty_weight : float >= 0, default=1
+        Weight of the gradient penalty on the critic, lambda of WGAN-GP.
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column.
 
     References
     ----------
     .. [1] Chen et al. (2016), "InfoGAN: Interpretable Representation Learning by Information
        Maximizing Generative Adversarial Nets", arXiv 1606.03657, equation 6.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from tabgan import InfoGANFeaturizer
+    >>> X = load_digits().data[:100]
+    >>> model = InfoGANFeaturizer(codes=(10, "continuous"), n_steps=5, random_state=0).fit(X)
+    >>> model.transform(X).shape
+    (100, 11)
+    >>> model.predict(X).shape
+    (100,)
+
+    Five rows of class 3, whose continuous code goes from -1 to 1:
+
+    >>> model.sample(codes={0: 3, 1: [-1, -0.5, 0, 0.5, 1]}).shape
+    (5, 64)
     """
 
-    # A featurizer reads numbers in order, images among them; levels would hide the order.
+    # Features of numbers, such as pixels, depend on their order. Levels would hide the order.
     plan = Plan(numbers="rank")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "codes": sequence_of(
@@ -233,22 +264,38 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         conditions: Any = None,
         codes: Any = None,
     ) -> Any:
-        """Make rows, of given codes if asked.
+        """Draw synthetic rows, from given codes if there are any.
 
         Parameters
         ----------
         n_samples : int >= 1, default=1
+            Number of rows.
         random_state : int, RandomState or None, default=None
-        conditions : dict, Series or DataFrame, default=None
-            As for every synthesizer.
+            Seed of the noise. With an int, a fitted model draws the same rows in each call. None
+            continues the random stream that the estimator's own `random_state` began, so that each
+            call draws other rows.
+        conditions : dict, Series, table or array-like, default=None
+            Values that columns of the synthetic rows must have, met by rejection; see
+            `TableSynthesizer.sample`. Conditions and codes cannot be given together.
         codes : mapping, or array-like of shape (n, n_codes), default=None
-            For some codes by position, or for all, what they are to be: a class number, or a
-            number in [-1, 1]. One value holds for all rows; NaN leaves a code free. An array of
-            n rows makes n rows.
+            Values of codes: a class number for a categorical code, a number in [-1, 1] for a
+            continuous one. A mapping from the position of a code to its value, or to one value for
+            each row, leaves the other codes free. An array of n rows gives the codes of n rows, and
+            NaN leaves a code free. Free codes are drawn.
 
         Returns
         -------
-        DataFrame or ndarray of shape (n_samples, d)
+        table of shape (n_samples, d)
+            The kind of table that `fit` got, with the same columns, order and dtypes, and a fresh
+            index.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If conditions and codes are both given, if a code does not exist or has a value out of
+            range, if the numbers of rows do not agree, or if a condition cannot be met.
         """
         if codes is None:
             return super().sample(n_samples, random_state, conditions=conditions)
@@ -267,7 +314,7 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         return self._format.restore(rows.frame)
 
     def _wanted_codes(self, codes: Any, n_samples: int) -> NDArray[np.float64]:
-        """Codes asked for as an array of shape (n, n_codes), NaN where free."""
+        """Return the codes that are asked for as an array (n, n_codes), with NaN for free codes."""
         n_codes = len(self.codes)
         if isinstance(codes, Mapping):
             bad = [i for i in codes if i not in range(n_codes)]
@@ -308,7 +355,7 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         return wanted
 
     def _features(self, row: Tensor) -> Tensor:
-        """Q's posterior: means of continuous codes, then probabilities of categorical ones."""
+        """Compute Q's posterior: means of continuous codes, then probabilities of classes."""
         layout = self._core.game.code_layout
         blocks = zip(layout.offsets.tolist(), layout.n_levels, strict=True)
         classes = [place for start, k in blocks for place in range(start, start + k)]
@@ -319,15 +366,25 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         return int((self._core.game.code_layout.level_mask == 0).sum())
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """Infer the most probable class of each row's categorical codes.
+        """Infer the most probable class of each categorical code of rows.
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n, d)
+        X : table or array-like of shape (n, d)
+            Rows with the columns that `fit` got.
 
         Returns
         -------
         ndarray of shape (n,), or (n, n_categorical) if there are several categorical codes
+            Class numbers from 0 on.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If `codes` has no categorical code, or if the columns or the kinds of values differ from
+            those that `fit` got.
         """
         check_is_fitted(self)
         layout = self._core.game.code_layout

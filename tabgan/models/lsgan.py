@@ -26,7 +26,11 @@ LEAST_SQUARES = AdversarialLoss(critic_least_squares, generator_least_squares)
 
 
 class LSGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
-    """Least-squares GAN [1]_: the critic regresses 1 on real rows and 0 on made ones.
+    """Least-squares GAN [1]_: the discriminator regresses 1 on real rows and 0 on synthetic rows.
+
+    The generator minimises the squared distance of the discriminator's output from 1. Use this
+    class as a baseline, and as an example of a system of your own. On categories it has the
+    weakness of `GANSynthesizer`.
 
     Parameters
     ----------
@@ -36,6 +40,15 @@ class LSGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     References
     ----------
     .. [1] Mao et al. (2017), "Least Squares Generative Adversarial Networks", arXiv 1611.04076.
+
+    Examples
+    --------
+    >>> from tabgan import LSGANSynthesizer
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(100, random_state=0)
+    >>> model = LSGANSynthesizer(n_steps=5, random_state=0).fit(table)
+    >>> model.sample(3).shape
+    (3, 10)
     """
 
     def _make_game(self, encoding: Encoding) -> GANGame:

@@ -26,26 +26,25 @@ from tabgan.networks.recurrent import RecurrentPolicy
 from tabgan.table.layout import Layout
 
 WARMING = 0.1
-"""Share of the steps after pre-training in which the discriminator alone learns."""
+"""Share of the steps after pre-training in which the discriminator learns alone."""
 
 
 class SeqGANGame(Game):
-    """A policy that writes sequences step by step, rewarded by a discriminator of whole ones.
+    """A policy that writes sequences step by step, rewarded by a discriminator of whole sequences.
 
-    As in the paper, the policy is recurrent and the discriminator convolutional.
-
-    In the first part of a run the policy learns by maximum likelihood, in a short second one the
-    discriminator learns what the policy then makes, and in the rest they play.
+    The policy is recurrent and the discriminator is convolutional, as in the paper. A run has three
+    parts. First the policy learns by maximum likelihood. Then the discriminator learns alone, for a
+    short time, from what the policy writes. In the last part both learn from each other.
 
     Parameters
     ----------
     layout : Layout
-        Of a step: softmax blocks alone.
+        Layout of a step. It has softmax blocks alone.
     n_given : int
         Width of the condition.
     hidden_dim, n_rollouts : int
     pretraining : float in [0, 1]
-        Share of the run that maximises likelihood.
+        Share of the run in which the policy learns by maximum likelihood.
     """
 
     def __init__(
@@ -66,28 +65,43 @@ class SeqGANGame(Game):
         self.adversary = Adversary(critic, NON_SATURATING)
 
     def players(self) -> tuple[Player, ...]:
-        """Discriminator, then policy."""
+        """Return the discriminator, then the policy."""
         return (
             Player("discriminator", (self.adversary,), self.discriminator_loss),
             Player("policy", (self.policy,), self.policy_loss),
         )
 
     def unroll(self, condition: Tensor, n_steps: int, rng: torch.Generator) -> Tensor:
-        """Write sequences: codes of shape (n, n_steps, n_blocks)."""
+        """Write sequences, as codes of shape (n, n_steps, n_blocks)."""
         return write(self.policy, self.layout, condition, n_steps, rng)[0]
 
     @torch.no_grad()
     def returns(
         self, row: Tensor, states: Tensor, condition: Tensor, mask: Tensor, rng: torch.Generator
     ) -> Tensor:
-        """Estimate the reward expected after each step of written sequences, shape (n, T).
+        """Estimate the expected reward after each step of written sequences.
 
         The reward is the discriminator's probability that a finished sequence is real. After the
-        last step it is known; before, it is the mean over `n_rollouts` Monte-Carlo ends that the
-        policy writes (equation 4 of Yu et al., 2017).
+        last step the reward is known. After an earlier step it is estimated by the mean over
+        `n_rollouts` endings that the policy writes (Monte Carlo, equation 4 of Yu et al., 2017).
+
+        Parameters
+        ----------
+        row : Tensor of shape (n, T, width)
+            The written sequences.
+        states : Tensor of shape (n, T, hidden_dim)
+            The policy's state after each step.
+        condition : Tensor of shape (n, condition width)
+        mask : Tensor of shape (n, T)
+        rng : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, T), in [0, 1]
         """
         n, n_steps, width = row.shape
-        # All ends are written side by side: at step t those of the first t prefixes.
+        # `ends[t]` holds the endings of the first t + 1 steps. All endings are written side by
+        # side: step s is drawn for `ends[:s]`.
         ends = row.repeat(n_steps * self.n_rollouts, 1, 1).view(n_steps, -1, n_steps, width)
         state = states[:0, 0]
         for step in range(1, n_steps):
@@ -102,15 +116,16 @@ class SeqGANGame(Game):
         return torch.sigmoid(score).view(n_steps, self.n_rollouts, n).mean(dim=1).T
 
     def log_likelihood(self, batch: Batch) -> Tensor:
-        """Log-probability of sequences under the policy, shape (n,), in nats."""
+        """Return the log-probability of sequences under the policy, shape (n,), in nats."""
         return self._step_log_likelihood(batch, batch.row, batch.table.codes).sum(dim=1)
 
     def _step_log_likelihood(self, batch: Batch, row: Tensor, codes: Tensor) -> Tensor:
+        """Return the log-probability of each step of sequences, shape (n, T), in nats."""
         given = condition_and_mask(batch)
         return step_log_likelihood(self.policy, self.layout, row, codes, *given)
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
-        """Loss of telling real from written sequences."""
+        """Return the loss of telling real from written sequences; zero during pre-training."""
         if batch.progress < self.pretraining:
             return _idle(self.adversary)
         condition, mask = condition_and_mask(batch)
@@ -118,7 +133,11 @@ class SeqGANGame(Game):
         return self.adversary.critic_loss(batch, batch.row, row * mask[..., None], condition, mask)
 
     def policy_loss(self, batch: Batch) -> Tensor:
-        """Negative log-likelihood at first, later REINFORCE (equations 6 to 8)."""
+        """Return the negative log-likelihood, and after pre-training the loss of REINFORCE.
+
+        The loss of REINFORCE is that of equations 6 to 8 of Yu et al. (2017). It is zero while the
+        discriminator learns alone.
+        """
         if batch.progress < self.pretraining:
             return -self.log_likelihood(batch).mean()
         if batch.progress < self.warming:
@@ -126,51 +145,78 @@ class SeqGANGame(Game):
         condition, mask = condition_and_mask(batch)
         codes, row, states = write(self.policy, self.layout, condition, mask.shape[1], batch.rng)
         reward = self.returns(row, states, condition, mask, batch.rng)
-        # NOTE[DIFF] A baseline, the mean reward after as many steps: less variance, no bias.
+        # NOTE[DIFF] The mean reward at each step is subtracted as a baseline. This lowers the
+        # variance of the gradient.
         advantage = reward - reward.mean(dim=0)
         return -(advantage * self._step_log_likelihood(batch, row, codes)).sum(dim=1).mean()
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Negative log-likelihood per sequence, in nats."""
+        """Return the negative log-likelihood of a sequence, in nats."""
         return {"nll": -self.log_likelihood(batch).mean()}
 
 
 def _idle(module: nn.Module) -> Tensor:
-    """Return a loss of zero that moves nothing."""
+    """Return a loss of zero, which leaves the module as it is."""
     return torch.stack([parameter.sum() for parameter in module.parameters()]).sum() * 0.0
 
 
 class SeqGANSynthesizer(Adversarial, SequenceSynthesizer):
-    """SeqGAN [1]_: a policy learns to write sequences of categories by reinforcement.
+    """SeqGAN [1]_: a policy that learns by reinforcement to write sequences of categories.
 
-    The policy, a recurrent network, gives the next step's probabilities. It learns by maximum
-    likelihood first; then a discriminator of finished sequences rewards each step by what comes of
-    it in Monte-Carlo roll-outs (REINFORCE). Numbers are binned by their quantiles. The channels of
-    a step are drawn independently of each other given the steps before.
+    The policy is a recurrent network that gives the probabilities of the next step. It learns by
+    maximum likelihood first. Then a discriminator of finished sequences rewards the policy: the
+    reward of a step is the mean score of endings that the policy writes after that step
+    (REINFORCE). Numbers are cut into bins by their quantiles. The channels of one step are drawn
+    independently of each other, given the steps before.
 
-    Whether play improves on likelihood, `score_samples` of held-out sequences tells.
+    Use this class for sequences of few categories, and for the likelihood of sequences.
+    Pre-training alone, ``pretraining=1``, is quicker and can be as good: compare `score_samples` of
+    held-out sequences.
+
+    The class differs from the paper in a baseline for the reward, which lowers the variance of the
+    gradient.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Training steps, those of likelihood included. None: 1,500.
-    batch_size : int, default=64
-        Sequences per update.
-    learning_rate : float, default=2e-3
-        Adam's.
-    hidden_dim : int, default=64
-        Width of the recurrent states.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps, those of pre-training included. None takes 1,500 steps.
+    batch_size : int >= 1, default=64
+    learning_rate : float > 0, default=2e-3
+    hidden_dim : int >= 1, default=64
     pretraining : float in [0, 1], default=0.6
-        Share of the steps that maximise likelihood; 1 leaves it at that.
-    n_rollouts : int, default=4
-        Roll-outs for each step of a sequence.
+        Share of the steps in which the policy learns by maximum likelihood. With 1 it learns by
+        nothing else.
+    n_rollouts : int >= 1, default=4
+        Number of endings that the policy writes after each step of a sequence to estimate the
+        reward.
     **shared
         See `SequenceSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each channel.
+    given_schema_ : Schema
+        The same for the values that hold for a whole sequence: static columns, label, start time
+        and length.
 
     References
     ----------
     .. [1] Yu et al. (2017), "SeqGAN: Sequence Generative Adversarial Nets with Policy Gradient",
        arXiv 1609.05473, Algorithm 1 and equations 4 to 8.
+
+    Examples
+    --------
+    >>> from tabgan import SeqGANSynthesizer
+    >>> from tabgan.datasets import make_markov_sequences
+    >>> table = make_markov_sequences(30, n_steps=6, as_frame=True, random_state=0).frame
+    >>> table.columns.tolist()
+    ['entity', 'time', 'state']
+    >>> model = SeqGANSynthesizer(entity="entity", time="time", n_steps=10, random_state=0)
+    >>> model.fit(table).sample(2).shape
+    (12, 3)
+    >>> model.score_samples(table).shape
+    (30,)
     """
 
     plan = Plan(n_steps=1500, numbers="bins", max_bins=32)
@@ -207,20 +253,29 @@ class SeqGANSynthesizer(Adversarial, SequenceSynthesizer):
         return Written(game, encoding)
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Log-probability of sequences.
+        """Compute the log-probability of sequences.
 
         Parameters
         ----------
-        X : DataFrame with a row for each step, or array-like of shape (n, T, d)
+        X : table with a row for each step, or array-like of shape (n, T, d)
+            Sequences with the columns that `fit` got.
         y : array-like of shape (n,), default=None
-            The sequences' labels, if `fit` got labels.
+            Labels of the sequences, if `fit` got labels.
 
         Returns
         -------
-        ndarray of shape (n,)
-            In nats, given what a sequence has once, its length above all; that of a bin for
-            numbers. Categories not seen in training cost nothing. In the order in which entities
-            first appear.
+        ndarray of shape (n,), float64
+            Log-probability of each sequence, in nats, given its length and the other values that
+            hold for the whole sequence. A number counts with the probability of its bin. A category
+            that `fit` did not see counts as certain. The order is that in which entities first
+            appear.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If the columns or the kinds of values differ from those that `fit` got.
         """
         check_is_fitted(self)
         core, rng = self._core, np.random.default_rng(self._seed)

@@ -24,9 +24,9 @@ from tabgan.table.layout import Layout
 
 
 class SequenceARAEGame(ARAEGame):
-    """`ARAEGame` of sequences; see `SequenceARAESynthesizer`.
+    """`ARAEGame` for sequences; see `SequenceARAESynthesizer`.
 
-    The decoder writes a sequence step by step, given its code and condition, and has a likelihood.
+    The decoder writes a sequence step by step, given the code and the condition of the sequence.
     """
 
     decoder: RecurrentPolicy
@@ -50,7 +50,7 @@ class SequenceARAEGame(ARAEGame):
         return self.encoder(batch.row, *condition_and_mask(batch))
 
     def negative_log_likelihood(self, code: Tensor, batch: Batch) -> Tensor:
-        """Return that of each sequence, the sum over its steps."""
+        """Return the negative log-likelihood of each sequence, the sum over its steps."""
         condition, mask = condition_and_mask(batch)
         given = torch.cat([code, condition], dim=1)
         steps = batch.row, batch.table.codes
@@ -59,7 +59,17 @@ class SequenceARAEGame(ARAEGame):
     def unroll(
         self, condition: Tensor, n_steps: int, rng: torch.Generator, z: Tensor | None = None
     ) -> Tensor:
-        """Write sequences from made codes: codes of shape (n, n_steps, n_blocks)."""
+        """Write sequences from synthetic codes, as codes of levels, shape (n, n_steps, n_blocks).
+
+        Parameters
+        ----------
+        condition : Tensor of shape (n, condition width)
+        n_steps : int
+            Length of the longest sequence.
+        rng : torch.Generator
+        z : Tensor of shape (n, latent_dim), optional
+            Noise that the generator turns into codes; by default standard normal draws.
+        """
         code = self.make_codes(len(condition), rng) if z is None else self.generator(z)
         given = torch.cat([code, condition], dim=1)
         return write(self.decoder, self.layout, given, n_steps, rng)[0]
@@ -68,36 +78,68 @@ class SequenceARAEGame(ARAEGame):
 class SequenceARAESynthesizer(LatentSequences, Latent, SequenceSynthesizer):
     """Adversarially regularised autoencoder [1]_ of categorical sequences.
 
-    A recurrent encoder maps a sequence to a code, a recurrent decoder writes it step by step given
-    the code, and codes to write new sequences from are made by a learnt generator, whose adversary
-    never sees a category. Numbers are binned by their quantiles. The channels of a step are drawn
-    independently of each other given the steps before and the code.
+    A recurrent encoder maps each sequence to a code, and a recurrent decoder writes the sequence
+    step by step from the code. A generator turns noise into synthetic codes, and a critic tells
+    synthetic codes from codes of real sequences. Synthetic sequences are written from synthetic
+    codes. The critic sees codes alone, which are continuous, so that no gradient has to pass
+    through categories. Numbers are cut into bins by their quantiles. The channels of one step are
+    drawn independently of each other, given the code and the steps before.
+
+    Use this class for smooth changes of categorical sequences, by `latent` in `sample`.
+    `SeqGANSynthesizer` gives the likelihood of sequences.
+
+    The class differs from the paper as `ARAESynthesizer` does: in the noise of codes, in the
+    regularisation of the encoder, and in the relativistic game of the critic [2]_.
 
     Parameters
     ----------
-    n_steps : int or None, default=None
-        Training steps. None: 1,500.
-    batch_size : int, default=64
-        Sequences per update.
-    learning_rate : float, default=2e-3
-        Adam's.
-    latent_dim : int, default=16
-        Width of the draw z that the generator makes a code of.
-    hidden_dim : int, default=64
-        Width of the recurrent states and of the hidden layers of generator and critic.
-    code_dim : int, default=8
-        Width of the code.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps. None takes 1,500 steps.
+    batch_size : int >= 1, default=64
+    learning_rate : float > 0, default=2e-3
+    latent_dim : int >= 1, default=16
+        Width of z, the vector of standard normal noise that the generator turns into a code.
+    hidden_dim : int >= 1, default=64
+    code_dim : int >= 1, default=8
+        Width of the code that stands for a sequence.
     kl_weight : float >= 0, default=0.5
-        Weight of the code's divergence from the standard normal beside the likelihood.
+        Weight of the divergence of codes from the standard normal distribution, relative to the
+        error of reconstruction, both in nats per sequence. A larger weight makes codes noisier.
+        With 0 codes are exact, and the generator matches them less well.
     penalty_weight : float >= 0, default=0.1
-        Weight of R1 and R2 on the critic of codes.
+        Weight of the zero-centred gradient penalties R1 (on codes of real sequences) and R2 (on
+        synthetic codes), gamma in [2]_.
     **shared
         See `SequenceSynthesizer`.
 
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each channel.
+    given_schema_ : Schema
+        The same for the values that hold for a whole sequence: static columns, label, start time
+        and length.
+
     References
     ----------
-    .. [1] Zhao et al. (2018), "Adversarially Regularized Autoencoders", arXiv 1706.04223,
-       Algorithm 1.
+    .. [1] Zhao et al. (2018), "Adversarially Regularized Autoencoders", arXiv 1706.04223, Algorithm
+       1.
+    .. [2] Huang et al. (2024), "The GAN is dead; long live the GAN! A Modern GAN Baseline", arXiv
+       2501.05441.
+
+    Examples
+    --------
+    Sequences on a straight line between two latent vectors:
+
+    >>> import numpy as np
+    >>> from tabgan import SequenceARAESynthesizer
+    >>> from tabgan.datasets import make_markov_sequences
+    >>> table = make_markov_sequences(30, n_steps=6, as_frame=True, random_state=0).frame
+    >>> model = SequenceARAESynthesizer(entity="entity", time="time", n_steps=5, random_state=0)
+    >>> latent = np.linspace(-np.ones(16), np.ones(16), 4)
+    >>> rows = model.fit(table).sample(latent=latent, random_state=0)
+    >>> rows["entity"].nunique()
+    4
     """
 
     plan = Plan(n_steps=1500, numbers="bins", max_bins=32)

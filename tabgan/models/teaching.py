@@ -1,4 +1,4 @@
-"""Generative teaching network: a small table made for learning from, not for looking real."""
+"""Generative teaching network: a small synthetic table for fast learning, not for realism."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
 FIRST_RATE = 0.1
+"""Learning rate of the learners before training, in which the game learns another one."""
 
 
 class TeachingGame(Game):
-    """A generator of labelled rows, judged by what learners fresh from their first weights learn.
+    """A generator of labelled rows, judged by how well new learners learn from its rows.
 
     Parameters
     ----------
     layout, condition_layout : Layout
-        Of rows, and of their label.
+        Layouts of a row and of its label.
     latent_dim, hidden_dim, learner_dim : int
     n_lessons, lesson_size : int
-        Steps that a learner takes, and rows in each.
+        Number of gradient steps of a learner, and number of rows in each.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class TeachingGame(Game):
         self.layout, self.condition_layout = layout, condition_layout
         self.learner_dim = learner_dim
         self.n_lessons, self.lesson_size = n_lessons, lesson_size
-        # The curriculum: what each row is made from is learnt, and so is the order.
+        # The vector that each row is generated from is learnt, and with it the order of rows.
         self.curriculum = nn.Parameter(torch.randn(n_lessons * lesson_size, latent_dim))
         n_inputs = latent_dim + condition_layout.width
         self.generator = ResidualMLP(n_inputs, [hidden_dim] * 2, layout.width)
@@ -68,16 +69,22 @@ class TeachingGame(Game):
         return (Player("teacher", (self,), self.teacher_loss),)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """Make raw rows, shape (n, width), in the curriculum's order, one per label."""
+        """Generate raw rows in the curriculum's order, shape (n, width), one for each label."""
         place = torch.arange(len(condition), device=condition.device) % len(self.curriculum)
         raw = self.generator(torch.cat([self.curriculum[place], condition], dim=1))
         scalars, levels = raw.tensor_split([self.layout.n_scalars], dim=1)
         return torch.cat([scalars.tanh(), levels], dim=1)
 
     def lessons(self, batch: Batch) -> tuple[Tensor, EncodedTable]:
-        """Make rows for a batch's labels, and the labels; both as the learner is given them.
+        """Generate the rows of all lessons for the labels of a batch.
 
-        Levels are drawn, and their gradient is that of the probabilities (straight through).
+        Levels are drawn, and their gradient is that of their probabilities (straight-through
+        estimator).
+
+        Returns
+        -------
+        row : Tensor of shape (n_lessons * lesson_size, width)
+        label : EncodedTable of n_lessons * lesson_size rows
         """
         place = torch.arange(len(self.curriculum), device=batch.row.device) % len(batch.row)
         raw = self.generate(batch.condition[place], batch.rng)
@@ -87,7 +94,7 @@ class TeachingGame(Game):
         return soft + (hard - soft).detach(), batch.condition_table.rows(place)
 
     def fresh_learner(self, rng: torch.Generator) -> list[Tensor]:
-        """Draw the weights and biases of a perceptron with one hidden layer."""
+        """Draw the first weights and biases of a perceptron with one hidden layer."""
         widths = (self.layout.width, self.learner_dim, self.condition_layout.width)
         learner = []
         for n, m in zip(widths, widths[1:], strict=False):
@@ -99,7 +106,7 @@ class TeachingGame(Game):
         return [weight.requires_grad_() for weight in learner]
 
     def learner_loss(self, learner: Sequence[Tensor], row: Tensor, label: EncodedTable) -> Tensor:
-        """Cross-entropy of the label's levels, and half its scalar's squared error."""
+        """Return the cross-entropy of the labels, plus half the squared error of numbers."""
         hidden = F.leaky_relu(F.linear(row, learner[0], learner[1]), 0.1)
         raw = F.linear(hidden, learner[2], learner[3])
         layout = self.condition_layout
@@ -107,7 +114,14 @@ class TeachingGame(Game):
         return (layout.cross_entropy(raw, label.codes) + wrong).mean()
 
     def teach(self, batch: Batch) -> list[Tensor]:
-        """Let a fresh learner take one SGD step per lesson; its loss on real rows after each."""
+        """Train a new learner, with one SGD step for each lesson; return its loss on real rows.
+
+        Returns
+        -------
+        list of Tensor
+            The loss on the real rows of the batch after each lesson. Gradients flow through all
+            steps of the learner.
+        """
         rows, labels = self.lessons(batch)
         learner = self.fresh_learner(batch.rng)
         losses = []
@@ -120,57 +134,78 @@ class TeachingGame(Game):
         return losses
 
     def teacher_loss(self, batch: Batch) -> Tensor:
-        """Mean over the lessons of a fresh learner's loss on real rows."""
-        # NOTE[DIFF]: the paper takes the loss after the last lesson. The mean teaches early too.
+        """Return the loss of a new learner on real rows, averaged over the lessons."""
+        # NOTE[DIFF] The paper takes the loss after the last lesson. The mean over lessons makes the
+        # first lessons useful too.
         return torch.stack(self.teach(batch)).mean()
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Loss on real rows after the last lesson."""
+        """Return the loss of a new learner on real rows after the last lesson."""
         with torch.enable_grad():
             return {"taught": self.teach(batch)[-1].detach()}
 
 
 class TeachingSynthesizer(TableSynthesizer):
-    """Generative teaching network [1]_: a small table that trains a learner fast.
+    """Generative teaching network [1]_: a small synthetic table from which learners learn fast.
 
-    There is no discriminator. The generator makes rows for labels; a perceptron fresh from random
-    weights takes a few steps of gradient descent on them; its loss on real rows is differentiated
-    through those steps, down to the generator. The rows look like no real ones and are not meant
-    to: marginals are not kept. Use them to try architectures or settings in a few steps each, or
-    to start a model. They are rows of the table's own kinds, so that any learner can be given them.
+    There is no discriminator. A generator turns labels into rows. A learner, a perceptron with new
+    random weights, takes a few steps of gradient descent on these rows. Its loss on real rows is
+    differentiated through these steps, down to the weights of the generator.
 
-    `distil` returns them with their labels in the order of the curriculum. `sample` makes rows,
-    for labels at their rates in training or as `conditions` ask.
+    Use this class to compare many architectures or settings in a few steps each, or to give a model
+    a start. The rows have the columns and dtypes of the table, so that any learner can read them.
+    They are not meant to look real, and marginal distributions are not kept. A learner that trains
+    for long learns more from real rows.
+
+    `distil` returns rows and labels in the order of the curriculum, which is the order in which
+    they teach. `sample` draws rows for labels at their rates in training, or for `conditions`.
+
+    The class differs from the paper in the loss of the teacher: the paper takes the learner's loss
+    after the last step, and this class takes the mean over all steps.
 
     Parameters
     ----------
-    target : column label, default=None
-        The label's column in X. None takes ``y``.
-    n_lessons : int, default=8
-        Steps of gradient descent that a learner takes.
-    lesson_size : int, default=32
-        Rows in each. The whole curriculum has ``n_lessons * lesson_size``.
-    learner_dim : int, default=128
-        Width of the learner's hidden layer.
-    learning_rate : float, default=1e-2
-        Adam's, for the teacher; the learner's own is learnt.
-    latent_dim : int, default=64
-        Width of what each row is made from.
+    target : column label or None, default=None
+        The column of X that holds the labels. None takes ``y``.
+    n_lessons : int >= 1, default=8
+        Number of gradient steps of a learner.
+    lesson_size : int >= 1, default=32
+        Number of rows in each step. The whole curriculum has ``n_lessons * lesson_size`` rows.
+    learner_dim : int >= 1, default=128
+        Number of hidden units of the learner.
+    learning_rate : float > 0, default=1e-2
+        Learning rate of the teacher's optimiser, AdamW. The rate is constant for the first half of
+        the steps and then falls linearly to zero. The learning rate of the learner is learnt; see
+        `learner_rate_`.
+    latent_dim : int >= 1, default=64
+        Width of the learnt vector that each row of the curriculum is generated from.
     **shared
         See `TableSynthesizer`.
 
     Attributes
     ----------
     learner_rate_ : float
-        The learning rate of plain gradient descent that the rows were made for.
+        Learning rate of plain gradient descent that suits the synthetic rows.
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column, the label included.
 
     References
     ----------
     .. [1] Such et al. (2020), "Generative Teaching Networks: Accelerating Neural Architecture
        Search by Learning to Generate Synthetic Training Data", arXiv 1912.07768.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from tabgan import TeachingSynthesizer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = TeachingSynthesizer(n_lessons=3, lesson_size=10, n_steps=3, random_state=0)
+    >>> rows, labels = model.fit(X[:100], y[:100]).distil()
+    >>> rows.shape, labels.shape
+    ((30, 64), (30,))
     """
 
-    # Learners read numbers in order; levels would hide the order.
+    # Learners use the order of numbers. Levels would hide the order.
     plan = Plan(numbers="rank")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "target": LABEL | NONE,
@@ -224,12 +259,12 @@ class TeachingSynthesizer(TableSynthesizer):
         return TeachingGame(*layouts, *dims, self.n_lessons, self.lesson_size)
 
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
-        # Rows are left as they teach best.
+        # A correction of marginals would change rows that teach well, so none is learnt.
         return Calibrated(RawRows(game, encoding), learns=False)
 
     @property
     def learner_rate_(self) -> float:
-        """Learning rate of plain gradient descent that the rows were made for."""
+        """Learning rate of plain gradient descent that suits the synthetic rows."""
         check_is_fitted(self)
         return float(self._core.game.log_rate.exp())
 
@@ -238,19 +273,30 @@ class TeachingSynthesizer(TableSynthesizer):
         n_samples: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> tuple[Any, NDArray[Any]]:
-        """Make labelled rows in the order in which they teach.
+        """Generate labelled rows in the order in which they teach.
 
         Parameters
         ----------
-        n_samples : int, default=None
-            None makes the whole curriculum, of ``n_lessons * lesson_size`` rows.
+        n_samples : int >= 1 or None, default=None
+            Number of rows. None generates the whole curriculum, ``n_lessons * lesson_size`` rows.
         random_state : int, RandomState or None, default=None
+            Seed of the labels and the levels. With an int, a fitted model generates the same rows
+            in each call. None continues the random stream that the estimator's own `random_state`
+            began.
 
         Returns
         -------
-        X : DataFrame or ndarray of shape (n_samples, d)
-            Without the label's column.
+        X : table of shape (n_samples, d)
+            The kind of table that `fit` got, without the column of labels.
         y : ndarray of shape (n_samples,)
+            The labels.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If `n_samples` is below one.
         """
         check_is_fitted(self)
         n_samples = len(self._core.game.curriculum) if n_samples is None else n_samples

@@ -1,4 +1,4 @@
-"""Wasserstein GAN, with gradient penalty or clipped weights."""
+"""Wasserstein GAN with gradient penalty or with clipped weights."""
 
 from __future__ import annotations
 
@@ -19,37 +19,69 @@ from tabgan.networks.ranks import RankCritic
 
 
 class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
-    """Wasserstein GAN [1]_ with gradient penalty [2]_ for mixed tables.
+    """Wasserstein GAN [1]_ with gradient penalty [2]_, for tables with columns of any kind.
 
-    Each column is one softmax block of the generator, of its categories or, for numbers, of the
-    values that come often and bins of the others; the critic sees the soft block, and levels are
-    drawn only when sampling, which is what lets a GAN make categorical data [2]_. Of blocks whose
-    levels have an order it also sees smooth functions of their ranks.
+    The critic scores rows, and the mean score of real rows minus that of synthetic rows estimates
+    the Wasserstein distance. The critic maximises the estimate, held to a slope of at most one, and
+    the generator minimises it.
+
+    The generator has one softmax block for each column. A block has a level for each category; for
+    a number it has a level for each frequent value, and bins of equal mass for the other values.
+    The critic sees soft levels, so that gradients reach the generator [2]_, and levels are drawn
+    only in `sample`. If levels have an order, the critic also sees smooth functions of their ranks.
+
+    Use this class for features and scores of a critic, and to study GANs on tables. For rows alone,
+    `AutoregressiveSynthesizer` and `ARAESynthesizer` are better and quicker. The estimated distance
+    does not say when to stop, because the critic continues to learn while rows improve;
+    `early_stopping` compares rows with held-out rows instead.
+
+    The class differs from the papers in the Gumbel-softmax draws [3]_ that the critic sees, in the
+    weight of the penalty, in the functions of ranks, and in the rejection of rows after training.
 
     Parameters
     ----------
     lipschitz : {"gp", "clip"}, default="gp"
-        How the critic is held 1-Lipschitz: gradient penalty or clipped weights.
-    n_critic : int, default=5
-        Critic updates per generator update.
-    penalty_weight : float, default=1
-        The gradient penalty's lambda; 10 in [2]_, 1 measured better on tables.
+        How the slope of the critic is bounded: by a gradient penalty [2]_ or by clipped weights
+        [1]_.
+    n_critic : int >= 1, default=5
+        Number of updates of the critic for each update of the generator.
+    penalty_weight : float >= 0, default=1
+        Weight of the gradient penalty on the critic, lambda in [2]_, with ``lipschitz="gp"``. The
+        paper takes 10; 1 gave better tables.
     temperature : float > 0 or None, default=0.5
-        Made levels are Gumbel-softmax draws [3]_ of this temperature when the critic sees them,
-        so that z need not decide each level; None gives the critic the plain softmax.
-    clip : float, default=0.01
-        Bound on the critic's weights for ``lipschitz="clip"``.
-    acceptance_rounds : int, default=6
+        Temperature of the Gumbel-softmax draws [3]_ that the critic sees as synthetic levels. With
+        draws, z does not have to decide every level. None gives the critic the plain softmax.
+    clip : float > 0, default=0.01
+        Bound of the absolute value of the critic's weights, c in [1]_, with ``lipschitz="clip"``.
+    acceptance_rounds : int >= 0, default=6
     **shared
         See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    schema_ : Schema
+        The kind, the dtype and the distribution of each column.
 
     References
     ----------
     .. [1] Arjovsky et al. (2017), "Wasserstein GAN", arXiv 1701.07875, Algorithm 1.
     .. [2] Gulrajani et al. (2017), "Improved Training of Wasserstein GANs", arXiv 1704.00028,
        Algorithm 1.
-    .. [3] Jang et al. (2017), "Categorical Reparameterization with Gumbel-Softmax",
-       arXiv 1611.01144, equation 2.
+    .. [3] Jang et al. (2017), "Categorical Reparameterization with Gumbel-Softmax", arXiv
+       1611.01144, equation 2.
+
+    Examples
+    --------
+    >>> from tabgan import WGANSynthesizer
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(100, random_state=0)
+    >>> model = WGANSynthesizer(n_steps=5, hidden_dim=32, random_state=0).fit(table)
+    >>> model.sample(3).shape
+    (3, 10)
+    >>> model.transform(table).shape
+    (100, 32)
+    >>> model.score_samples(table).shape
+    (100,)
     """
 
     plan = Plan(numbers="bins")
