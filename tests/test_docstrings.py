@@ -14,7 +14,7 @@ import pytest
 
 import tabgan
 import tabgan.adversarial
-from tabgan.estimators.composing import parameter_texts
+from tabgan.estimators.composing import entries
 from tabgan.registry import MODELS
 
 # The command-line entry runs when it is imported.
@@ -76,7 +76,7 @@ def class_of(name: str) -> type:
 @pytest.mark.parametrize("name", [*CLASSES, *PIPELINE])
 def test_every_parameter_is_described_by_the_class_itself(name):
     cls = class_of(name)
-    described = parameter_texts(cls.__doc__)
+    described = entries(cls.__doc__, "Parameters")
     assert "**shared" not in cls.__doc__
     for parameter in inspect.signature(cls).parameters:
         assert parameter in described, f"{name} does not describe {parameter}"
@@ -89,13 +89,13 @@ def test_every_parameter_is_described_by_the_class_itself(name):
 @pytest.mark.parametrize("name", [*sorted(set(CLASSES) - set(MODELS)), *PIPELINE])
 def test_no_parameter_is_described_that_the_class_does_not_have(name):
     cls = class_of(name)
-    assert set(parameter_texts(cls.__doc__)) <= set(inspect.signature(cls).parameters)
+    assert set(entries(cls.__doc__, "Parameters")) <= set(inspect.signature(cls).parameters)
 
 
 @pytest.mark.parametrize("name", [*CLASSES, *PIPELINE])
 def test_defaults_are_described_as_they_are(name):
     cls = class_of(name)
-    described = parameter_texts(cls.__doc__)
+    described = entries(cls.__doc__, "Parameters")
     for parameter in inspect.signature(cls).parameters.values():
         if parameter.default is parameter.empty:
             continue
@@ -124,7 +124,7 @@ def test_every_argument_of_a_public_method_is_described(name):
     for method, member in public_methods(MODELS[name]):
         if not inspect.isfunction(member):
             continue
-        described = parameter_texts(inspect.getdoc(member))
+        described = entries(inspect.getdoc(member), "Parameters")
         for argument in list(inspect.signature(member).parameters)[1:]:
             assert argument in described, f"{name}.{method} does not describe {argument}"
         assert "Returns\n" in inspect.getdoc(member) or method == "save", f"{name}.{method}"

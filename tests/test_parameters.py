@@ -202,7 +202,7 @@ def test_parameters_of_a_class_of_ones_own():
     own = Own(depth=3, n_steps=1, hidden_dim=4)
     assert clone(own).get_params() == own.get_params()
     assert {"depth", "loss", "n_steps", "techniques"} <= set(own.get_params())
-    assert "How deep." in Own.__doc__ and "Rows per update" in Own.__doc__
+    assert "How deep." in Own.__doc__ and "batch_size : int" in Own.__doc__
     with pytest.raises(ValueError, match="^batch_size must be a positive integer, got 0"):
         own.set_params(batch_size=0).fit(narrow_table())
 

@@ -192,20 +192,6 @@ def test_techniques_apply_to_sequences():
     assert np.isfinite(model.fit(waves.data[..., None]).sample(3)).all()
 
 
-def test_parameters_out_of_range():
-    data = np.zeros((3, 2, 1)) + np.arange(3)[:, None, None]
-    for cls, name, value, kind in (
-        (RCGANSynthesizer, "noise_dim", 0, "a positive integer"),
-        (SeqGANSynthesizer, "n_rollouts", 0, "a positive integer"),
-        (SequenceARAESynthesizer, "code_dim", 0, "a positive integer"),
-        (SequenceARAESynthesizer, "kl_weight", -1, "a finite number of at least 0"),
-    ):
-        with pytest.raises(ValueError, match=says(f"{name} must be {kind}, got {value}.")):
-            cls(**{name: value}).fit(data)
-    with pytest.raises(ValueError, match=says("pretraining must lie between 0 and 1, got 2.")):
-        SeqGANSynthesizer(pretraining=2).fit(data)
-
-
 @pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 3, 2, 1), (4, 0, 1)])
 def test_arrays_of_the_wrong_shape(shape):
     told = f"X must be a DataFrame or an array of shape (n, T, d), got an array of shape {shape}."

@@ -2,8 +2,8 @@
 
 An estimator whose ``__init__`` takes ``**shared`` passes on every parameter that it does not name.
 `compose` writes that inheritance out. The signature lists every parameter, as scikit-learn reads
-it. The docstring describes every parameter; an inherited one is described in the words of the base
-that has it. `_parameter_constraints` holds the rule of every parameter.
+it. The docstring describes every parameter and attribute; an inherited one is described in the
+words of the base that has it. `_parameter_constraints` holds the rule of every parameter.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 from tabgan.checks import Rule
 
-_HEADING = re.compile(r"^Parameters\n-+\n", re.MULTILINE)
 _ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)
 
 
@@ -41,13 +40,16 @@ def compose(cls: Any) -> None:
     parameters: dict[str, inspect.Parameter] = {}
     rules: dict[str, Rule] = {}
     texts: dict[str, str] = {}
+    attributes: dict[str, str] = {}
     for base in reversed(cls.__mro__[:-1]):
         rules |= vars(base).get("_parameter_constraints", {})
-        for name, text in parameter_texts(vars(base).get("__doc__")).items():
+        docstring = vars(base).get("__doc__")
+        for name, text in entries(docstring, "Parameters").items():
             heading, _, description = text.partition("\n")
             # A class that changes a default alone leaves the description to its base.
             inherited = texts.get(name, "").partition("\n")[2]
             texts[name] = f"{heading}\n{description or inherited}"
+        attributes |= entries(docstring, "Attributes")
         if "__init__" in vars(base):
             own = inspect.signature(vars(base)["__init__"]).parameters
             parameters |= {k: p for k, p in own.items() if p.kind is not p.VAR_KEYWORD}
@@ -58,57 +60,66 @@ def compose(cls: Any) -> None:
     vars(cls)["__init__"].__signature__ = signature
     cls._parameter_constraints = {name: rule for name, rule in rules.items() if name in parameters}
     if cls.__doc__ and "**shared" in cls.__doc__:
-        cls.__doc__ = _with_inherited(cls.__doc__, list(parameters), texts)
+        cls.__doc__ = _completed(cls.__doc__, list(parameters), texts, attributes)
 
 
-def parameter_texts(docstring: str | None) -> dict[str, str]:
-    """Split the parameters of a numpydoc docstring into one text for each name.
+def entries(docstring: str | None, heading: str) -> dict[str, str]:
+    """Split a section of a numpydoc docstring into one text for each name.
 
     Parameters
     ----------
     docstring : str or None
         The docstring of a class.
+    heading : str
+        The section, such as "Parameters".
 
     Returns
     -------
     dict of str to str
-        The heading and the description of each parameter, by name. The entry ``**shared`` is left
+        The heading and the description of each entry, by name. The entry ``**shared`` is left
         out.
     """
-    found = _sections(docstring)
+    found = _split(docstring, heading)
     if found is None:
         return {}
-    entries = {}
+    texts = {}
     for entry in filter(str.strip, _ENTRY.split(found[1])):
         names = entry.partition(":")[0]
         for name in names.split(","):
-            entries[name.strip()] = entry.rstrip() + "\n"
-    entries.pop("**shared", None)
-    return entries
+            texts[name.strip()] = entry.rstrip() + "\n"
+    texts.pop("**shared", None)
+    return texts
 
 
-def _sections(docstring: str | None) -> tuple[str, str, str] | None:
-    """Split a docstring into the text before its parameters, the parameters, and the text after."""
+def _split(docstring: str | None, heading: str) -> tuple[str, str, str] | None:
+    """Split a docstring into the text up to a section's heading, its entries, and what follows."""
     if not docstring:
         return None
     text = inspect.cleandoc(docstring)
-    heading = _HEADING.search(text)
-    if heading is None:
+    found = re.search(rf"^{heading}\n-+\n", text, re.MULTILINE)
+    if found is None:
         return None
-    after = re.search(r"^\S.*\n-{3,}\n", text[heading.end() :], re.MULTILINE)
-    end = heading.end() + after.start() if after else len(text)
-    return text[: heading.end()], text[heading.end() : end], text[end:]
+    after = re.search(r"^\S.*\n-{3,}\n", text[found.end() :], re.MULTILINE)
+    end = found.end() + after.start() if after else len(text)
+    return text[: found.end()], text[found.end() : end], text[end:]
 
 
-def _with_inherited(docstring: str, names: list[str], texts: dict[str, str]) -> str:
-    """Describe all parameters: first those of the class itself, then the inherited ones."""
-    found = _sections(docstring)
-    assert found is not None
-    before, _, after = found
-    own = [name for name in parameter_texts(docstring) if name in names]
-    others = [name for name in names if name not in own and name in texts]
-    described: list[str] = []
-    for name in own + others:
-        if texts[name] not in described:
-            described.append(texts[name])
-    return f"{before}{''.join(described)}\n{after}"
+def _completed(
+    docstring: str, names: list[str], texts: dict[str, str], attributes: dict[str, str]
+) -> str:
+    """Describe all parameters and attributes: the class's own first, then the inherited ones."""
+    own = [name for name in entries(docstring, "Parameters") if name in names]
+    order = own + [name for name in names if name not in own and name in texts]
+    parts = _split(docstring, "Parameters")
+    assert parts is not None
+    before, _, after = parts
+    described = list(dict.fromkeys(texts[name] for name in order))
+    text = f"{before}{''.join(described)}\n{after}"
+    own = list(entries(docstring, "Attributes"))
+    listed = list(dict.fromkeys(attributes[name] for name in [*own, *attributes]))
+    parts = _split(text, "Attributes")
+    if parts is None:
+        before, old, after = _split(text, "Parameters") or ("", "", "")
+        heading = "Attributes\n----------\n"
+        return f"{before}{old.rstrip()}\n\n{heading}{''.join(listed)}\n{after}"
+    return f"{parts[0]}{''.join(listed)}\n{parts[2]}"
