@@ -37,7 +37,7 @@ from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, WASSERSTEIN
 from tabgan.adversarial.techniques import TECHNIQUES
 from tabgan.adversarial.updates import ConsensusUpdate, SimultaneousUpdate
-from tabgan.estimators.estimator import Adversarial
+from tabgan.estimators.adversarial import Adversarial
 from tabgan.networks.mlp import Critic
 from tabgan.table.encoder import EncodedTable
 

@@ -18,7 +18,7 @@ from tabgan.adversarial.losses import NON_SATURATING
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import Prior
 from tabgan.checks import Rule, choice, integer, number
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import Features, Inverse
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
@@ -196,13 +196,26 @@ class AAECodes(Features):
     }
     latent_dim: int
     hidden_dim: int
-    prior: Literal["normal", "uniform", "mixture"]
-    prior_scale: float
-    n_components: int
-    adversarial_weight: float
     _target_name: Hashable | None
     _unlabelled: bool
     _core: Any
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int = 16,
+        prior: Literal["normal", "uniform", "mixture"] = "normal",
+        prior_scale: float = 1.0,
+        n_components: int = 10,
+        adversarial_weight: float = 3.0,
+        learning_rate: float = 1e-3,
+        **shared: Any,
+    ) -> None:
+        super().__init__(latent_dim=latent_dim, learning_rate=learning_rate, **shared)
+        self.prior = prior
+        self.prior_scale = prior_scale
+        self.n_components = n_components
+        self.adversarial_weight = adversarial_weight
 
     def _make_game(self, encoding: Encoding) -> AAEGame:
         return AAEGame(
@@ -330,23 +343,6 @@ class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
 
     _saved = (*TableSynthesizer._saved, "_unlabelled")
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = 16,
-        prior: Literal["normal", "uniform", "mixture"] = "normal",
-        prior_scale: float = 1.0,
-        n_components: int = 10,
-        adversarial_weight: float = 3.0,
-        learning_rate: float = 1e-3,
-        **shared: Any,
-    ) -> None:
-        super().__init__(latent_dim=latent_dim, learning_rate=learning_rate, **shared)
-        self.prior = prior
-        self.prior_scale = prior_scale
-        self.n_components = n_components
-        self.adversarial_weight = adversarial_weight
-
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool
     ) -> tuple[pd.DataFrame, list[Hashable]]:
@@ -356,9 +352,9 @@ class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
         return table, target
 
     def _infer_schema(self, table: pd.DataFrame) -> Schema:
-        if self._target_name is None:
-            return super()._infer_schema(table)
         schema = super()._infer_schema(table)
+        if self._target_name is None:
+            return schema
         known = table[[self._target_name]].dropna()
         label = Schema.infer(known, arg_name="y")
         return Schema((*schema.columns[:-1], *label.columns))

@@ -15,7 +15,7 @@ from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, integer, number
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import Features, Inverse
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding

@@ -12,7 +12,7 @@ from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import LABEL, NONE, Rule, choice, integer, listed, number, sequence_of
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
 from tabgan.generation.encoding import Encoding

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from tabgan.checks import Rule, integer
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import Inverse
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
@@ -69,24 +69,9 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     _saved = (*TableSynthesizer._saved, "_unlabelled")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"n_clusters": integer(1)}
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 16,
-        prior: Literal["normal", "uniform", "mixture"] = "normal",
-        prior_scale: float = 1.0,
-        n_components: int = 10,
-        adversarial_weight: float = 3.0,
-        learning_rate: float = 1e-3,
-        **shared: Any,
-    ) -> None:
-        super().__init__(latent_dim=latent_dim, learning_rate=learning_rate, **shared)
+    def __init__(self, *, n_clusters: int = 10, **shared: Any) -> None:
+        super().__init__(**shared)
         self.n_clusters = n_clusters
-        self.prior = prior
-        self.prior_scale = prior_scale
-        self.n_components = n_components
-        self.adversarial_weight = adversarial_weight
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool

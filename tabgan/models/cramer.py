@@ -12,7 +12,7 @@ from tabgan.adversarial.losses import ENERGY
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, integer, number
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import Features
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding

@@ -16,7 +16,8 @@ from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import Training, shuffled
 from tabgan.checks import Rule, integer, number
-from tabgan.estimators.estimator import Adversarial, Estimator
+from tabgan.estimators.adversarial import Adversarial
+from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import read_fitted, read_known
 from tabgan.generation.core import Core
 from tabgan.networks.mlp import Critic, ResidualMLP

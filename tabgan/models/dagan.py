@@ -17,8 +17,8 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
 from tabgan.checks import ParameterError, Rule, integer, number
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.classes import RowsOfClasses
-from tabgan.estimators.estimator import Latent
 from tabgan.estimators.reading import check_n_samples
 from tabgan.models.gan import GANGame
 from tabgan.networks.revision import Revision

@@ -11,7 +11,7 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, AdversarialLoss
 from tabgan.checks import Rule, choice
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import CriticFeatures
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding

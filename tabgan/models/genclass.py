@@ -20,8 +20,8 @@ from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
 from tabgan.checks import Rule, integer, listed, number, short
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.classes import RowsOfClasses
-from tabgan.estimators.estimator import Latent
 from tabgan.estimators.features import over_rows
 from tabgan.models.gan import GANGame
 from tabgan.networks.mlp import MLP

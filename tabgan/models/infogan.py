@@ -16,7 +16,7 @@ from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, integer, number, sequence_of
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import CriticFeatures
 from tabgan.estimators.reading import check_n_samples
 from tabgan.estimators.tables import TableSynthesizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tabgan.adversarial.losses import AdversarialLoss
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import CriticFeatures
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding

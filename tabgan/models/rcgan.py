@@ -14,7 +14,7 @@ from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, integer, number
-from tabgan.estimators.estimator import Latent
+from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.sequences import LatentSequences, SequenceSynthesizer
 from tabgan.generation.sequence_set import condition_and_mask
 from tabgan.generation.sequences import SequenceEncoding

@@ -15,7 +15,7 @@ from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.losses import NON_SATURATING
 from tabgan.adversarial.plan import Plan
 from tabgan.checks import Rule, integer, number
-from tabgan.estimators.estimator import Adversarial
+from tabgan.estimators.adversarial import Adversarial
 from tabgan.estimators.sequences import SequenceSynthesizer
 from tabgan.generation.sequence_set import condition_and_mask
 from tabgan.generation.sequences import CHUNK, SequenceEncoding, Written
