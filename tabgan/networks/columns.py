@@ -33,7 +33,7 @@ OWN_ROWS = 300
 """Training rows of an ordered level at which the level's own weights are halved."""
 
 STRATUM = 64
-"""Number of equal strata of [0, 1) from which 64 rows with similar prefixes draw one number each."""
+"""Equal strata of [0, 1), one for each of 64 neighbouring rows that draw their next level."""
 
 
 class ColumnNetworks(nn.Module):
