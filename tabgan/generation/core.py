@@ -99,8 +99,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Parameters
     ----------
     device : str or torch.device
-        "auto" takes CUDA if there is a CUDA device, else MPS if there is one, else the CPU. Every
-        other name is a device name of PyTorch.
+        "auto" takes CUDA if there is a CUDA device, else MPS if there is an MPS device, else the
+        CPU. Every other name is a device name of PyTorch.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Raises
     ------
     ValueError
-        If the machine or this build of PyTorch does not have the device.
+        The machine or this build of PyTorch does not have the device.
 
     Examples
     --------
