@@ -1,4 +1,4 @@
-"""What the library tells a user while it works: warnings, and progress bars of long work."""
+"""Messages to the user during work: warnings, and progress bars of long work."""
 
 from __future__ import annotations
 
@@ -10,14 +10,37 @@ from typing import Any
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 30.0
-"""Seconds from one line to the next where the bar goes into a file rather than a terminal."""
+"""Seconds from one line to the next where a bar goes to a file and not to a terminal."""
 
 _PASSED_OVER = ("tabgan", "sklearn", "contextlib")
-"""Packages whose lines are no user's: scikit-learn wraps methods such as `transform`."""
+"""Packages that a warning passes over on the way to the user's own line of code."""
 
 
 def warn(message: str) -> None:
-    """Issue a UserWarning at the nearest line that belongs to neither tabgan nor scikit-learn."""
+    """Issue a UserWarning at the nearest line outside tabgan and scikit-learn.
+
+    scikit-learn wraps methods such as `transform`, so that its lines too lie between the library
+    and the user's line.
+
+    Parameters
+    ----------
+    message : str
+
+    Warns
+    -----
+    UserWarning
+        Always.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from tabgan.notices import warn
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn("the table is small.")
+    >>> str(caught[0].message)
+    'the table is small.'
+    """
     level, frame = 1, sys._getframe()
     while frame.f_back is not None:
         name = frame.f_globals.get("__name__", "")
@@ -28,15 +51,25 @@ def warn(message: str) -> None:
 
 
 class Progress:
-    """A progress bar on standard error; without a name nothing is shown.
+    """A progress bar on standard error, used as a context manager.
+
+    A bar that goes to a file writes few lines. A bar of work that ends early shows why.
 
     Parameters
     ----------
     name : str or None
-        What is going on; None shows nothing.
+        Name of the work. With None no bar is shown.
     total : int
+        Number of units of the whole work.
     unit : str
-        Of what is counted.
+        Name of one unit, such as "step".
+
+    Examples
+    --------
+    >>> from tabgan.notices import Progress
+    >>> with Progress(None, total=2, unit="step") as bar:
+    ...     bar.reach(1, {"loss": 0.5})
+    ...     bar.stop("stopped: the loss no longer falls")
     """
 
     def __init__(self, name: str | None, total: int, unit: str) -> None:
@@ -50,18 +83,30 @@ class Progress:
 
     def __exit__(self, *_: Any) -> None:
         if self._reason and not self._bar.disable:
-            # What was left out is no longer to come: the bar ends full, and says why.
+            # The units that are left will not be done, so the bar ends full and shows the reason.
             self._bar.total = self._bar.n
             self._bar.set_postfix_str(self._reason, refresh=False)
         self._bar.close()
 
     def reach(self, n: int, figures: Mapping[str, float] | None = None) -> None:
-        """Say how much is done, and figures worth showing beside it."""
+        """Show how many units are done, and figures beside the number.
+
+        Parameters
+        ----------
+        n : int
+            Units done since the start.
+        figures : mapping of str to float, optional
+        """
         if figures:
-            told = ", ".join(f"{name}={value:.3g}" for name, value in figures.items())
-            self._bar.set_postfix_str(told, refresh=False)
+            shown = ", ".join(f"{name}={value:.3g}" for name, value in figures.items())
+            self._bar.set_postfix_str(shown, refresh=False)
         self._bar.update(n - self._bar.n)
 
     def stop(self, reason: str) -> None:
-        """Say why the work ends before all is done."""
+        """Set the reason for an end before all units are done, which the closed bar shows.
+
+        Parameters
+        ----------
+        reason : str
+        """
         self._reason = reason

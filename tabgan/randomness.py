@@ -1,4 +1,4 @@
-"""Random streams of the library's own: the global generators are never touched."""
+"""Random streams of the library's own, so that the library never changes the global generators."""
 
 from __future__ import annotations
 
@@ -14,16 +14,26 @@ if TYPE_CHECKING:
 
 
 def draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    """Draw a seed; None takes fresh entropy rather than NumPy's global generator.
+    """Draw a seed from `random_state`.
+
+    None takes fresh entropy from the operating system, and not NumPy's global generator as
+    scikit-learn does.
 
     Parameters
     ----------
     random_state : int, RandomState or None
+        A RandomState moves on by one draw.
 
     Returns
     -------
     int
-        Below ``2**31``.
+        In [0, 2**31).
+
+    Examples
+    --------
+    >>> from tabgan.randomness import draw_seed
+    >>> draw_seed(0) == draw_seed(0)
+    True
     """
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))
@@ -36,7 +46,17 @@ def own_stream(random_state: int | np.random.RandomState | None) -> np.random.Ra
 
 
 def begin_stream(rng: np.random.Generator, device: torch.device) -> torch.Generator:
-    """Begin a torch stream on a device, seeded by a draw from a NumPy stream."""
+    """Begin a torch generator on a device, seeded by one draw from a NumPy generator.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    device : torch.device
+
+    Returns
+    -------
+    torch.Generator
+    """
     # Torch takes seconds to import; who only draws seeds does without it.
     import torch
 
@@ -44,12 +64,20 @@ def begin_stream(rng: np.random.Generator, device: torch.device) -> torch.Genera
 
 
 class Streams(NamedTuple):
-    """The random streams of one call: of NumPy, and of torch on the device.
+    """The random streams of one call: one of NumPy, and one of torch on the device.
 
     Attributes
     ----------
     rng : numpy Generator
     noise : torch.Generator
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tabgan.randomness import Streams
+    >>> one, other = (Streams.begin(7, torch.device("cpu")) for _ in range(2))
+    >>> one.rng.random() == other.rng.random()
+    True
     """
 
     rng: np.random.Generator
@@ -57,17 +85,36 @@ class Streams(NamedTuple):
 
     @classmethod
     def begin(cls, seed: int | Sequence[int], device: torch.device) -> Streams:
-        """Begin both streams from a seed."""
+        """Begin both streams from one seed.
+
+        Parameters
+        ----------
+        seed : int or sequence of int, each >= 0
+        device : torch.device
+            Device of the torch stream.
+
+        Returns
+        -------
+        Streams
+        """
         rng = np.random.default_rng(seed)
         return cls(rng, begin_stream(rng, device))
 
 
 @contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
-    """Seed the weights of networks made within the block; the global generator is put back."""
+    """Seed the initial weights of all networks that are built within the block.
+
+    The state of torch's global generator returns after the block.
+
+    Parameters
+    ----------
+    seed : int
+    """
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would reach the GPUs' generators, which are not put back.
+        # `torch.manual_seed` would also seed the GPUs' generators, and `fork_rng` without devices
+        # does not restore those.
         torch.default_generator.manual_seed(seed)
         yield

@@ -1,4 +1,4 @@
-"""What a generative system consists of: networks and the players that own them."""
+"""A game: the networks of a generative model and the players that own the networks."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
 GUMBEL_TEMPERATURE = 0.5
-"""How sharp soft levels are that a critic sees."""
+"""Temperature of the Gumbel-softmax draws that a discriminator or critic sees; lower is harder."""
 
 
 @dataclass
 class Batch:
-    """What a player's loss is computed from.
+    """One batch of encoded real rows, from which a player computes a loss.
 
     Attributes
     ----------
     table : EncodedTable of n rows
         Codes and scalars of the real rows.
     row : Tensor of shape (n, width)
-        The same rows as a network sees them.
+        The same rows as `Layout.expand` lays the rows out for a network. Sequences have shape
+        (n, T, width).
     condition : Tensor of shape (n, condition width)
-        The condition of each row as a network sees it; of width 0 without conditions.
+        The condition of each row, laid out for a network. The width is 0 without conditions.
     condition_table : EncodedTable of n rows
         Codes and scalars of the conditions.
     rng : torch.Generator
-        Source of all noise, on the device.
+        Source of all noise, on the device of the rows.
     mask : Tensor of shape (n, T) or None
-        Of sequences, 1 where a step exists and 0 where it is padding.
-    index : int
-        Number of updates that the player has made before this one.
+        For sequences, 1 where a step exists and 0 where a step is padding. None for rows.
+    index : int >= 0
+        Number of updates of the player before this update.
     progress : float in [0, 1)
-        Share of the run's steps that lie behind.
+        Share of the run's steps that are over.
     """
 
     table: EncodedTable
@@ -51,19 +52,20 @@ class Batch:
 
 @dataclass(frozen=True)
 class Player:
-    """One side of a game: parameters and the loss they follow.
+    """One side of a game: modules, and the loss that the parameters of the modules minimise.
 
-    A player never steps an optimiser and never detaches the others: the update freezes them.
+    A player computes a loss and nothing else. The update steps the optimiser, and the update
+    freezes the other players' parameters, so that no loss has to detach a tensor.
 
     Attributes
     ----------
     name : str
-        Names the loss in `history_`.
+        Name of the loss in `history_`.
     modules : tuple of Module
-        What the player owns.
+        The modules whose parameters the player owns.
     loss : callable, Batch -> scalar Tensor
-    n_updates : int
-        Updates per training step, each on a batch of its own.
+    n_updates : int >= 1, default=1
+        Updates in each training step; each update has its own batch.
     """
 
     name: str
@@ -72,47 +74,82 @@ class Player:
     n_updates: int = 1
 
     def parameters(self) -> list[nn.Parameter]:
-        """All parameters the player owns."""
+        """Return all parameters of the player's modules."""
         return [parameter for module in self.modules for parameter in module.parameters()]
 
 
 class Game(nn.Module):
-    """Networks and players of one system; subclasses say who plays and for what.
+    """The networks of one model, and the players that train the networks.
 
-    A subclass defines `players` and `generate`; `score`, `monitor` and others as it has them.
+    A subclass defines `players`, and `generate` if the game makes rows. Further methods, such as
+    `score`, belong to the models that use the methods.
     """
 
     def players(self) -> tuple[Player, ...]:
-        """Return the players in the order in which they move."""
+        """Return the players in the order in which the players move."""
         raise NotImplementedError
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
-        """Make raw rows, one per condition.
+        """Generate raw rows, one for each condition.
 
         Parameters
         ----------
         condition : Tensor of shape (n, condition width)
+            Conditions, laid out for a network.
         rng : torch.Generator
+            Source of the latent draws, on the device of the conditions.
 
         Returns
         -------
         Tensor of shape (n, width)
-            Scalars and unnormalised log-probabilities, as `Layout.draw` takes them.
+            Scalars, and unnormalised log-probabilities of levels, as `Layout.draw` takes both.
         """
         raise NotImplementedError
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
-        """Return figures worth recording besides the losses; not differentiated."""
+        """Compute figures for the history beside the losses.
+
+        Parameters
+        ----------
+        batch : Batch
+
+        Returns
+        -------
+        dict of str to scalar Tensor
+            Figures by name. The caller computes the figures without gradients.
+        """
         return {}
 
 
 def draw_normal(n: int, width: int, rng: torch.Generator) -> Tensor:
-    """Draw standard normal noise of shape (n, width) on the generator's device."""
+    """Draw standard normal noise on the generator's device.
+
+    Parameters
+    ----------
+    n, width : int
+    rng : torch.Generator
+
+    Returns
+    -------
+    Tensor of shape (n, width)
+    """
     return torch.randn(n, width, generator=rng, device=rng.device)
 
 
 def draw_gumbel(n: int, width: int, rng: torch.Generator) -> Tensor:
-    """Draw standard Gumbel noise of shape (n, width) on the generator's device."""
+    """Draw standard Gumbel noise on the generator's device.
+
+    The negative logarithm of a standard exponential variable has the standard Gumbel distribution.
+
+    Parameters
+    ----------
+    n, width : int
+    rng : torch.Generator
+
+    Returns
+    -------
+    Tensor of shape (n, width)
+    """
     exponential = torch.empty(n, width, device=rng.device).exponential_(generator=rng)
     return -exponential.log()
 
@@ -120,5 +157,27 @@ def draw_gumbel(n: int, width: int, rng: torch.Generator) -> Tensor:
 def soften(
     layout: Layout, raw: Tensor, rng: torch.Generator, temperature: float = GUMBEL_TEMPERATURE
 ) -> Tensor:
-    """Turn raw rows into soft draws, shape (n, width): Gumbel-softmax, one for each block."""
+    """Turn raw rows into soft draws, with one Gumbel-softmax draw for each block [1]_.
+
+    A soft draw has a gradient by the log-probabilities, which a draw of one level has not.
+
+    Parameters
+    ----------
+    layout : Layout
+    raw : Tensor of shape (n, width)
+        Raw rows of a generator.
+    rng : torch.Generator
+    temperature : float > 0, default=0.5
+        Lower temperatures give draws nearer to one-hot blocks.
+
+    Returns
+    -------
+    Tensor of shape (n, width)
+        Scalars, and for each block weights of its levels that add up to 1.
+
+    References
+    ----------
+    .. [1] Jang, Gu and Poole (2017), "Categorical Reparameterization with Gumbel-Softmax",
+       arXiv 1611.01144, equation 2.
+    """
     return layout.activate(raw, draw_gumbel(len(raw), layout.width, rng), temperature)

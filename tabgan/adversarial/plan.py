@@ -1,4 +1,4 @@
-"""What a model trains with: every constant of its training that is no parameter, in one place."""
+"""The constants of a model's training that are not parameters, all in one place."""
 
 from __future__ import annotations
 
@@ -11,40 +11,52 @@ from tabgan.table.encoder import NumericEncoding
 
 @dataclass(frozen=True)
 class Plan:
-    """Constants of one model's training and encoding; print a model's `plan` to read them.
+    """The constants of one model's training and encoding, which ``print(Model.plan)`` shows.
 
     Attributes
     ----------
-    n_steps : int
-        Training steps where the parameter `n_steps` is None.
-    betas : tuple of two float
-        Adam's decay rates of its two moments.
-    weight_decay : float
-        AdamW's decoupled decay.
-    warm_up : int
-        Steps in which the learning rate rises to its full height.
-    averaging : float in [0, 1)
-        Decay of the exponential moving average of the weights; 0 keeps the last weights.
-    max_epochs : int
-        Passes over a table at most where `n_steps` is None and early stopping is off, counting a
-        batch a step: after more passes some rows of small tables are remembered.
-    n_looks : int
-        Looks at held-out rows that a run of early stopping aims for.
-    steps_per_look : int
-        Steps from one look to the next, at least.
-    rate_cuts : int
-        Times that training goes on from the best weights at a third of the learning rate before it
-        ends.
-    numbers : {"scalar", "bins", "rank"}
-        How numbers are encoded, see `tabgan.table.encoder.Encoder`.
-    max_bins : int
-        Bins of a number at most.
-    fewest_bins, rows_per_bin : int
-        Bins of a number, and rows in a bin, at least: no bin is to tell a single row.
-    max_halvings : int
-        Times that the outermost bins are halved, at most, to follow long tails.
-    rows_per_tail : int
-        Rows in the outermost bins, at least.
+    n_steps : int, default=1000
+        Training steps if the parameter `n_steps` is None.
+    betas : tuple of two float in [0, 1), default=(0.0, 0.9)
+        Decay rates of Adam's first and second moments.
+    weight_decay : float >= 0, default=0.0
+        AdamW's decoupled weight decay.
+    warm_up : int >= 1, default=1
+        Steps over which the learning rate rises linearly to its full value.
+    averaging : float in [0, 1), default=0.999
+        Decay, per step, of the exponential moving average of the weights; 0 keeps the last weights.
+    max_epochs : int, default=300
+        Most passes over the table if the parameter `n_steps` is None and early stopping is off. One
+        step counts as one batch. Further passes would make the networks memorise rows of small
+        tables.
+    n_looks : int, default=20
+        Evaluations on held-out rows that a run with early stopping aims for.
+    steps_per_look : int, default=1
+        Fewest steps from one evaluation to the next.
+    rate_cuts : int, default=0
+        How often training continues from the best weights at a third of the learning rate before
+        training ends.
+    numbers : {"scalar", "bins", "rank"}, default="scalar"
+        Encoding of numeric columns, see `tabgan.table.encoder.Encoder`.
+    max_bins : int, default=64
+        Most bins of a numeric column.
+    fewest_bins : int, default=8
+        Fewest bins of a numeric column.
+    rows_per_bin : int, default=10
+        Training rows per bin, from which the number of bins follows. The bound keeps a bin from
+        revealing a single row.
+    max_halvings : int, default=0
+        How often, at most, the outermost bins are halved to follow long tails.
+    rows_per_tail : int, default=5
+        Fewest training rows in an outermost bin after the halvings.
+
+    Examples
+    --------
+    >>> from tabgan.adversarial.plan import Plan
+    >>> Plan(n_steps=2000).betas
+    (0.0, 0.9)
+    >>> Plan(max_bins=64, rows_per_bin=10).cut(n_rows=300)
+    {'n_bins': 30, 'n_halvings': 0}
     """
 
     n_steps: int = 1000
@@ -64,12 +76,17 @@ class Plan:
     rows_per_tail: int = 5
 
     def cut(self, n_rows: int) -> dict[str, int]:
-        """Say how finely numbers of a table are cut, as `Encoder` takes it.
+        """Choose how finely numeric columns are cut into bins.
 
         Parameters
         ----------
         n_rows : int
-            Training rows.
+            Number of training rows.
+
+        Returns
+        -------
+        dict of str to int
+            `n_bins` and `n_halvings`, keyword arguments of `Encoder`.
         """
         n_bins = int(np.clip(n_rows // self.rows_per_bin, self.fewest_bins, self.max_bins))
         n_halvings = int(np.log2(max(1.0, n_rows / n_bins / self.rows_per_tail)))

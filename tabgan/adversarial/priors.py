@@ -1,4 +1,4 @@
-"""Distributions that an autoencoder's codes are matched to."""
+"""Distributions to which an autoencoder's latent codes are matched."""
 
 from __future__ import annotations
 
@@ -14,17 +14,28 @@ from tabgan.adversarial.game import draw_normal
 
 @dataclass(frozen=True)
 class Prior:
-    """What codes are to be distributed like.
+    """The distribution that an autoencoder's latent codes should have.
 
     Parameters
     ----------
     name : {"normal", "uniform", "mixture"}
-    width : int
-        Of a code.
-    scale : float > 0
-        Factor on every draw: standard deviation of "normal", half the width of "uniform".
-    n_components : int
-        Of "mixture".
+        Independent normal entries, independent uniform entries, or the mixture of `draw_petals`.
+    width : int >= 1
+        Entries of a code.
+    scale : float > 0, default=1.0
+        Factor on every draw: the standard deviation of "normal", and half the width of "uniform".
+    n_components : int >= 1, default=10
+        Components of "mixture".
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tabgan.adversarial.priors import Prior
+    >>> codes = Prior("uniform", width=2).draw(5, torch.Generator().manual_seed(0))
+    >>> codes.shape
+    torch.Size([5, 2])
+    >>> bool((codes.abs() <= 1.0).all())
+    True
     """
 
     name: Literal["normal", "uniform", "mixture"]
@@ -33,7 +44,17 @@ class Prior:
     n_components: int = 10
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw codes, shape (n, width)."""
+        """Draw codes on the generator's device.
+
+        Parameters
+        ----------
+        n : int
+        rng : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+        """
         if self.name == "normal":
             return self.scale * draw_normal(n, self.width, rng)
         if self.name == "uniform":
@@ -43,14 +64,26 @@ class Prior:
 
 
 def draw_petals(n: int, width: int, n_components: int, rng: torch.Generator) -> Tensor:
-    """Draw from a mixture of normals that lie like a flower's petals in the first two dimensions.
+    """Draw from a mixture of normals that lie like the petals of a flower [1]_.
 
-    All petals are alike: 2 from the origin, of standard deviation 0.5 outwards and 0.15 across.
-    Further dimensions are standard normal. Makhzani et al. (2016), figure 4.
+    The petals lie in the plane of the first two entries. Each petal's centre is 2 from the origin.
+    Each petal has standard deviation 0.5 along the ray from the origin and 0.15 across the ray.
+    Further entries are standard normal.
+
+    Parameters
+    ----------
+    n, width : int
+    n_components : int >= 1
+        Number of petals, which are equally probable.
+    rng : torch.Generator
 
     Returns
     -------
     Tensor of shape (n, width)
+
+    References
+    ----------
+    .. [1] Makhzani et al. (2016), "Adversarial Autoencoders", arXiv 1511.05644, figure 4.
     """
     code = draw_normal(n, max(2, width), rng)
     petal = torch.randint(n_components, (n,), generator=rng, device=rng.device)

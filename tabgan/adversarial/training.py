@@ -26,16 +26,16 @@ N_RECORDS = 200
 
 @dataclass
 class TrainingRule:
-    """How losses become weights; what techniques may amend.
+    """How losses become new weights. Techniques may change the attributes before training starts.
 
     Attributes
     ----------
     make_optimizer : callable, list of Parameter -> Optimizer
     make_update : callable, (players, make_optimizer) -> Update
-    averaging : float in [0, 1)
-        Decay of the exponential moving average of the weights; 0 keeps the last weights.
-    warm_up : int
-        Steps in which the learning rate rises to its full height.
+    averaging : float in [0, 1), default=0.999
+        Decay, per step, of the exponential moving average of the weights; 0 keeps the last weights.
+    warm_up : int >= 1, default=1
+        Steps over which the learning rate rises linearly to its full value.
     """
 
     make_optimizer: MakeOptimizer
@@ -45,21 +45,55 @@ class TrainingRule:
 
     @classmethod
     def of(cls, plan: Plan, learning_rate: float) -> TrainingRule:
-        """Follow a model's plan: AdamW, and its averaging and warm-up."""
+        """Make the rule of a model's plan: AdamW, with the plan's averaging and warm-up.
+
+        Parameters
+        ----------
+        plan : Plan
+        learning_rate : float > 0
+
+        Returns
+        -------
+        TrainingRule
+        """
         optimizer = adam(learning_rate, plan.betas, plan.weight_decay)
         return cls(optimizer, averaging=plan.averaging, warm_up=plan.warm_up)
 
 
 class BatchSource(Protocol):
-    """What training draws from: `TrainingSet`, or the like for what is no table."""
+    """Data that training draws batches from, such as a `TrainingSet` or a `SequenceSet`."""
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
-        """Yield batches for ever."""
+        """Yield batches without end.
+
+        Parameters
+        ----------
+        batch_size : int >= 1
+        rng : torch.Generator
+            Source of the order of the rows, and of the noise of each batch.
+
+        Yields
+        ------
+        Batch
+        """
         ...
 
 
 def shuffled(n: int, batch_size: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Deal out the numbers below n for ever, shuffled anew when too few are left for a batch."""
+    """Deal out the numbers 0 to n - 1 in shuffled batches without end.
+
+    The numbers are shuffled anew when fewer than a batch are left. The numbers left over then wait
+    for a later shuffle, so that all batches have one size.
+
+    Parameters
+    ----------
+    n, batch_size : int >= 1
+    rng : torch.Generator
+
+    Yields
+    ------
+    Tensor of shape (min(batch_size, n),), int64
+    """
     size = min(batch_size, n)
     while True:
         order = torch.randperm(n, generator=rng, device=rng.device)
@@ -71,8 +105,13 @@ class TrainingSet:
 
     Parameters
     ----------
-    table, condition_table : EncodedTable of n rows
-    layout, condition_layout : Layout
+    table : EncodedTable of n rows
+    layout : Layout
+        Layout of the rows.
+    condition_table : EncodedTable of n rows
+        The condition of each row.
+    condition_layout : Layout
+        Layout of the conditions.
     """
 
     def __init__(
@@ -86,7 +125,17 @@ class TrainingSet:
         self.condition_table, self.condition_layout = condition_table, condition_layout
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
-        """Yield batches for ever, shuffled anew when too few rows are left for another."""
+        """Yield batches without end, shuffled anew when fewer rows than a batch are left.
+
+        Parameters
+        ----------
+        batch_size : int >= 1
+        rng : torch.Generator
+
+        Yields
+        ------
+        Batch
+        """
         for index in shuffled(len(self.table), batch_size, rng):
             table = self.table.rows(index)
             condition_table = self.condition_table.rows(index)
@@ -100,22 +149,26 @@ class TrainingSet:
 
 
 class Training:
-    """The state of a training run: live weights, averaged weights, optimisers, history.
+    """The state of training: weights, averaged weights, optimisers and history.
 
     Parameters
     ----------
     game : Game
-        On the device it is trained on.
+        The game on the device on which it is trained.
     rule : TrainingRule
 
     Attributes
     ----------
     averaged : Game
-        The game with averaged weights: what generates.
+        A copy of the game that holds the moving average of the weights. The copy generates rows.
+    update : Update
+        The players' optimisers.
     step : int
-        Training steps made.
+        Steps of all runs so far.
+    seconds : float
+        Seconds of all runs so far.
     history : list of dict
-        Step, seconds, losses and monitored figures.
+        Records of the step, the seconds, the losses, and the game's and the validation's figures.
     """
 
     def __init__(self, game: Game, rule: TrainingRule) -> None:
@@ -139,28 +192,34 @@ class Training:
         progress: str | None = None,
         validation: Validation | None = None,
     ) -> None:
-        """Make `n_steps` steps, or fewer if a callback returns True or Ctrl-C is pressed.
+        """Make `n_steps` steps, or fewer if a callback, the validation or Ctrl-C ends the run.
 
-        The learning rate is constant for the first half and then falls linearly to zero. With a
-        `validation` it may be cut before, training may end before, and the weights are those of
-        the best score in the end.
+        The learning rate is constant in the first half of the run and falls linearly to zero in the
+        second half. A `validation` may lower the learning rate earlier and may end the run. At the
+        end of a run with a `validation`, the weights with the best score are restored.
 
         Parameters
         ----------
         data : BatchSource
-        n_steps, batch_size : int
+        n_steps, batch_size : int >= 1
         rng : torch.Generator
-            Of batches and noise.
-        callbacks : sequence of callable
-            Each is called with this object whenever figures are recorded.
+            Source of the order of the rows and of all noise.
+        callbacks : sequence of callable, default=()
+            Each callback is called with this object after each new record of the history. A
+            callback that returns True ends the run.
         progress : str, optional
-            Name of a progress bar; without, none is shown.
+            Name of the progress bar. Without a name no bar is shown.
         validation : Validation, optional
 
         Raises
         ------
         FloatingPointError
-            A loss stopped being finite.
+            A loss or a figure is infinite or NaN.
+
+        Warns
+        -----
+        UserWarning
+            Ctrl-C ended the run.
         """
         batches = data.batches(batch_size, rng)
         every = max(1, n_steps // N_RECORDS)
@@ -172,6 +231,7 @@ class Training:
             with Progress(progress, n_steps, "step") as bar, fast_matmul():
                 for i in range(n_steps):
                     behind = i / n_steps
+                    # Rise during the warm-up, stay in the first half, fall to 0 in the second.
                     rate = min(1.0, 2 - 2 * behind, (self.step + 1) / self.warm_up)
                     rate *= watch.rate if watch else 1.0
                     losses = self.update.step(lambda: next(batches), rate, behind)
@@ -200,7 +260,13 @@ class Training:
 
     @torch.no_grad()
     def _average(self) -> None:
-        # Early weights are far off, so that the average starts short and lengthens.
+        """Move the averaged weights towards the current weights (Yazici et al., 2019).
+
+        The averaged weights become ``decay * averaged + (1 - decay) * current``. The first weights
+        are far from good ones, and a constant decay would keep the first weights in the average for
+        long. The decay is therefore ``step / (step + 10)`` until that fraction reaches the constant
+        `averaging`. Buffers, which no loss changes, are copied.
+        """
         decay = min(self.averaging, self.step / (self.step + 10.0))
         torch._foreach_lerp_(
             list(self.averaged.parameters()), list(self.game.parameters()), 1.0 - decay
@@ -210,6 +276,15 @@ class Training:
 
     @torch.no_grad()
     def _record(self, losses: dict[str, Tensor], batch: Batch, seen: dict[str, float]) -> None:
+        """Append a row of losses and figures to the history.
+
+        One transfer brings all figures from the device, because each transfer waits for the device.
+
+        Raises
+        ------
+        FloatingPointError
+            A figure is infinite or NaN.
+        """
         figures = {**losses, **self.game.monitor(batch)}
         values = torch.stack([figure.float() for figure in figures.values()]).tolist()
         named = dict(zip(figures, values, strict=True))
@@ -221,20 +296,23 @@ class Training:
         self.history.append({"step": self.step, "seconds": self.seconds, **named, **seen})
 
     def _last_losses(self) -> dict[str, float]:
+        """Return the last row of the history without the step and the seconds."""
         return {k: v for k, v in self.history[-1].items() if k not in ("step", "seconds")}
 
 
 def _keep_freed_memory() -> None:
-    """Let the C library keep up to 64 MiB of freed memory, which the next step takes again.
+    """Let the C library keep up to 64 MiB of freed memory for the next step.
 
-    glibc gives the kernel back what is more than twice the largest block freed so far, and pages
-    that come back are cleared first: up to a quarter of a training step. So a large one is freed.
+    glibc returns freed memory to the kernel above a threshold of twice the largest mapped block
+    that was freed so far. The kernel clears pages before it hands the pages out again, which took
+    up to a quarter of a training step. Freeing one block of just under 32 MiB, the largest block
+    that counts, raises the threshold to 64 MiB.
     """
     torch.empty(2**23 - 2**11, device="cpu")
 
 
 def _reason(is_called_off: bool, watch: Watch | None) -> str:
-    """Say why training ends before all steps are made."""
+    """Say for the progress bar why the run ends before the last step."""
     if is_called_off or watch is None:
         return "stopped: a callback said so"
     return f"stopped: held-out {watch.validation.name.replace('_', ' ')} no longer grows"

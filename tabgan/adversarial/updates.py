@@ -1,4 +1,4 @@
-"""How the players' losses become new weights."""
+"""Updates: how the players' losses become new weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,22 @@ MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 def adam(
     learning_rate: float, betas: tuple[float, float], weight_decay: float = 0.0
 ) -> MakeOptimizer:
-    """Say how to make an Adam optimiser (AdamW, of decoupled decay), fused where it can be."""
+    """Return a function that makes a fused AdamW optimiser, or a plain one on other devices.
+
+    Fused AdamW exists where all parameters lie on a CPU or on a CUDA device.
+
+    Parameters
+    ----------
+    learning_rate : float > 0
+    betas : tuple of two float in [0, 1)
+        Decay rates of the first and second moments.
+    weight_decay : float >= 0, default=0.0
+        Decoupled weight decay.
+
+    Returns
+    -------
+    callable, list of Parameter -> Optimizer
+    """
 
     def make(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
@@ -29,7 +44,7 @@ def adam(
 
 
 class Update:
-    """One step of a game; subclasses say who moves when.
+    """One training step of a game; subclasses decide which player moves when.
 
     Parameters
     ----------
@@ -38,9 +53,11 @@ class Update:
 
     Attributes
     ----------
-    optimizers : dict of Optimizer by player
-    n_made : dict of int by player
-        Updates made.
+    players : tuple of Player
+    optimizers : dict of str to Optimizer
+        The optimiser of each player, by name.
+    n_made : dict of str to int
+        The number of updates of each player so far, by name.
     """
 
     def __init__(self, players: Iterable[Player], make_optimizer: MakeOptimizer) -> None:
@@ -49,27 +66,33 @@ class Update:
         self.n_made = dict.fromkeys(self.optimizers, 0)
 
     def set_rate(self, learning_rate: float) -> None:
-        """Set the learning rate of every player, before a run of training."""
+        """Set the full learning rate of every player, before a run of training.
+
+        Parameters
+        ----------
+        learning_rate : float > 0
+        """
         for optimizer in self.optimizers.values():
             optimizer.defaults["lr"] = learning_rate
 
     def step(
         self, next_batch: Callable[[], Batch], rate: float = 1.0, progress: float = 0.0
     ) -> dict[str, Tensor]:
-        """Let every player move.
+        """Update every player once, or as often as the player's `n_updates` says.
 
         Parameters
         ----------
-        next_batch : callable returning a Batch
-        rate : float
-            Factor on the learning rate.
-        progress : float in [0, 1)
-            Share of the run that lies behind.
+        next_batch : callable, () -> Batch
+        rate : float >= 0, default=1.0
+            Factor on the full learning rate.
+        progress : float in [0, 1), default=0.0
+            Share of the run's steps that are over.
 
         Returns
         -------
-        dict of scalar Tensor
-            Each player's last loss, left on the device.
+        dict of str to scalar Tensor
+            The last loss of each player, left on the device, because a transfer would wait for the
+            device.
         """
         for optimizer in self.optimizers.values():
             optimizer.param_groups[0]["lr"] = optimizer.defaults["lr"] * rate
@@ -82,10 +105,15 @@ class Update:
         return self._step(batch)
 
     def _step(self, next_batch: Callable[[], Batch]) -> dict[str, Tensor]:
+        """Move all players on batches of `next_batch`, and return the last loss of each player."""
         raise NotImplementedError
 
     def _move(self, player: Player, next_batch: Callable[[], Batch]) -> Tensor:
-        """Let one player move by its own loss with the others frozen."""
+        """Update one player by the player's own loss, with the other players frozen.
+
+        Freezing stops gradients at the other players' parameters and still lets gradients flow
+        through the other players' networks, which the generator's loss needs.
+        """
         for other in self.players:
             for parameter in other.parameters():
                 parameter.requires_grad_(other is player)
@@ -96,10 +124,11 @@ class Update:
         return loss.detach()
 
     def _loss(self, player: Player, batch: Batch) -> Tensor:
+        """Compute a player's loss on a batch that knows the number of the player's update."""
         return player.loss(replace(batch, index=self.n_made[player.name]))
 
     def _apply(self, player: Player) -> None:
-        """Turn a player's gradients into weights."""
+        """Step a player's optimiser, then apply the constraints of the player's adversaries."""
         self.optimizers[player.name].step()
         for module in player.modules:
             if isinstance(module, Adversary):
@@ -108,7 +137,7 @@ class Update:
 
 
 class AlternatingUpdate(Update):
-    """Players move one after the other, each `n_updates` times, with the others frozen."""
+    """Move the players one after the other, each `n_updates` times, the others frozen."""
 
     def _step(self, next_batch: Callable[[], Batch]) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
@@ -119,9 +148,14 @@ class AlternatingUpdate(Update):
 
 
 class SimultaneousUpdate(Update):
-    """All players move at once, by their gradients at the same weights and rows.
+    """Move all players at once, by gradients at the same weights and on the same batch.
 
-    Of a player of several updates a step all but the last come before.
+    A player with several updates makes all but the last update before the common move.
+
+    Parameters
+    ----------
+    players : iterable of Player
+    make_optimizer : callable, list of Parameter -> Optimizer
     """
 
     def _step(self, next_batch: Callable[[], Batch]) -> dict[str, Tensor]:
@@ -140,12 +174,24 @@ class SimultaneousUpdate(Update):
         return {p.name: loss.detach() for p, loss in zip(self.players, losses, strict=True)}
 
     def field(self, losses: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
-        """Gradient of each player's loss by its own parameters."""
+        """Return the gradient of each player's loss by the player's own parameters.
+
+        Parameters
+        ----------
+        losses : sequence of scalar Tensor
+            One loss for each player, with a graph.
+
+        Returns
+        -------
+        list of tuple of Tensor
+            For each player, one gradient for each parameter.
+        """
         return self._gradients(losses)
 
     def _gradients(
         self, losses: Sequence[Tensor], create_graph: bool = False
     ) -> list[tuple[Tensor, ...]]:
+        """Return each player's gradient by the player's own parameters, zero where unused."""
         return [
             torch.autograd.grad(
                 loss,
@@ -160,13 +206,14 @@ class SimultaneousUpdate(Update):
 
 
 class ConsensusUpdate(SimultaneousUpdate):
-    """Players also minimise half the squared norm of the joint gradient field.
+    """A simultaneous update that also lowers the squared norm of the joint gradient [1]_.
 
     Parameters
     ----------
     players : iterable of Player
     make_optimizer : callable, list of Parameter -> Optimizer
     weight : float >= 0
+        Factor on half the squared norm, the paper's gamma.
 
     References
     ----------
@@ -180,7 +227,21 @@ class ConsensusUpdate(SimultaneousUpdate):
         self.weight = weight
 
     def field(self, losses: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
-        """Gradients, each with that of the weighted half squared norm of them all added."""
+        """Return each player's gradient plus the gradient of the joint squared norm.
+
+        With v_i the gradient of player i's loss by the parameters of player i, the result for
+        player i is ``v_i + weight * grad_i sum_j |v_j|^2 / 2``.
+
+        Parameters
+        ----------
+        losses : sequence of scalar Tensor
+            One loss for each player, with a graph.
+
+        Returns
+        -------
+        list of tuple of Tensor
+            For each player, one tensor for each parameter.
+        """
         gradients = self._gradients(losses, create_graph=True)
         energy = torch.stack([each.square().sum() for part in gradients for each in part]).sum() / 2
         pulls = self._gradients([self.weight * energy] * len(self.players))

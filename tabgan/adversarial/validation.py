@@ -1,4 +1,4 @@
-"""Knowing when to stop, and which weights to keep: a figure on data that training does not see."""
+"""Early stopping: when training ends, and which weights remain, by a score on held-out data."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ import torch
 from tabgan.adversarial.game import Game
 
 RATE_CUT = 1 / 3
-"""Factor on the learning rate each time it is cut."""
+"""Factor on the learning rate at each cut."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """A figure on held-out data, and what follows from it.
+    """A score on held-out data, and the rules by which the score steers training.
 
     Attributes
     ----------
     name : str
-        Of the column in the history.
+        Name of the score's column in the history.
     score : callable, Game -> float
-        Judges the game with averaged weights; higher is better.
-    every : int
-        Steps from one look to the next.
-    patience : int
-        Looks without improvement before training ends, or the learning rate is cut.
-    rate_cuts : int
-        Times that training first goes on from the best weights at a lower learning rate.
+        Scores the game with averaged weights; higher is better.
+    every : int >= 1
+        Steps from one evaluation to the next.
+    patience : int >= 1
+        Evaluations in a row without a new best score, after which the learning rate is cut or
+        training ends.
+    rate_cuts : int >= 0, default=0
+        How often the learning rate is cut before training ends.
     """
 
     name: str
@@ -40,20 +41,28 @@ class Validation:
 
 
 class Watch:
-    """Follows one run of training by its validation.
+    """Follow one run of training by a validation.
+
+    At each evaluation the watch scores the averaged weights and keeps a copy of the best weights.
+    After `patience` evaluations in a row without a new best score, training continues from the best
+    weights at a third of the learning rate. After `rate_cuts` such cuts, training ends instead.
+    Held-out scores fall once a network starts to memorise the training rows, so the best evaluation
+    marks the weights that fit new rows best (Prechelt, 1998, "Early Stopping - But When?").
 
     Parameters
     ----------
     validation : Validation
-    game, averaged : Game
-        With the weights in training, and with their average, which is judged.
+    game : Game
+        The game with the weights in training.
+    averaged : Game
+        The game with the averaged weights, which are scored.
 
     Attributes
     ----------
-    rate : float
+    rate : float in (0, 1]
         Factor on the learning rate.
     best : float
-        Best score seen.
+        Best score so far; minus infinity before the first evaluation.
     """
 
     def __init__(self, validation: Validation, game: Game, averaged: Game) -> None:
@@ -66,11 +75,19 @@ class Watch:
         self._kept: list[dict[str, torch.Tensor]] = []
 
     def is_due(self, step: int) -> bool:
-        """Whether the run has come to its next look."""
+        """Return whether the step is one at which the weights are scored."""
         return step % self.validation.every == 0
 
     def look(self) -> tuple[float, bool]:
-        """Score the weights; keep a copy of the best, and say whether training is over."""
+        """Score the averaged weights, and apply the rules of the validation.
+
+        Returns
+        -------
+        score : float
+            Score of the averaged weights.
+        is_over : bool
+            Whether training should end.
+        """
         score = self.validation.score(self._games[1])
         if score > self.best:
             self.best, self._n_worse = score, 0
@@ -90,6 +107,6 @@ class Watch:
         return score, False
 
     def restore(self) -> None:
-        """Put the best weights back, if any have been judged."""
+        """Put the best weights back into both games, if an evaluation has found any."""
         for game, weights in zip(self._games, self._kept, strict=False):
             game.load_state_dict(weights)

@@ -1,4 +1,4 @@
-"""A source that rejects rows which boosted trees tell from real ones."""
+"""A source that rejects rows which boosted trees recognise as synthetic."""
 
 from __future__ import annotations
 
@@ -24,34 +24,46 @@ from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
 
 MIN_REAL_ROWS, MAX_REAL_ROWS = 200, 50_000
-"""Of fewer real rows discriminators learn nothing that holds; of more, they learn from so many."""
+"""Bounds on the real rows that trees learn from.
+
+Trees learn nothing reliable from fewer real rows, and then every row is kept. Of more real rows, a
+random choice is used.
+"""
 
 POOL_SIZE = 6
-"""Made rows for each real one that discriminators learn from."""
+"""Synthetic rows that trees learn from, for each real row."""
 
 HELD_OUT = 0.2
-"""Share of real and made rows by which it is decided whether rejecting rows helps."""
+"""Share of rows held out, on which a round must show a gain to be kept."""
 
 CAP_RATE = 0.99
-"""Made rows more real than this share of them are no more probable to be kept than that."""
+"""Quantile of the synthetic rows' log-ratios beyond which every row is kept."""
 
 MAX_DRAWS = 50
-"""Times that a rejected row is drawn anew before it is kept as it is."""
+"""Most candidates for one row. If all are rejected, the first candidate stays."""
 
 _CHUNK = 512
+"""Rows that pass through the trees at once, few enough for a processor's cache."""
 
 
 class Accepted(Source):
-    """Keeps rows of a source with a probability in proportion to how real trees find them.
+    """Keeps rows of a source with a probability that grows with how real trees find a row.
+
+    A rejected row is drawn anew for the same condition, so that conditions keep their rates. See
+    `Acceptance` for the probability.
 
     Parameters
     ----------
     source : Source
     encoding : Encoding
     judge : RowJudge
-        Turns rows into what trees split by.
-    n_rounds : int
-        Rounds in which trees learn; with 0 every row is kept.
+        Turns encoded rows into the features that trees split by.
+    n_rounds : int >= 0
+        Most rounds in which trees learn; with 0 every row is kept.
+
+    Attributes
+    ----------
+    acceptance : Acceptance
     """
 
     def __init__(self, source: Source, encoding: Encoding, judge: RowJudge, n_rounds: int) -> None:
@@ -59,7 +71,17 @@ class Accepted(Source):
         self.acceptance = Acceptance(n_rounds).to(encoding.layout.offsets.device)
 
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
-        """Draw one row for each condition that is not rejected."""
+        """Draw one accepted row for each condition, from at most `MAX_DRAWS` candidates each.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+        noise : torch.Generator
+
+        Returns
+        -------
+        EncodedTable of n rows
+        """
         made = self.source.draw(given, noise)
         if not self.acceptance.is_active:
             return made
@@ -73,12 +95,18 @@ class Accepted(Source):
             waiting = waiting[~accepted]
             if not len(waiting):
                 break
-            told = given.rows(waiting)
-            candidates = Rows(self.source.draw(told, noise), told)
+            rejected = given.rows(waiting)
+            candidates = Rows(self.source.draw(rejected, noise), rejected)
         return made
 
     def learn(self, real: Rows, streams: Streams) -> None:
-        """Let the source learn, then trees what still gives its rows away."""
+        """Let the source learn, then let trees learn to tell the source's rows from real rows.
+
+        Parameters
+        ----------
+        real : Rows
+        streams : Streams
+        """
         self.source.learn(real, streams)
         self.acceptance.clear()
         if not self.acceptance.n_rounds:
@@ -90,27 +118,63 @@ class Accepted(Source):
         self.acceptance.fit(self.judge.features(real), self.judge.features(pool), streams.rng)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the trees beside what the source holds."""
+        """Return the acceptance, and the modules of the source."""
         return {**self.source.modules(), "acceptance": self.acceptance}
 
 
 class Acceptance(nn.Module):
-    """Keeps made rows with a probability in proportion to how real discriminators find them.
+    """Rejection sampling by an estimated density ratio, for synthetic rows more like real rows.
 
-    Boosted trees tell real rows from made ones; their logit estimates the logarithm of the ratio
-    of densities. Made rows weighted by that ratio are then told from real ones by the next round's
-    trees, and the logits add up. Rounds are kept as long as they bring held-out real rows nearer,
-    by the Donsker-Varadhan bound: where discriminators find nothing, no row is rejected.
+    Boosted trees learn to tell real rows from synthetic rows, both with equal total weight. The
+    logit T(x) of such a discriminator estimates the log-ratio of densities r(x), and a row is kept
+    with probability w(x)::
+
+        r(x) = log p_real(x) - log p_synthetic(x)
+        w(x) = min(1, exp(r(x) - cap))
+
+    With the exact r, and with the maximum of r as the cap, kept rows have exactly the real density
+    ([1]_, section 3). The cap is a high quantile of r over synthetic rows instead, because the
+    maximum would reject almost all rows.
+
+    One discriminator leaves differences. The next round therefore learns to tell real rows from
+    synthetic rows weighted by w, and the logits add up: ``r = T_1 + T_2 + ...`` (boosted density
+    estimation, [2]_).
+
+    A round is kept if, on held-out rows, the round lowers the Kullback-Leibler divergence of real
+    rows from kept rows. With weights w before the round and w' after the round, the divergence
+    falls by the Donsker-Varadhan bound [3]_ of the function ``log w' - log w``::
+
+        E_real[log w' - log w] - log(E_synthetic[w'] / E_synthetic[w])
+
+    Where the trees find no difference, the estimate of the fall is not positive, the first round is
+    dropped, and no row is rejected.
 
     Parameters
     ----------
-    n_rounds : int
-        Rounds at most; with 0 every row is kept, at no cost.
+    n_rounds : int >= 0
+        Most rounds; with 0 every row is kept, at no cost.
 
     References
     ----------
     .. [1] Azadi et al. (2019), "Discriminator Rejection Sampling", arXiv 1810.06758.
     .. [2] Cranko and Nock (2019), "Boosted Density Estimation Remastered", arXiv 1803.08178.
+    .. [3] Donsker and Varadhan (1983), "Asymptotic Evaluation of Certain Markov Process
+       Expectations for Large Time. IV", Communications on Pure and Applied Mathematics 36(2).
+
+    Examples
+    --------
+    Real rows lie above 0, synthetic rows on both sides of 0; rows below 0 are then mostly rejected:
+
+    >>> import numpy as np
+    >>> import torch
+    >>> from tabgan.generation.accepted import Acceptance
+    >>> rng = torch.Generator().manual_seed(0)
+    >>> synthetic = torch.randn(2000, 1, generator=rng)
+    >>> acceptance = Acceptance(n_rounds=1)
+    >>> acceptance.fit(synthetic[:1000].abs(), synthetic[1000:], np.random.default_rng(0))
+    >>> kept = acceptance.accept(synthetic, rng)
+    >>> bool((synthetic[kept] > 0).float().mean() > 0.9)
+    True
     """
 
     feature: Tensor
@@ -138,18 +202,21 @@ class Acceptance(nn.Module):
         return bool(self.n_trees)
 
     def clear(self) -> None:
-        """Keep every row."""
+        """Forget all trees, so that every row is kept."""
         self.n_trees.zero_()
         self.cap.zero_()
 
     def fit(self, real: Tensor, made: Tensor, rng: np.random.Generator) -> None:
-        """Learn what gives made rows away.
+        """Learn to tell synthetic rows from real rows.
 
         Parameters
         ----------
-        real, made : Tensor of shape (n_rows, n_features)
-            Features by which rows are judged; neither NaN nor infinite.
+        real : Tensor of shape (n_real, n_features)
+            Features of real rows, neither NaN nor infinite.
+        made : Tensor of shape (n_made, n_features)
+            Features of synthetic rows, neither NaN nor infinite.
         rng : numpy Generator
+            Draws the held-out rows and the trees' seeds.
         """
         self.clear()
         if len(real) < MIN_REAL_ROWS:
@@ -159,6 +226,8 @@ class Acceptance(nn.Module):
             (rows[torch.from_numpy(seen)], rows[torch.from_numpy(held)])
             for rows, (seen, held) in zip((real, made), splits, strict=True)
         )
+        # Each round's logits are added to the log-ratios of three sets of rows: the synthetic rows
+        # that trees learn from, whose weights follow from the ratios, and both held-out sets.
         judged = (seen_made, held_real, held_made)
         ratios = [rows.new_zeros(len(rows)) for rows in judged]
         weights = [self._log_weight(ratio) for ratio in ratios]
@@ -171,12 +240,14 @@ class Acceptance(nn.Module):
                 ratio += self.log_ratio(rows, since=n_trees)
             self.cap = ratios[0].quantile(CAP_RATE)
             before, weights = weights, [self._log_weight(ratio) for ratio in ratios]
+            # A round without a gain on held-out rows is taken back, and is the last.
             if _gain(before[1:], weights[1:]) <= 0:
                 self.n_trees.fill_(n_trees)
                 self.cap.copy_(cap)
                 break
 
     def _append(self, trees: list[NDArray[Any]]) -> None:
+        """Append trees to the buffers, each laid out as a complete tree."""
         start = int(self.n_trees)
         for i, nodes in enumerate(trees, start):
             feature, threshold, value = complete_tree(nodes)
@@ -186,18 +257,21 @@ class Acceptance(nn.Module):
         self.n_trees.add_(len(trees))
 
     def _log_weight(self, ratio: Tensor) -> Tensor:
-        """Logarithm of the probability that a row of this log-ratio is kept."""
+        """Return the logarithm of the probability that a row of this log-ratio is kept."""
         return (ratio - self.cap).clamp(max=0.0)
 
     @torch.no_grad()
     def log_ratio(self, rows: Tensor, since: int = 0) -> Tensor:
-        """Estimate, up to a constant, how much denser real rows lie than made ones.
+        """Estimate the logarithm of real density over synthetic density, up to a constant.
+
+        All trees are complete and of one depth, so that a row moves through all trees by one gather
+        and one comparison for each level of depth, without a loop over trees.
 
         Parameters
         ----------
         rows : Tensor of shape (n, n_features)
         since : int, default=0
-            Trees before this one are left out.
+            Number of the first tree that counts.
 
         Returns
         -------
@@ -230,26 +304,38 @@ class Acceptance(nn.Module):
 
         Returns
         -------
-        Tensor of bool, shape (n,)
+        Tensor of shape (n,), bool
+            True for rows to keep.
         """
         chance = self._log_weight(self.log_ratio(rows)).exp()
         return torch.rand(len(rows), generator=rng, device=rows.device) < chance
 
 
 def _split(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split 0 to n - 1 at random into the rows to learn from and the held-out rows."""
     order = rng.permutation(n)
     n_held = int(np.ceil(HELD_OUT * n))
     return order[n_held:], order[:n_held]
 
 
 def _array(rows: Tensor) -> NDArray[np.float64]:
+    """Copy a tensor to a float64 array on the CPU."""
     return rows.cpu().numpy().astype(np.float64)
 
 
 def _gain(before: list[Tensor], after: list[Tensor]) -> float:
-    """Estimate how many nats nearer real rows are to made ones, of other weights than before.
+    """Estimate how far a round lowers the divergence, by the formula of `Acceptance`.
 
-    Both are logarithms of the weights of real rows, shape (n_real,), and of made ones, (n_made,).
+    Parameters
+    ----------
+    before, after : list of two Tensor
+        Log-weights of held-out real rows, shape (n_real,), and of held-out synthetic rows,
+        (n_made,), before and after a round.
+
+    Returns
+    -------
+    float
+        In nats; positive if the round helps.
     """
     of_real = (after[0] - before[0]).double().mean()
     kept_before, kept_after = (made.double().exp().mean() for _, made in (before, after))

@@ -1,4 +1,4 @@
-"""A source whose marginals are those of training: rates of levels, and spread of numbers."""
+"""A source whose marginal distributions are those of training."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
 N_KNOTS = 257
+"""Knots of the map that spreads a scalar evenly."""
 N_ROUNDS = 20
+"""Rounds of iterative proportional fitting."""
 
 
 class Calibrated(Source):
-    """Draws rows of a source of raw rows, their marginals corrected; see `Calibration`.
+    """Draws the rows of a source of raw rows with corrected marginals, see `Calibration`.
 
     Parameters
     ----------
     source : RawRows or Unrolled
     learns : bool, default=True
-        Whether the correction is learnt; without, rows keep the rates that the game has learnt.
+        Whether `learn` learns the correction. Without the correction, rows have the rates that the
+        game has learnt.
     """
 
     def __init__(self, source: Any, learns: bool = True) -> None:
@@ -36,12 +39,29 @@ class Calibrated(Source):
         self.calibration = Calibration(layout).to(layout.offsets.device)
 
     def draw(self, given: Any, noise: torch.Generator) -> EncodedTable:
-        """Draw corrected rows."""
+        """Draw corrected rows.
+
+        Parameters
+        ----------
+        given : EncodedTable or Outline
+        noise : torch.Generator
+
+        Returns
+        -------
+        EncodedTable
+        """
         raw = self.source.raw(given, noise)
         return self.calibration.draw(self.source.encoding.layout, raw, noise)
 
     def learn(self, real: Any, streams: Streams) -> None:
-        """Learn the correction from raw rows of conditions as they occurred in training."""
+        """Learn the correction from raw rows, whose conditions occur at their training rates.
+
+        Parameters
+        ----------
+        real : Rows or SequenceSet
+            The training rows, whose number decides the number of raw rows.
+        streams : Streams
+        """
         if not self.learns:
             return
         encoding = self.source.encoding
@@ -49,20 +69,50 @@ class Calibrated(Source):
         self.calibration.fit(encoding.layout, encoding.masses, raw, streams.noise)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the calibration."""
+        """Return the calibration, and the modules of the source."""
         return {**self.source.modules(), "calibration": self.calibration}
 
 
 class Calibration(nn.Module):
-    """Corrects a trained generator's marginals: rare categories come out at their own rate.
+    """Corrects a generator's marginals, so that rare levels appear at their training rates.
 
-    Each level's log-probability gets an offset so that, on average over made rows, the level is
-    as probable as it was in training (iterative proportional fitting); each scalar goes through
-    the monotone map that makes it evenly spread, as encoded scalars are.
+    Levels: the log-probability of each level l gets an offset o_l. With the offsets, the mean
+    probability of the level over n synthetic rows equals the level's share pi_l of the training
+    rows. Iterative proportional fitting [1]_ finds the offsets. Each round computes::
+
+        o_l <- o_l + log pi_l - log(1/n sum_i softmax(raw_i + o)_l)
+
+    The softmax makes the probabilities of each row add up to 1 (the row step of the algorithm), and
+    the added term makes the mean of each level equal pi_l (the column step). Every row of a level
+    gets the same offset. The generator's dependence between columns therefore stays as far as the
+    rates allow.
+
+    Scalars: an encoded scalar is a rank, and so is uniform in [-1, 1] over the training rows. The
+    correction maps each synthetic scalar to its rank among synthetic scalars, which is the
+    probability integral transform. The map is monotone and keeps the order of rows.
 
     Parameters
     ----------
     layout : Layout
+
+    References
+    ----------
+    .. [1] Deming and Stephan (1940), "On a Least Squares Adjustment of a Sampled Frequency Table
+       When the Expected Marginal Totals are Known", Annals of Mathematical Statistics 11(4).
+
+    Examples
+    --------
+    A generator that gives both levels the same probability is corrected to the rates .9 and .1:
+
+    >>> import numpy as np
+    >>> import torch
+    >>> from tabgan.generation.calibrated import Calibration
+    >>> from tabgan.table.layout import Layout
+    >>> layout, rng = Layout([2], []), torch.Generator().manual_seed(0)
+    >>> calibration = Calibration(layout)
+    >>> calibration.fit(layout, [np.array([0.9, 0.1])], torch.zeros(100, 2), rng)
+    >>> [round(share, 3) for share in torch.softmax(calibration.offset, 0).tolist()]
+    [0.9, 0.1]
     """
 
     offset: Tensor
@@ -82,25 +132,28 @@ class Calibration(nn.Module):
         raw: Tensor,
         rng: torch.Generator,
     ) -> None:
-        """Learn the correction from made rows.
+        """Learn the correction from raw rows.
 
         Parameters
         ----------
         layout : Layout
         masses : sequence of ndarray
-            Training share of each level of each softmax block.
+            For each block, each level's share of the training rows.
         raw : Tensor of shape (n, width)
             Raw rows of the generator.
         rng : torch.Generator
+            Draws the levels that decide which scalars apply.
         """
         log_target = layout.along_row(masses).to(raw.device).clamp_min(1e-7).log()
         is_level = torch.zeros(layout.width, dtype=torch.bool, device=raw.device)
         is_level[layout.n_scalars :] = layout.level_mask[layout.n_scalars :] == 0
+        # The bound of 2 on a round's change keeps very improbable levels from overshooting.
         self.offset.zero_()
         for _ in range(N_ROUNDS):
             made = layout.activate(raw + self.offset).mean(0).clamp_min(1e-7).log()
             self.offset += torch.where(is_level, (log_target - made).clamp(-2.0, 2.0), 0.0)
         codes, scalars = layout.draw(raw + self.offset, draw_gumbel(len(raw), layout.width, rng))
+        # The knots are quantiles of the scalars in the rows in which the scalar applies.
         shares = torch.linspace(0.0, 1.0, N_KNOTS, device=raw.device)
         for j, gate in enumerate(layout.gates.tolist()):
             applies = scalars[codes[:, gate] == 0, j] if gate >= 0 else scalars[:, j]
@@ -109,11 +162,24 @@ class Calibration(nn.Module):
 
     @torch.no_grad()
     def draw(self, layout: Layout, raw: Tensor, rng: torch.Generator) -> EncodedTable:
-        """Draw corrected rows from a generator's raw output."""
+        """Draw corrected rows from raw rows.
+
+        Parameters
+        ----------
+        layout : Layout
+        raw : Tensor of shape (n, width)
+        rng : torch.Generator
+
+        Returns
+        -------
+        EncodedTable of n rows
+        """
         codes, scalars = layout.draw(raw + self.offset, draw_gumbel(len(raw), layout.width, rng))
         if not layout.n_scalars:
             return EncodedTable(codes, scalars)
-        # Where many made values are equal, the rank is drawn evenly among theirs.
+        # The rank of a value is its place among the knots, interpolated between two knots. A value
+        # equal to several knots, such as a bound at which many values were clipped, has a range of
+        # ranks, and the rank is drawn uniformly from that range.
         values = scalars.T.contiguous()
         left = torch.searchsorted(self.knots, values, side="left")
         right = torch.searchsorted(self.knots, values, side="right")

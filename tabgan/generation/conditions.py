@@ -1,4 +1,4 @@
-"""Conditions that a generator is given: their encoding, and how often they occur together."""
+"""Conditions of a generator: the encoding, and the joint distribution in training."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
 
 N_BINS = 32
-"""Conditions that are scalars are remembered to within so many bins."""
+"""Number of equal bins of [-1, 1] to which the scalars of conditions are rounded."""
 
 N_CANDIDATES = 50_000
-"""Conditions drawn to find some that lie in intervals."""
+"""Conditions that are drawn to find conditions in the intervals asked for."""
 
 
 @dataclass
 class Combinations:
-    """A histogram of the condition columns alone: distinct combinations and how often they occur.
+    """The distinct combinations of condition values in training, and how often each occurred.
 
     Attributes
     ----------
-    codes : ndarray of shape (k, n_blocks)
-    bins : ndarray of shape (k, n_scalars)
-        Scalars, to within a bin.
-    counts : ndarray of shape (k,)
+    codes : ndarray of shape (k, n_blocks), int64
+        Levels of each combination.
+    bins : ndarray of shape (k, n_scalars), int64
+        Bins of the scalars, in [0, N_BINS).
+    counts : ndarray of shape (k,), int64
+        Number of training rows of each combination.
     """
 
     codes: NDArray[np.int64]
@@ -41,23 +43,34 @@ class Combinations:
 
 
 class ConditionModel:
-    """The columns a generator is given: their encoding, and how often combinations occur.
+    """A model of the condition columns: their encoding and the joint histogram of their values.
+
+    A generator with conditions models the other columns given the condition columns. Rows without
+    conditions asked for need conditions from somewhere, at training rates. The histogram of
+    distinct combinations is an exact model of categorical conditions. Scalars are rounded to one of
+    `N_BINS` bins, and are drawn uniformly within the bin.
+
+    If the user asks for values of some condition columns, the other condition columns are drawn
+    from the histogram given those values, see `draw_given`.
 
     Parameters
     ----------
     schema : Schema
-        Condition columns; may have none.
+        Schema of the condition columns, of which there may be none.
     max_categories : int
+        Most levels of a categorical column.
 
     Attributes
     ----------
+    encoder : Encoder
+        Encoder of the condition columns.
     combinations : Combinations
-        How often which conditions occurred together.
+        The histogram.
 
     Raises
     ------
     ValueError
-        A column that is an identifier.
+        A condition column is an identifier.
     """
 
     def __init__(self, schema: Schema, max_categories: int) -> None:
@@ -81,7 +94,20 @@ class ConditionModel:
         return self.encoder.schema.names
 
     def encode(self, frame: pd.DataFrame, rng: np.random.Generator) -> EncodedTable:
-        """Encode conditions; a missing number that no level stands for is NaN."""
+        """Encode the condition columns of a table.
+
+        Parameters
+        ----------
+        frame : DataFrame of n rows
+        rng : numpy Generator
+            Draws ranks within ties.
+
+        Returns
+        -------
+        EncodedTable of n rows
+            The scalar is NaN for a missing number of a column that had no missing numbers in
+            training.
+        """
         table = self.encoder.encode(frame[self.names], rng)
         places = zip(self.names, self.encoder.blocks, self.encoder.scalars, strict=True)
         for name, block, scalar in places:
@@ -90,10 +116,14 @@ class ConditionModel:
         return table
 
     def learn(self, table: EncodedTable) -> None:
-        """Count the combinations of fully known conditions.
+        """Count the combinations in the rows whose conditions are all known.
 
-        Where no row's condition is known, as when it is a cluster yet to be found, all levels of a
-        lone block count as equally frequent.
+        If no row's condition is known and there is one block and no scalar, all levels get the same
+        count. An example is a cluster number that training has yet to find.
+
+        Parameters
+        ----------
+        table : EncodedTable of n rows, on the CPU
         """
         codes = table.codes.numpy()
         known = (codes >= 0).all(axis=1) & ~np.isnan(table.scalars.numpy()).any(axis=1)
@@ -109,7 +139,17 @@ class ConditionModel:
             self.combinations = Combinations(levels, levels[:, :0], np.ones_like(levels[:, 0]))
 
     def draw(self, n: int, rng: np.random.Generator) -> EncodedTable:
-        """Draw `n` conditions at the rates of training."""
+        """Draw conditions at their training rates.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy Generator
+
+        Returns
+        -------
+        EncodedTable of n rows, on the CPU
+        """
         counts = self.combinations.counts
         picked = rng.choice(len(counts), size=n, p=counts / counts.sum())
         return self._encoded(picked, rng)
@@ -120,12 +160,32 @@ class ConditionModel:
         asked: NDArray[np.int64],
         rng: np.random.Generator,
     ) -> EncodedTable:
-        """Draw a condition for each condition in `asked`, the columns not asked for at their rates.
+        """Draw a complete condition for each partial condition that was asked for.
+
+        Without intervals, a combination is drawn from the histogram with weights: zero for
+        combinations of other levels, and the count times ``exp(-N_BINS * distance)`` for others,
+        where the distance is that of the combination's bins from the scalars asked for. With
+        intervals, weights would need the share of each bin within the interval. Complete conditions
+        are then drawn without regard to the intervals, and those that lie in the intervals are
+        used.
+
+        Parameters
+        ----------
+        asked_for : mapping of column label to EncodedCondition
+            Conditions on some of the condition columns.
+        asked : ndarray of shape (n,), int64
+            Positions of the conditions in the entries of `asked_for`.
+        rng : numpy Generator
+
+        Returns
+        -------
+        EncodedTable of n rows, on the CPU
+            Scalars that were asked for are exact.
 
         Raises
         ------
         ValueError
-            Levels that never occurred together in training.
+            Values that were asked for never occurred together in training.
         """
         if not asked_for:
             return self.draw(len(asked), rng)
@@ -153,7 +213,11 @@ class ConditionModel:
     def _weights(
         self, asked_for: Mapping[Hashable, EncodedCondition], i: int
     ) -> NDArray[np.float64]:
-        """Weight of each remembered combination under condition `i`."""
+        """Return the weight of each combination of the histogram under condition `i`, shape (k,).
+
+        If all weights round to zero, because the scalars asked for are far from all bins,
+        combinations of the levels asked for have equal weights.
+        """
         fits = np.ones(len(self.combinations.counts), dtype=bool)
         near = np.ones(len(self.combinations.counts))
         for name, condition in asked_for.items():
@@ -175,7 +239,7 @@ class ConditionModel:
         asked: NDArray[np.int64],
         rng: np.random.Generator,
     ) -> EncodedTable:
-        """Draw a condition for each condition in `asked` from many drawn without regard to them."""
+        """Draw a complete condition for each condition in `asked`, from many candidates."""
         drawn = self.draw(N_CANDIDATES, rng)
         made = MadeRows(self.encoder.decode(drawn, rng), drawn)
         columns = [
@@ -194,6 +258,7 @@ class ConditionModel:
         return drawn.rows(torch.from_numpy(picked))
 
     def _encoded(self, picked: NDArray[np.int64], rng: np.random.Generator) -> EncodedTable:
+        """Encode combinations by their positions; scalars are uniform within their bins."""
         codes = torch.from_numpy(self.combinations.codes[picked])
         bins = self.combinations.bins[picked]
         scalars = torch.from_numpy(2 * (bins + rng.random(bins.shape)) / N_BINS - 1).float()
@@ -203,29 +268,49 @@ class ConditionModel:
 def _equal_rows(
     asked_for: Mapping[Hashable, EncodedCondition], asked: NDArray[np.int64]
 ) -> list[NDArray[np.int64]]:
-    """Split positions in `asked` into those of equal asked_for."""
+    """Split positions in `asked` into groups of equal conditions."""
     group = equal_conditions(asked_for)[asked]
     counts = np.unique(group, return_counts=True)[1]
     return np.split(np.argsort(group, kind="stable"), np.cumsum(counts)[:-1])
 
 
 def equal_conditions(asked_for: Mapping[Hashable, EncodedCondition]) -> NDArray[np.int64]:
-    """Give asked_for numbers so that equal ones have equal numbers, 0 to k - 1; shape (n,)."""
-    told = [part for condition in asked_for.values() for part in condition[:4]]
-    table = np.nan_to_num(np.column_stack(told), nan=-9.0)
+    """Assign numbers to conditions, the same number to equal conditions.
+
+    Parameters
+    ----------
+    asked_for : mapping of column label to EncodedCondition
+        Conditions of n rows on each column.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        Numbers 0 to k - 1.
+    """
+    parts = [part for condition in asked_for.values() for part in condition[:4]]
+    table = np.nan_to_num(np.column_stack(parts), nan=-9.0)
     return np.unique(table, axis=0, return_inverse=True)[1].ravel()
 
 
 def _never_together(asked_for: Mapping[Hashable, EncodedCondition], i: int) -> ValueError:
-    told = {name: condition.as_written(i) for name, condition in asked_for.items()}
+    """Make the error that names condition `i` as the user wrote the condition."""
+    written = {name: condition.as_written(i) for name, condition in asked_for.items()}
     return ValueError(
-        f"conditions: {told} never occurred together in training, so there is nothing "
+        f"conditions: {written} never occurred together in training, so there is nothing "
         "to learn such rows from; ask for fewer columns at once."
     )
 
 
 class MadeRows(NamedTuple):
-    """Made rows, decoded and encoded."""
+    """Synthetic rows in both forms.
+
+    Attributes
+    ----------
+    frame : DataFrame of n rows
+        The decoded rows.
+    table : EncodedTable of n rows
+        The encoded rows.
+    """
 
     frame: pd.DataFrame
     table: EncodedTable
@@ -234,7 +319,22 @@ class MadeRows(NamedTuple):
 def made_column(
     encoder: Encoder, name: Hashable, condition: EncodedCondition, made: MadeRows
 ) -> SyntheticColumn:
-    """Put a column of synthetic rows beside what is asked of it."""
+    """Put one column of synthetic rows beside the conditions on the column.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Encoder of the rows.
+    name : hashable
+        Label of the column.
+    condition : EncodedCondition
+    made : MadeRows
+
+    Returns
+    -------
+    SyntheticColumn
+        Its method `meets` says which rows meet which condition.
+    """
     index = encoder.schema.position(name)
     column = encoder.schema.columns[index]
     assert isinstance(column, NumericColumn | CategoricalColumn)

@@ -1,4 +1,4 @@
-"""What a fitted estimator holds: everything learnt, apart from scikit-learn and from parameters."""
+"""The learnt state of a fitted estimator, apart from scikit-learn's interface and parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tabgan.table.layout import Layout
 
 
 class Core:
-    """A trained game and whatever turns its output into rows.
+    """A trained game, and everything that turns the game's output into rows.
 
     Parameters
     ----------
@@ -26,23 +26,40 @@ class Core:
 
     @property
     def game(self) -> Any:
-        """The trained game, its weights averaged over the last steps."""
+        """The trained game, whose weights are averaged over the last steps."""
         return self.training.averaged
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return all that holds learnt tensors, by the name it has in files."""
+        """Return the modules with learnt tensors.
+
+        Returns
+        -------
+        dict of str to Module
+            By the name that the module has in files.
+        """
         return {"game": self.training.game, "averaged": self.training.averaged}
 
     def values(self) -> dict[str, Any]:
-        """Return what else was learnt, as values that have a JSON form."""
+        """Return the learnt values that are not tensors.
+
+        Returns
+        -------
+        dict of str to object
+            Values that have a form in JSON.
+        """
         return {}
 
     def restore(self, values: dict[str, Any]) -> None:
-        """Take back what `values` returned."""
+        """Restore the values that `values` returned.
+
+        Parameters
+        ----------
+        values : dict of str to object
+        """
 
 
 class RowCore(Core):
-    """A game that reads rows as well as making them, and the encoder of both.
+    """A core whose game reads rows as well as generates rows, with one encoder for both.
 
     Parameters
     ----------
@@ -61,7 +78,18 @@ class RowCore(Core):
         return self.encoder.layout
 
     def encode(self, table: Any, rng: Any = None) -> EncodedTable:
-        """Encode a table, on the device."""
+        """Encode a table on the device.
+
+        Parameters
+        ----------
+        table : DataFrame of n rows
+        rng : numpy Generator, optional
+            Draws ranks within ties; without a generator, ties get their middle rank.
+
+        Returns
+        -------
+        EncodedTable of n rows
+        """
         return self.encoder.encode(table, rng).to(self.device)
 
 
@@ -71,8 +99,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Parameters
     ----------
     device : str or torch.device
-        "auto" takes CUDA if there is a CUDA device, else MPS if there is one, else the CPU. Every
-        other name is a device name of PyTorch.
+        "auto" takes CUDA if there is a CUDA device, else MPS if there is an MPS device, else the
+        CPU. Every other name is a device name of PyTorch.
 
     Returns
     -------
@@ -82,7 +110,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Raises
     ------
     ValueError
-        If the machine or this build of PyTorch does not have the device.
+        The machine or this build of PyTorch does not have the device.
 
     Examples
     --------

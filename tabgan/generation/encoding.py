@@ -1,4 +1,4 @@
-"""How a table's rows and conditions are encoded: what networks are built for."""
+"""The encoding of a table's rows and conditions, from which networks take their shapes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from tabgan.table.layout import Layout
 
 
 class Rows(NamedTuple):
-    """Encoded rows, and the conditions that they come with.
+    """Encoded rows beside their conditions.
 
     Attributes
     ----------
-    made, given : EncodedTable of n rows
+    made : EncodedTable of n rows
+        The columns that the generator makes, of real or of synthetic rows.
+    given : EncodedTable of n rows
+        The condition columns.
     """
 
     made: EncodedTable
@@ -33,11 +36,11 @@ class Rows(NamedTuple):
         return len(self.made)
 
     def take(self, index: Tensor) -> Rows:
-        """Take some rows."""
+        """Return the rows of an index, a Tensor of shape (m,)."""
         return Rows(self.made.rows(index), self.given.rows(index))
 
     def some(self, n: int, rng: np.random.Generator) -> Rows:
-        """Take `n` rows at random, or all if there are no more."""
+        """Return `n` rows in random order, or all rows if there are fewer."""
         return self.take(torch.from_numpy(rng.permutation(self.n)[:n]))
 
     def to(self, device: torch.device) -> Rows:
@@ -46,18 +49,25 @@ class Rows(NamedTuple):
 
 
 class Encoding:
-    """The columns that a generator makes, those it is given, and how both are encoded.
+    """The columns that a generator makes, the condition columns, and the encoding of both.
 
     Parameters
     ----------
     encoder : Encoder
-        Of the columns that are made.
+        Encoder of the columns that the generator makes.
     conditions : ConditionModel
-        Of the columns that are given; there may be none.
+        The condition columns, of which there may be none.
     n_rows : int
-        Training rows.
+        Number of training rows.
     device : torch.device
-        Where layouts are to lie.
+        Device of the layouts.
+
+    Attributes
+    ----------
+    layout : Layout
+        Layout of the columns that the generator makes.
+    condition_layout : Layout
+        Layout of the conditions.
     """
 
     def __init__(
@@ -69,15 +79,26 @@ class Encoding:
 
     @property
     def level_ranks(self) -> Sequence[NDArray[np.float64]]:
-        """For each softmax block, the rank in [0, 1] of each level, or NaN without an order."""
+        """For each block, each level's rank in [0, 1], or NaN for a level without an order."""
         return self.encoder.level_ranks
 
     @property
     def masses(self) -> Sequence[NDArray[np.float64]]:
-        """For each softmax block, each level's share of the training rows."""
+        """For each block, each level's share of the training rows."""
         return self.encoder.masses
 
     def encode(self, table: pd.DataFrame, rng: np.random.Generator) -> Rows:
-        """Encode a table that has both the columns that are made and those that are given."""
+        """Encode a table that holds the generated columns and the condition columns.
+
+        Parameters
+        ----------
+        table : DataFrame of n rows
+        rng : numpy Generator
+            Draws ranks within ties.
+
+        Returns
+        -------
+        Rows of n rows, on the CPU
+        """
         made = self.encoder.encode(table[self.encoder.schema.names], rng)
         return Rows(made, self.conditions.encode(table, rng))

@@ -1,4 +1,4 @@
-"""How hard synthetic rows are to tell from real ones, judged quickly on encoded rows."""
+"""A fast judge on encoded rows: how hard synthetic rows are to tell from real rows."""
 
 from __future__ import annotations
 
@@ -12,44 +12,58 @@ from tabgan.generation.two_sample import two_sample_score
 from tabgan.table.encoder import EncodedTable, Encoder
 
 MAX_ROWS = 3_000
-"""Rows of each kind that are told apart at most."""
+"""Most rows of each kind that the two-sample test compares."""
 
 COARSENESS = 16
-"""Parts of the ranks within which numbers count as one kind."""
+"""Number of equal parts of [0, 1]; `RowJudge.n_kinds` does not tell ranks in one part apart."""
 
 
 class RowJudge:
-    """Looks at rows as trees do.
+    """Compares encoded rows by features that trees can split by.
 
     Parameters
     ----------
-    made, given : Encoder
-        Of rows and of their conditions.
+    made : Encoder
+        Encoder of the columns that are generated.
+    given : Encoder
+        Encoder of the condition columns.
     """
 
     def __init__(self, made: Encoder, given: Encoder) -> None:
-        self._lookups = [_Lookup(encoder) for encoder in (made, given)]
+        self._level_numbers = [_LevelNumbers(encoder) for encoder in (made, given)]
 
     def features(self, rows: Rows) -> Tensor:
-        """Give each block and each scalar one number that trees can split by.
+        """Turn each block and each scalar into one number.
+
+        Parameters
+        ----------
+        rows : Rows of n rows
 
         Returns
         -------
         Tensor of shape (n, n_features)
-            Ranks for levels that have an order, numbers below zero for others; 2 where a value is
-            not known.
+            The rank in [0, 1] for a level that has an order, a negative number for another level,
+            the scalar in [-1, 1] for a scalar, and 2 for an unknown value.
         """
-        each = zip(self._lookups, rows, strict=True)
-        return torch.cat([lookup.numbers(table) for lookup, table in each], dim=1)
+        each = zip(self._level_numbers, rows, strict=True)
+        return torch.cat([of_levels.numbers(table) for of_levels, table in each], dim=1)
 
     def score(self, real: Rows, made: Rows, seed: int) -> float:
-        """Score by a two-sample test how hard rows are to tell apart; see `evaluation.c2st`.
+        """Score by a two-sample test how hard synthetic rows are to tell from real rows.
+
+        The public function with more options is `evaluation.c2st`.
+
+        Parameters
+        ----------
+        real, made : Rows
+            Real and synthetic rows, of which as many of each kind are compared.
+        seed : int
 
         Returns
         -------
         float
-            ``1 - (2 max(1/2, AUC) - 1)``, in [0, 1], higher is better; 1 of fewer than two rows,
-            or of rows that are all the same.
+            ``1 - (2 max(1/2, AUC) - 1)``, in [0, 1]; higher is better. 1 with fewer than two rows
+            of each kind, or without any feature.
         """
         n = min(real.n, made.n, MAX_ROWS)
         rows = torch.cat([self.features(each)[:n] for each in (real, made)]).cpu().numpy()
@@ -68,12 +82,26 @@ class RowJudge:
         )
 
     def n_kinds(self, rows: Rows) -> int:
-        """Count the different rows, numbers to within a sixteenth of their ranks."""
+        """Count distinct rows, where ranks in the same sixteenth of [0, 1] count as equal.
+
+        Parameters
+        ----------
+        rows : Rows
+
+        Returns
+        -------
+        int
+        """
         return len(torch.unique((COARSENESS * self.features(rows)).floor(), dim=0))
 
 
-class _Lookup:
-    """The number that stands for each level of an encoder's rows."""
+class _LevelNumbers:
+    """One number for each level: the level's rank, or a negative number without a rank.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    """
 
     def __init__(self, encoder: Encoder) -> None:
         self.layout = encoder.layout
@@ -84,10 +112,18 @@ class _Lookup:
         self.of_level = self.layout.along_row(numbers).to(self.layout.offsets.device)
 
     def numbers(self, table: EncodedTable) -> Tensor:
-        """Turn rows into numbers, shape (n, n_blocks + n_scalars).
+        """Turn rows into numbers.
 
-        A table may come with more than the columns of this encoder: what lies behind them, such
-        as InfoGAN's codes behind no condition at all, is not looked at.
+        Parameters
+        ----------
+        table : EncodedTable of n rows
+            Columns beyond those of the encoder do not count. InfoGAN's latent codes are such
+            columns: a condition table without conditions holds the codes.
+
+        Returns
+        -------
+        Tensor of shape (n, n_blocks + n_scalars)
+            2 for an unknown value.
         """
         codes = table.codes[:, : self.layout.n_blocks]
         scalars = table.scalars[:, : self.layout.n_scalars]

@@ -1,4 +1,4 @@
-"""Rows on demand: any columns as asked, those the generator is given and, by rejection, others."""
+"""Rows that meet conditions on any columns, whether trained for or not."""
 
 from __future__ import annotations
 
@@ -18,32 +18,59 @@ from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
 
 MIN_DRAWS, DRAWS_PER_ROW, MAX_POOL = 400_000, 200, 100_000
-"""Rejection makes at most `MIN_DRAWS` + `DRAWS_PER_ROW` rows per row asked for, in pools."""
+"""Bounds on the rows that rejection draws, see `fulfil`.
+
+For n rows asked for, rejection draws about ``MIN_DRAWS + DRAWS_PER_ROW * n`` rows at most, and at
+most `MAX_POOL` rows at once.
+"""
 
 
 class OnDemand:
-    """The last link of a chain: draws rows as a table, with the values asked for.
+    """The last link of a chain, which draws tables with the values that the user asked for.
+
+    Conditions on the condition columns, with which the generator was trained, are inputs of the
+    generator. Conditions on other columns are met by rejection, see `fulfil`.
 
     Parameters
     ----------
     source : Source
     encoding : Encoding
     schema : Schema
-        Of the whole table, whose order of columns rows come in.
+        Schema of the whole table, in whose order of columns tables are returned.
     """
 
     def __init__(self, source: Source, encoding: Encoding, schema: Schema) -> None:
         self.source, self.encoding, self.schema = source, encoding, schema
 
     def draw(self, n: int, streams: Streams) -> pd.DataFrame:
-        """Draw `n` rows, conditions at the rates of training."""
+        """Draw rows whose conditions occur at their training rates.
+
+        Parameters
+        ----------
+        n : int
+        streams : Streams
+
+        Returns
+        -------
+        DataFrame of n rows
+        """
         return self.of_conditions(self.encoding.conditions.draw(n, streams.rng), streams).frame
 
     def of_conditions(self, given: EncodedTable, streams: Streams) -> MadeRows:
-        """Draw one row for each encoded condition, and decode it beside its condition."""
+        """Draw one row for each encoded condition, decoded beside the condition.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+        streams : Streams
+
+        Returns
+        -------
+        MadeRows of n rows
+        """
         encoding = self.encoding
-        told = given.to(encoding.layout.offsets.device)
-        table = self.source.draw(told, streams.noise)
+        on_device = given.to(encoding.layout.offsets.device)
+        table = self.source.draw(on_device, streams.noise)
         frame = encoding.encoder.decode(table, streams.rng)
         if encoding.conditions.names:
             columns = encoding.conditions.encoder.decode(given, streams.rng)
@@ -58,19 +85,21 @@ class OnDemand:
         Parameters
         ----------
         asked : DataFrame of n rows
-            What columns are to be, see `tabgan.table.conditions`.
+            The conditions, see `tabgan.table.conditions`.
         streams : Streams
         progress : str, optional
-            Shows a bar of this name while rows are sought by rejection.
+            Name of a progress bar that is shown during rejection.
 
         Returns
         -------
         DataFrame of n rows
+            Columns that were asked for hold exactly the values asked for.
 
         Raises
         ------
         ValueError
-            A condition that cannot be met, or too few rows found that meet it.
+            A condition is no value of the column, conditions never occurred together in training,
+            or rejection finds too few rows.
         """
         conditions, encoder = self.encoding.conditions, self.encoding.encoder
         trained = conditions.names
@@ -102,35 +131,47 @@ def fulfil(
     shared: bool,
     bar: Progress,
 ) -> pd.DataFrame:
-    """Make rows until every condition is met by one of its own.
+    """Draw rows until every condition is met by a row of its own (rejection sampling).
+
+    A row that the model draws and that happens to meet a condition is a draw from the model's
+    distribution given the condition. The function therefore draws pools of rows and gives each
+    waiting condition the first free row of the pool that meets the condition. Equal conditions form
+    one group, which is compared with the pool once. A pool holds about as many rows as the
+    conditions still wait for, divided by the share of rows that met a condition so far. Groups get
+    parts of the pool in proportion to their waiting conditions.
+
+    Conditions on wider intervals choose first. If narrower intervals within a wider interval chose
+    first, the rows that are left would no longer be distributed like the whole wider interval.
 
     Parameters
     ----------
-    make : callable
-        Makes one row for each condition number it is given.
+    make : callable, ndarray of shape (m,) -> MadeRows of m rows
+        Draws one row for each condition, by the position of the condition.
     encoder : Encoder
-        Of the columns asked for.
+        Encoder of the columns asked for.
     asked_for : mapping of column label to EncodedCondition
-        Each of n entries.
+        Conditions of n rows on each column.
     group : ndarray of shape (n,)
-        Equal asked_for have equal numbers, 0 to k - 1.
+        Number of the group of each condition, 0 to k - 1, see `equal_conditions`.
     shared : bool
-        Whether a row made for one condition may serve another.
+        Whether a row that was drawn for one condition may serve another condition. True if rows are
+        drawn without regard to conditions.
     bar : Progress
-        Counts the rows found.
+        Shows the number of conditions that are met.
 
     Returns
     -------
-    DataFrame of n rows, in the order of the asked_for
+    DataFrame of n rows
+        In the order of the conditions.
 
     Raises
     ------
     ValueError
-        Too few rows of some condition among all the rows that may be drawn.
+        Some condition is met by too few of the rows that may be drawn.
     """
     n = len(group)
     first = np.unique(group, return_index=True)[1]
-    # Wider intervals choose first: what narrower ones within them leave over is unlike the whole.
+    # Groups are dictionary entries in the order in which groups choose, the widest interval first.
     width = sum(
         np.nan_to_num(condition.high - condition.low)[first] for condition in asked_for.values()
     )
@@ -140,10 +181,12 @@ def fulfil(
     budget, drawn = MIN_DRAWS + DRAWS_PER_ROW * n, 0
     while waiting and drawn < budget:
         n_waiting = n - len(places)
+        # A fifth more rows than needed on average, as a further pool costs more than spare rows.
         rate = (len(places) + 1) / (drawn + 1) if drawn else 0.5
         size = int(np.clip(1.2 * n_waiting / rate, 1024, min(MAX_POOL, budget - drawn + 1024)))
         groups = np.fromiter(waiting, dtype=np.int64)
         share = np.array([len(waiting[g]) for g in groups]) / n_waiting
+        # Entry i of the pool serves the group at quantile (i + 1/2) / size.
         made_for = groups[np.searchsorted(np.cumsum(share), (np.arange(size) + 0.5) / size)]
         made = make(first[made_for])
         drawn += size
@@ -166,12 +209,12 @@ def fulfil(
         bar.reach(len(places))
     if waiting:
         worst = next(iter(waiting))
-        told = {
+        shown = {
             name: condition.as_written(int(first[worst])) for name, condition in asked_for.items()
         }
         raise ValueError(
             f"conditions: {len(places)} of {n} rows found among {drawn} made; too few or none "
-            f"are like {told}. Ask for fewer columns or wider intervals at once, or train for it: "
+            f"are like {shown}. Ask for fewer columns or wider intervals at once, or train for it: "
             f"CGANSynthesizer(condition_columns={list(asked_for)})."
         )
     frame = pd.concat(parts, ignore_index=True).iloc[np.argsort(places)].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Batches of sequences for training."""
+"""Training data of sequences, dealt out in batches."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from tabgan.table.sequences import SequenceTable
 
 
 class SequenceSet:
-    """Encoded sequences and conditions on the device, dealt out in shuffled padded batches.
+    """Encoded sequences and conditions on the device, dealt out in shuffled and padded batches.
 
     Parameters
     ----------
     table : SequenceTable of n sequences
     layout : Layout
+        Layout of a step.
     condition_table : EncodedTable of n rows
+        The condition of each sequence.
     condition_layout : Layout
-    index : Tensor, optional
-        The sequences to deal out; all of them without.
+    index : Tensor of shape (m,), optional
+        The sequences that are dealt out; by default all.
     """
 
     def __init__(
@@ -42,13 +44,25 @@ class SequenceSet:
         self.index = torch.arange(len(table), device=device) if index is None else index
 
     def subset(self, index: Tensor) -> SequenceSet:
-        """Deal out some of the sequences alone."""
+        """Return a set of the same sequences that deals out only the sequences of an index."""
         return SequenceSet(
             self.table, self.layout, self.condition_table, self.condition_layout, index
         )
 
     def batch(self, index: Tensor, rng: torch.Generator) -> Batch:
-        """Take some sequences; padding is zero in `row`."""
+        """Make a batch of some sequences.
+
+        Parameters
+        ----------
+        index : Tensor of shape (n,)
+        rng : torch.Generator
+            The batch's source of noise.
+
+        Returns
+        -------
+        Batch
+            `row` has shape (n, T, width), with zeros for padding.
+        """
         table, mask = self.table.take(index)
         condition_table = self.condition_table.rows(index)
         return Batch(
@@ -61,12 +75,33 @@ class SequenceSet:
         )
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
-        """Yield batches for ever, shuffled anew when too few sequences are left for another."""
+        """Yield batches without end, shuffled anew when fewer sequences than a batch are left.
+
+        Parameters
+        ----------
+        batch_size : int >= 1
+        rng : torch.Generator
+
+        Yields
+        ------
+        Batch
+        """
         for order in shuffled(len(self.index), batch_size, rng):
             yield self.batch(self.index[order], rng)
 
 
 def condition_and_mask(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Return what critics are given beside the sequences of a batch."""
+    """Return a batch's conditions and mask, the further inputs of networks that score sequences.
+
+    Parameters
+    ----------
+    batch : Batch
+        A batch of sequences.
+
+    Returns
+    -------
+    condition : Tensor of shape (n, condition width)
+    mask : Tensor of shape (n, T)
+    """
     assert batch.mask is not None
     return batch.condition, batch.mask

@@ -1,4 +1,4 @@
-"""The core of every synthesizer of sequences: encodings, sources that unroll a game, learning."""
+"""The core of every synthesizer of sequences: encoding, sources of steps, and drawing."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from tabgan.table.schema import Schema
 from tabgan.table.sequences import Sequences, SequenceTable, length_mask
 
 CHUNK = 32_768
-"""Steps generated at once."""
+"""Most steps that one pass of the generator makes."""
 
 
 class Outline(NamedTuple):
-    """What sequences are drawn for: what each has once, and how long each is.
+    """What sequences are generated for: conditions, lengths and perhaps latent draws.
 
     Attributes
     ----------
     given : EncodedTable of n rows
         Conditions, on the device.
     lengths : Tensor of shape (n,), int64
+        Number of steps of each sequence.
     latent : Tensor of shape (n, latent_dim) or None
-        The latent draw of each sequence; None leaves it to the game.
+        Latent draw of each sequence. With None the game draws.
     """
 
     given: EncodedTable
@@ -44,18 +45,23 @@ class Outline(NamedTuple):
 
 
 class SequenceEncoding(Encoding):
-    """How steps, and what a sequence has once, are encoded.
+    """The encoding of steps, and of the values that a sequence has once (its context).
+
+    The context includes the sequence's length. All columns of the context except identifiers are
+    conditions of the generator. Identifiers say nothing of a sequence, and new ones are made.
 
     Parameters
     ----------
     encoder : Encoder
-        Of a step.
+        Encoder of a step.
     given_schema : Schema
-        Of what a sequence has once. Identifiers say nothing of a sequence, and are made anew.
+        Schema of the context.
     length : hashable
-        What a sequence's length is called.
+        Label of the column of lengths.
     max_categories : int
+        Most levels of a categorical column.
     device : torch.device
+        Device of the layouts.
     """
 
     def __init__(
@@ -72,12 +78,31 @@ class SequenceEncoding(Encoding):
         self.given_schema, self.length = given_schema, length
 
     def lengths(self, given: pd.DataFrame) -> Tensor:
-        """Read sequences' lengths off what they have once, shape (n,)."""
+        """Return the lengths of sequences, from their context.
+
+        Parameters
+        ----------
+        given : DataFrame of n rows
+
+        Returns
+        -------
+        Tensor of shape (n,), int64, on the device
+        """
         lengths = given[self.length].to_numpy(dtype=np.int64)
         return torch.tensor(lengths, device=self.layout.offsets.device)
 
     def told(self, given: EncodedTable, rng: np.random.Generator) -> pd.DataFrame:
-        """Decode what sequences have once, identifiers included."""
+        """Decode the context of sequences, with new identifiers.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+        rng : numpy Generator
+
+        Returns
+        -------
+        DataFrame of n rows
+        """
         told = self.conditions.encoder.decode(given, rng)
         for column in self.given_schema.columns:
             if isinstance(column, IdentifierColumn):
@@ -87,11 +112,35 @@ class SequenceEncoding(Encoding):
     def outline(
         self, given: EncodedTable, told: pd.DataFrame, latent: Tensor | None = None
     ) -> Outline:
-        """Put together what sequences are drawn for."""
+        """Join conditions, lengths and latent draws.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+            Encoded conditions.
+        told : DataFrame of n rows
+            The decoded context, which holds the lengths.
+        latent : Tensor of shape (n, latent_dim), optional
+
+        Returns
+        -------
+        Outline of n sequences
+        """
         return Outline(given.to(self.layout.offsets.device), self.lengths(told), latent)
 
     def encode_sequences(self, sequences: Sequences, rng: np.random.Generator) -> SequenceSet:
-        """Encode sequences and what they have once, on the device."""
+        """Encode sequences and their context, on the device.
+
+        Parameters
+        ----------
+        sequences : Sequences
+        rng : numpy Generator
+            Draws ranks within ties.
+
+        Returns
+        -------
+        SequenceSet
+        """
         device = self.layout.offsets.device
         steps = self.encoder.encode(sequences.steps[self.encoder.schema.names], rng)
         given = self.conditions.encode(sequences.given, rng)
@@ -100,13 +149,13 @@ class SequenceEncoding(Encoding):
 
 
 class Unrolled(Source):
-    """A game that makes sequences step by step: raw steps, one below the other.
+    """A source that unrolls a game step by step, and returns all steps of all sequences as rows.
 
     Parameters
     ----------
     game : Game
-        Its `unroll` takes conditions of shape (n, condition width), the number T of steps, a
-        generator of noise and perhaps latent draws, and returns raw steps (n, T, width).
+        The method `unroll` takes conditions of shape (n, condition width), the number T of steps, a
+        generator of noise and perhaps latent draws, and returns raw steps of shape (n, T, width).
     encoding : SequenceEncoding
     """
 
@@ -115,7 +164,19 @@ class Unrolled(Source):
 
     @torch.no_grad()
     def raw(self, given: Outline, noise: torch.Generator) -> Tensor:
-        """Unroll the game, some thousands of steps at a time; shape (N, width) or (N, n_blocks)."""
+        """Unroll the game for at most `CHUNK` steps at a time.
+
+        Parameters
+        ----------
+        given : Outline of n sequences
+        noise : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (N, width), or (N, n_blocks) from a game that returns codes
+            The steps of all sequences, N in all, in the order of the sequences. Padding is left
+            out.
+        """
         condition, lengths = self.encoding.condition_layout.expand(*given.given), given.lengths
         size = max(1, CHUNK // int(lengths.max()))
         parts = []
@@ -128,25 +189,52 @@ class Unrolled(Source):
         return torch.cat(parts)
 
     def typical(self, real: SequenceSet, rng: np.random.Generator) -> Outline:
-        """Draw outlines of sequences at the rates of training, of some 20,000 steps in all."""
+        """Draw outlines at training rates, with some 20,000 steps in all.
+
+        Parameters
+        ----------
+        real : SequenceSet
+        rng : numpy Generator
+
+        Returns
+        -------
+        Outline
+        """
         given = self.encoding.conditions.draw(1 + 20_000 // real.table.n_steps, rng)
         return self.encoding.outline(given, self.encoding.told(given, rng))
 
 
 class Written(Unrolled):
-    """A game that writes sequences of levels itself: its `unroll` returns codes (n, T, n_blocks).
+    """A source whose game draws the levels of each step itself.
 
-    Rates of levels are left as the game has learnt them.
+    The method `unroll` of the game returns codes of shape (n, T, n_blocks), because each step is an
+    input of the next step. The rates of levels stay as the game has learnt the rates.
+
+    Parameters
+    ----------
+    game : Game
+    encoding : SequenceEncoding
     """
 
     def draw(self, given: Outline, noise: torch.Generator) -> EncodedTable:
-        """Draw the steps of sequences, one below the other."""
+        """Draw the steps of sequences.
+
+        Parameters
+        ----------
+        given : Outline of n sequences
+        noise : torch.Generator
+
+        Returns
+        -------
+        EncodedTable of N rows
+            The steps of all sequences, in the order of the sequences.
+        """
         codes = self.raw(given, noise)
         return EncodedTable(codes, torch.zeros(len(codes), 0))
 
 
 class SequenceCore(Core):
-    """A generator of sequences: encodings, a trained game, and the chain to encoded steps.
+    """The core of a synthesizer of sequences: encoding, trained game, and the chain.
 
     Parameters
     ----------
@@ -160,18 +248,33 @@ class SequenceCore(Core):
         self.encoding, self.chain = encoding, chain
 
     def draw(self, given: EncodedTable, told: pd.DataFrame, streams: Streams, latent: Any) -> Any:
-        """Draw the steps of sequences as a table, one below the other."""
+        """Draw the steps of sequences as a table.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+            Encoded conditions.
+        told : DataFrame of n rows
+            The decoded context, which holds the lengths.
+        streams : Streams
+        latent : Tensor of shape (n, latent_dim) or None
+
+        Returns
+        -------
+        DataFrame
+            The steps of all sequences, in the order of the sequences.
+        """
         steps = self.chain.draw(self.encoding.outline(given, told, latent), streams.noise)
         return self.encoding.encoder.decode(steps, streams.rng)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the game, and what the chain has learnt."""
+        """Return the modules of the chain and of the game, by their names in files."""
         return {**self.chain.modules(), **super().modules()}
 
     def values(self) -> dict[str, Any]:
-        """Return how often which conditions occurred together."""
+        """Return the histogram of conditions."""
         return {"combinations": vars(self.encoding.conditions.combinations)}
 
     def restore(self, values: dict[str, Any]) -> None:
-        """Take back how often which conditions occurred together."""
+        """Restore the histogram of conditions."""
         self.encoding.conditions.combinations = Combinations(**values["combinations"])

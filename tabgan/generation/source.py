@@ -1,4 +1,4 @@
-"""Sources of encoded rows: the links of the chain from weights to rows."""
+"""Sources of encoded rows, the links of the chain from weights to rows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
 
 CHUNK = 16_384
-"""Rows generated at once."""
+"""Most rows that one pass of the generator makes."""
 
 
 class Source:
-    """Draws encoded rows; what it draws them for, `given`, has one entry for each row.
+    """Draws one encoded row for each condition.
 
-    A source may hold another one. Nobody overrides a step of somebody else's: a new step between
-    weights and rows is a new source around an old one.
+    A source may hold another source. A new step between weights and rows is a new source around an
+    old one, so that no class overrides a step of another class and no path leaves a step out.
+
+    Attributes
+    ----------
+    has_likelihood : bool
+        Whether the source implements `log_likelihood`.
     """
 
     def draw(self, given: Any, noise: torch.Generator) -> EncodedTable:
@@ -31,43 +36,60 @@ class Source:
         Parameters
         ----------
         given : EncodedTable of n rows, on the device
-            The conditions.
+            The conditions. Sources of sequences take an `Outline` of n sequences.
         noise : torch.Generator
+            On the device.
 
         Returns
         -------
         EncodedTable of n rows, on the device
+            A source of sequences returns one row for each step of each sequence.
         """
         raise NotImplementedError
 
     has_likelihood = False
-    """Whether the source can tell the probability of rows."""
+    """Whether the source implements `log_likelihood`."""
 
     def log_likelihood(self, real: Any) -> Tensor:
-        """Log-probability of each encoded row given its condition, shape (n,), in nats."""
-        raise NotImplementedError
-
-    def learn(self, real: Any, streams: Streams) -> None:
-        """Learn from real rows, after training, what makes drawn rows truer; nothing by default.
+        """Return the log-probability of each encoded row given the row's condition.
 
         Parameters
         ----------
-        real : Rows
+        real : Rows of n rows
+
+        Returns
+        -------
+        Tensor of shape (n,), in nats
+        """
+        raise NotImplementedError
+
+    def learn(self, real: Any, streams: Streams) -> None:
+        """Learn after training what makes drawn rows more like real rows; by default nothing.
+
+        Parameters
+        ----------
+        real : Rows or SequenceSet
         streams : Streams
         """
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return what holds learnt tensors, by name, that of the sources held included."""
+        """Return the modules with learnt tensors, also those of the sources that this source holds.
+
+        Returns
+        -------
+        dict of str to Module
+            By the name that the module has in files.
+        """
         return {}
 
 
 class RawRows(Source):
-    """The generator of a game: raw rows, each level drawn with its probability.
+    """The generator of a game, as a source that draws each level at the generator's probability.
 
     Parameters
     ----------
     game : Game
-        With averaged weights.
+        The game with averaged weights.
     encoding : Encoding
     """
 
@@ -76,24 +98,68 @@ class RawRows(Source):
 
     @torch.no_grad()
     def raw(self, given: EncodedTable, noise: torch.Generator) -> Tensor:
-        """Make raw rows, shape (n, width), one for each condition, some thousands at a time."""
+        """Generate one raw row for each condition, `CHUNK` rows at a time.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+        noise : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+            Scalars and unnormalised log-probabilities.
+        """
         condition = self.condition(given, noise)
         with fast_matmul():
             return torch.cat([self.game.generate(part, noise) for part in condition.split(CHUNK)])
 
     def condition(self, given: EncodedTable, noise: torch.Generator) -> Tensor:
-        """Lay conditions out as the game sees them, shape (n, condition width)."""
+        """Lay conditions out for the game.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+        noise : torch.Generator
+            For games whose condition has a random part.
+
+        Returns
+        -------
+        Tensor of shape (n, condition width)
+        """
         return self.encoding.condition_layout.expand(*given)
 
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
-        """Draw rows at the rates that the game has learnt."""
+        """Draw one row for each condition, with the rates of levels that the game has learnt.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+        noise : torch.Generator
+
+        Returns
+        -------
+        EncodedTable of n rows
+        """
         raw, layout = self.raw(given, noise), self.encoding.layout
         return EncodedTable(*layout.draw(raw, draw_gumbel(len(raw), layout.width, noise)))
 
     def typical(self, real: Any, rng: np.random.Generator) -> EncodedTable:
-        """Draw as many conditions, at the rates of training, as show the rates of levels.
+        """Draw conditions at their training rates, enough to correct the rates of levels.
 
-        Rates need be no truer than the training rows know them, and wide rows must fit in memory.
+        The number grows with the number of training rows, because the training rows know the rates
+        to no better than their own sampling error. The number falls with the width of a row,
+        because the raw rows must fit in memory.
+
+        Parameters
+        ----------
+        real : Rows
+            The training rows.
+        rng : numpy Generator
+
+        Returns
+        -------
+        EncodedTable of 256 to 20,000 rows, on the device
         """
         width = self.encoding.layout.width
         n = max(256, min(20_000, 2_000 + 10 * real.n, 20_000_000 // width))

@@ -1,4 +1,4 @@
-"""The core of every synthesizer of tables: how it learns, judges and draws rows."""
+"""The core of every synthesizer of tables: training, judging and drawing rows."""
 
 from __future__ import annotations
 
@@ -27,27 +27,30 @@ from tabgan.randomness import Streams
 from tabgan.table.schema import Schema
 
 MAX_HELD_OUT = 10_000
-"""Rows held out for validation at most."""
+"""Most rows that early stopping holds out."""
 
 COLLAPSED = 0.05
-"""Drawn rows of fewer different kinds than this share of the real ones' mean a collapse."""
+"""Ratio of distinct synthetic rows to distinct real rows below which `fit` warns."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a user asked of one run of training; see the parameters of `TableSynthesizer`.
+    """The user's settings of one run of training; `TableSynthesizer` describes the parameters.
 
     Attributes
     ----------
     name : str
-        Of the estimator, on progress bars and in warnings.
+        Name of the estimator, for progress bars and warnings.
     n_steps : int or None
+        Training steps; None takes the plan's number.
     batch_size : int
     callbacks : sequence of callable
     shows_progress : bool
-    early_stopping : bool
-    n_iter_no_change : int
-    validation_fraction : float
+    early_stopping : bool, default=False
+    n_iter_no_change : int, default=5
+        Evaluations in a row without a new best score, after which training ends.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of rows held out with early stopping.
     """
 
     name: str
@@ -67,32 +70,42 @@ class Run:
         noise: torch.Generator,
         validation: Validation | None = None,
     ) -> None:
-        """Run the training."""
+        """Run the training.
+
+        Parameters
+        ----------
+        training : Training
+        data : BatchSource
+        n_steps : int
+        noise : torch.Generator
+        validation : Validation, optional
+        """
         name = self.name if self.shows_progress else None
         training.run(data, n_steps, self.batch_size, noise, self.callbacks, name, validation)
 
 
 class TableCore(Core):
-    """A generator of tables: encodings, a trained game, and the chain from its output to rows.
+    """The core of a synthesizer of tables: encoding, trained game, and the chain.
 
     Parameters
     ----------
     encoding : Encoding
     schema : Schema
-        Of the whole table.
+        Schema of the whole table.
     training : Training
     source : Source
-        Draws rows before any is rejected.
-    acceptance_rounds : int
+        Source of rows before rejection.
+    acceptance_rounds : int >= 0
+        Most rounds of `Acceptance`; 0 keeps every row.
     seed : int
-        Begins the streams by which rows are judged.
+        Seed of the streams that judge rows.
 
     Attributes
     ----------
     chain : Accepted
-        Draws encoded rows for encoded conditions; every row drawn passes it.
+        Draws encoded rows for encoded conditions. Every row that leaves the core passes the chain.
     rows : OnDemand
-        Draws tables, for conditions of any columns.
+        Draws tables, for conditions on any columns.
     """
 
     def __init__(
@@ -116,17 +129,30 @@ class TableCore(Core):
     def learn(
         self, table: pd.DataFrame, streams: Streams, plan: Plan, run: Run, anew: bool
     ) -> None:
-        """Train on a table, and let the chain learn what makes rows truer after training.
+        """Train the game on a table, then let the chain learn.
+
+        Without early stopping, and without a number of steps from the user, the plan's `max_epochs`
+        bounds the steps on small tables.
 
         Parameters
         ----------
         table : DataFrame
-            Both the columns that are made and those that are given.
+            The generated columns and the condition columns.
         streams : Streams
         plan : Plan
         run : Run
         anew : bool
-            Whether this is the first table; conditions are then drawn as they occur in it.
+            Whether this is the first table. The first table decides the distribution of conditions.
+
+        Raises
+        ------
+        FloatingPointError
+            A loss is infinite or NaN.
+
+        Warns
+        -----
+        UserWarning
+            The synthetic rows have far fewer distinct values than the real rows.
         """
         rows = self.encoding.encode(table, streams.rng)
         if anew:
@@ -152,10 +178,10 @@ class TableCore(Core):
         self._warn_of_collapse(real.some(MAX_ROWS, streams.rng), streams, run.name)
 
     def _validation(self, held: Rows, n_steps: int, plan: Plan, run: Run) -> Validation:
-        """Say how weights are judged by rows that they did not learn from.
+        """Choose the score on held-out rows, and how often weights are scored.
 
-        A source that has a likelihood is judged by it; the rows of any other are told from those
-        held out by trees.
+        A source with a likelihood is scored by the mean log-likelihood of held-out rows. Any other
+        source is scored by how hard its rows are to tell from held-out rows.
         """
         every = max(plan.steps_per_look, n_steps // plan.n_looks)
         if self.source.has_likelihood:
@@ -165,9 +191,14 @@ class TableCore(Core):
         return Validation(name, score, every, run.n_iter_no_change, plan.rate_cuts)
 
     def _mean_log_likelihood(self, held: Rows) -> Callable[[Game], float]:
+        """Return a function that computes the mean log-likelihood of held-out rows, in nats."""
         return lambda _: float(self.source.log_likelihood(held).mean())
 
     def _held_out_fidelity(self, held: Rows) -> Callable[[Game], float]:
+        """Return a function that scores rows drawn now against held-out rows.
+
+        The correction of marginals is learnt anew at each evaluation, as after training.
+        """
         streams = Streams.begin([self.seed, self.training.step, 1], self.device)
 
         def fidelity(_: Game) -> float:
@@ -177,6 +208,7 @@ class TableCore(Core):
         return fidelity
 
     def _warn_of_collapse(self, real: Rows, streams: Streams, name: str) -> None:
+        """Warn if drawn rows have far fewer distinct values than real rows."""
         n_made, n_real = self.judge.n_kinds(self.draw(real.n, streams)), self.judge.n_kinds(real)
         if n_made < COLLAPSED * n_real:
             warn(
@@ -188,25 +220,46 @@ class TableCore(Core):
     # ------------------------------------------------------------------ judging and drawing
 
     def draw(self, n: int, streams: Streams) -> Rows:
-        """Draw `n` encoded rows, conditions at the rates of training."""
+        """Draw encoded rows whose conditions occur at their training rates.
+
+        Parameters
+        ----------
+        n : int
+        streams : Streams
+
+        Returns
+        -------
+        Rows of n rows
+        """
         given = self.encoding.conditions.draw(n, streams.rng).to(self.device)
         return Rows(self.chain.draw(given, streams.noise), given)
 
     def fidelity(self, real: Rows, streams: Streams) -> float:
-        """Score how hard rows drawn now are to tell from real ones."""
+        """Score how hard rows drawn now are to tell from real rows, see `RowJudge.score`.
+
+        Parameters
+        ----------
+        real : Rows
+        streams : Streams
+
+        Returns
+        -------
+        float
+            In [0, 1]; higher is better.
+        """
         some = real.some(MAX_ROWS, streams.rng)
         return self.judge.score(some, self.draw(some.n, streams), self.seed % 2**31)
 
     # ------------------------------------------------------------------ files
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the game, and what the chain has learnt."""
+        """Return the modules of the chain and of the game, by their names in files."""
         return {**self.chain.modules(), **super().modules()}
 
     def values(self) -> dict[str, Any]:
-        """Return how often which conditions occurred together."""
+        """Return the histogram of conditions."""
         return {"combinations": vars(self.encoding.conditions.combinations)}
 
     def restore(self, values: dict[str, Any]) -> None:
-        """Take back how often which conditions occurred together."""
+        """Restore the histogram of conditions."""
         self.encoding.conditions.combinations = Combinations(**values["combinations"])

@@ -1,4 +1,4 @@
-"""Boosted trees that tell real rows from synthetic ones, and how scikit-learn keeps them."""
+"""Boosted trees that tell real rows from synthetic rows, read out of scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,19 +10,40 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 MAX_DEPTH, MAX_TREES = 6, 100
-"""Size of one round's discriminator."""
+"""Greatest depth of a tree, and most trees of one round."""
 
 N_SPLITS, N_LEAVES = 2**MAX_DEPTH - 1, 2**MAX_DEPTH
-"""Nodes of a complete tree of that depth."""
+"""Splits and leaves of a complete tree of the greatest depth."""
 
 NODE_FIELDS = ("value", "feature_idx", "num_threshold", "left", "right", "is_leaf")
-"""What is read of each node that scikit-learn keeps."""
+"""Fields of scikit-learn's tree nodes that this module reads."""
 
 
 def learn_trees(
     real: NDArray[np.float64], made: NDArray[np.float64], weight: NDArray[np.float64], seed: int
 ) -> list[NDArray[Any]]:
-    """Tell real rows from weighted made ones; returns the nodes of each tree."""
+    """Learn boosted trees that tell real rows from weighted synthetic rows.
+
+    Parameters
+    ----------
+    real : ndarray of shape (n_real, n_features)
+    made : ndarray of shape (n_made, n_features)
+        Synthetic rows.
+    weight : ndarray of shape (n_made,)
+        Weights of the synthetic rows, scaled here so that both kinds have the same total weight.
+    seed : int
+        Draws the rows on which scikit-learn decides when to stop.
+
+    Returns
+    -------
+    list of ndarray
+        The nodes of each tree, see `nodes_of`.
+
+    Raises
+    ------
+    RuntimeError
+        This version of scikit-learn stores trees in an unknown form.
+    """
     trees = HistGradientBoostingClassifier(
         max_iter=MAX_TREES,
         max_depth=MAX_DEPTH,
@@ -41,7 +62,25 @@ def learn_trees(
 def complete_tree(
     nodes: NDArray[Any],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Lay a tree out as a complete one: splits and leaves in level order, a leaf repeated."""
+    """Lay a tree out as a complete binary tree of depth `MAX_DEPTH`, in level order.
+
+    The children of split i of a level are the entries 2 i and 2 i + 1 of the next level. A leaf
+    above the greatest depth becomes splits by an infinite threshold, with the leaf's value below.
+
+    Parameters
+    ----------
+    nodes : structured ndarray
+        The nodes of one tree, the root first, see `nodes_of`.
+
+    Returns
+    -------
+    feature : ndarray of shape (N_SPLITS,)
+        The feature of each split.
+    threshold : ndarray of shape (N_SPLITS,)
+        Rows whose feature exceeds the threshold go to the second child.
+    value : ndarray of shape (N_LEAVES,)
+        The logit of each leaf.
+    """
     place = np.zeros(1, dtype=np.int64)
     feature, threshold = [], []
     for _ in range(MAX_DEPTH):
@@ -55,15 +94,24 @@ def complete_tree(
 
 
 def nodes_of(trees: HistGradientBoostingClassifier) -> list[NDArray[Any]]:
-    """Return the nodes of each tree of a fitted binary classifier, as structured arrays.
+    """Return the nodes of each tree of a fitted binary classifier.
 
-    scikit-learn has no public way to read its trees. This function is the only place that knows
-    the private one.
+    scikit-learn has no public way to read the trees. This function is the only place that knows the
+    private way.
+
+    Parameters
+    ----------
+    trees : HistGradientBoostingClassifier
+
+    Returns
+    -------
+    list of structured ndarray
+        The nodes of each tree, with at least the fields `NODE_FIELDS`.
 
     Raises
     ------
     RuntimeError
-        This version of scikit-learn keeps its trees in another way.
+        This version of scikit-learn stores trees in an unknown form.
     """
     try:
         nodes = [predictors[0].nodes for predictors in trees._predictors]

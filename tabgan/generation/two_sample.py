@@ -22,18 +22,18 @@ def two_sample_score(
 ) -> float:
     """Score how hard it is for a classifier to tell real rows from fake rows [1]_.
 
-    A classifier learns to tell the two kinds apart on all folds but one and is scored by the area
-    under the ROC curve (AUC) on that one.
+    For each fold, a classifier learns to tell the two kinds apart on the other folds. The area
+    under the ROC curve (AUC) on the fold itself scores the classifier.
 
     Parameters
     ----------
     real, fake : ndarray of shape (n, n_features)
-        As many rows of either kind, at least 2.
+        Equal numbers of real and fake rows, at least 2 of each.
     make_classifier : callable without arguments
-        Returns an unfitted classifier, a new one for each fold. It learns the labels 1 for real
-        and 0 for fake.
+        Returns a new unfitted classifier for each fold. The classifier learns the label 1 for real
+        and 0 for fake rows.
     n_folds : int
-        Number of folds, at least 2; no more than n are used.
+        Number of folds, at least 2. With fewer than `n_folds` rows of each kind there are n folds.
     seed : int
         Decides the folds.
     method : {"predict_proba", "decision_function"}, default="predict_proba"
@@ -42,8 +42,8 @@ def two_sample_score(
     Returns
     -------
     float
-        ``1 - (2 max(1/2, AUC) - 1)``, averaged over the folds. In [0, 1]. 1: the classifier cannot
-        tell the rows apart, or is only ever wrong; 0: it always can.
+        ``1 - (2 max(1/2, AUC) - 1)``, averaged over the folds, in [0, 1]. The score is 1 if the
+        classifiers cannot tell the rows apart, and 0 if the classifiers always can.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Sequences of categories written and judged step by step."""
+"""Sequences of levels, drawn and scored step by step by a policy."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from tabgan.table.layout import Layout
 def draw_step(
     policy: RecurrentPolicy, layout: Layout, state: Tensor, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Draw a step from the policy's state.
+    """Draw one step of each sequence from the policy's states.
 
     Parameters
     ----------
     policy : RecurrentPolicy
     layout : Layout
-        Of a step: softmax blocks alone.
+        Layout of a step, without scalars.
     state : Tensor of shape (n, hidden)
+        The state after the steps before.
     rng : torch.Generator
 
     Returns
     -------
     codes : Tensor of shape (n, n_blocks)
     row : Tensor of shape (n, width)
-        The step as networks see it.
+        The step, laid out for a network.
     """
     raw = policy.out(state)
     codes, scalars = layout.draw(raw, draw_gumbel(len(raw), layout.width, rng))
@@ -38,13 +39,17 @@ def draw_step(
 def write(
     policy: RecurrentPolicy, layout: Layout, given: Tensor, n_steps: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw sequences, each step from what the policy says after those before it.
+    """Draw sequences, each step from the policy's distribution given the steps before.
 
     Parameters
     ----------
+    policy : RecurrentPolicy
+    layout : Layout
+        Layout of a step, without scalars.
     given : Tensor of shape (n, n_given)
-        What each sequence is written for.
-    n_steps : int
+        The policy's input for each sequence, such as a condition.
+    n_steps : int >= 1
+    rng : torch.Generator
 
     Returns
     -------
@@ -66,5 +71,23 @@ def write(
 def step_log_likelihood(
     policy: RecurrentPolicy, layout: Layout, row: Tensor, codes: Tensor, given: Tensor, mask: Tensor
 ) -> Tensor:
-    """Log-probability of each step given those before it, shape (n, T), in nats; 0 for padding."""
+    """Return the log-probability of each step given the steps before.
+
+    Parameters
+    ----------
+    policy : RecurrentPolicy
+    layout : Layout
+        Layout of a step, without scalars.
+    row : Tensor of shape (n, T, width)
+    codes : Tensor of shape (n, T, n_blocks)
+        The levels of `row`.
+    given : Tensor of shape (n, n_given)
+    mask : Tensor of shape (n, T)
+        1 where a step exists and 0 where a step is padding.
+
+    Returns
+    -------
+    Tensor of shape (n, T), in nats
+        0 for padding.
+    """
     return -by_step(layout.cross_entropy, policy(row, given), codes) * mask

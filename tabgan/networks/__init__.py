@@ -1,1 +1,1 @@
-"""Plain torch modules."""
+"""Neural networks as plain torch modules, which know nothing of games or training."""

@@ -1,4 +1,4 @@
-"""Networks that predict each column of a row from the columns before it, run as one."""
+"""Column networks: one network for each column predicts the column from the columns before."""
 
 from __future__ import annotations
 
@@ -17,44 +17,65 @@ from tabgan.networks.ranks import level_weights, rank_functions
 from tabgan.table.layout import Layout
 
 EMBEDDING_DIM = 16
-"""Width of what stands for a level when later columns look at it."""
+"""Entries of the vector by which later columns see a level."""
 
 FULL_BLOCKS = 64
-"""Of more blocks than this all widths shrink, so that weights do not grow with their square."""
+"""Most blocks whose networks have full width.
+
+With more blocks, all widths shrink so that the product of blocks and width stays constant: the
+causal layer's weights grow with the square of that product.
+"""
 
 LOOKED_AT, DRAWN = 2_000_000, 20_000_000
-"""Numbers that stand for the rows looked at, and for those drawn, at once."""
+"""Most hidden units of a chunk of rows in `forward`, and most tensor entries of one in `draw`."""
 
 OWN_ROWS = 300
-"""Rows of an ordered level that give half the say to its own weights, which others do not share."""
+"""Training rows of an ordered level at which the level's own weights are halved."""
 
 STRATUM = 64
-"""Rows alike in the columns drawn before share their randomness evenly in so many."""
+"""Equal strata of [0, 1), one for each of 64 neighbouring rows that draw their next level."""
 
 
 class ColumnNetworks(nn.Module):
-    """For each softmax block a network that predicts its level from those of the blocks before.
+    """An autoregressive model of rows: each block's levels are predicted from the blocks before.
 
-    Blocks follow each other as they lie in a row, those of few levels first. All networks run as
-    one: grouped layers, and a causal one in front.
+    The model is the product ``p(x) = prod_b p(x_b | x_<b, condition)``. Blocks follow each other in
+    the order in which the blocks lie in a row, which puts blocks of few levels first. Each block
+    has a network of its own: a causal linear layer, a residual block and a softmax. All networks
+    have one shape and run as one: the causal layer as a masked product (`CausalLinear`), the rest
+    as batched products (`GroupedResidual`). A row needs one pass to be scored, and one pass per
+    block to be drawn.
 
-    Levels that have an order (bins and atoms of numbers, ordered categories) have weights of their
-    own and weights on smooth functions of their rank, in and out, so that neighbours learn from
-    each other. The fewer rows a level has, the less its own weights say.
+    Each level has an embedding, by which later blocks see the level, and output weights, which give
+    the level's log-probability. Both are the sum of the level's own weights and of weights on
+    smooth functions of the level's rank (`rank_functions`). Neighbouring levels share the latter,
+    so that neighbours learn from each other's rows. A level with few rows has little say of its
+    own: own weights of an ordered level with n rows are multiplied by ``n / (n + OWN_ROWS)``, as a
+    shrinkage estimator does. A level without a rank has own weights alone.
 
     Parameters
     ----------
     layout : Layout
-        Softmax blocks alone.
-    masses, level_ranks : sequence of ndarray
-        For each block, each level's share of the training rows, and its rank in [0, 1] or NaN.
+        A layout without scalars.
+    masses : sequence of ndarray
+        For each block, each level's share of the training rows.
+    level_ranks : sequence of ndarray
+        For each block, each level's rank in [0, 1], or NaN for a level without an order.
     n_rows : int
-        Training rows.
+        Number of training rows.
     n_given : int
-        Width of the condition.
+        Entries of a condition.
     hidden_dim : int
-        Width of each block's network, of no more than `FULL_BLOCKS` blocks.
+        Hidden units of each block's network, if there are at most `FULL_BLOCKS` blocks.
     dropout : float in [0, 1)
+        Share of hidden units set to zero in training.
+
+    Attributes
+    ----------
+    rows_at_once : int
+        Rows that `forward` should get at most, so that tensors fit in memory.
+    draws_at_once : int
+        Rows that `draw` should get at most.
     """
 
     functions: Tensor
@@ -77,9 +98,9 @@ class ColumnNetworks(nn.Module):
         hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
         self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
         self.rows_at_once = max(64, LOOKED_AT // max(1, n_blocks * hidden_dim))
-        n_told = n_given + n_blocks * self.embedding_dim
+        n_seen = n_given + n_blocks * self.embedding_dim
         widest = max(layout.n_levels, default=0)
-        self.draws_at_once = max(64, DRAWN // (n_told + hidden_dim + widest))
+        self.draws_at_once = max(64, DRAWN // (n_seen + hidden_dim + widest))
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
         is_ordered = self.functions.any(dim=1, keepdim=True)
@@ -87,7 +108,8 @@ class ColumnNetworks(nn.Module):
         rows = n_rows * rates[:, None]
         own_share = torch.where(is_ordered, rows / (rows + OWN_ROWS), 1.0)
         self.register_buffer("own_share", own_share, persistent=False)
-        # Neighbouring levels begin nearly alike, others unlike.
+        # Ordered levels start with similar embeddings, because the shared functions tell the levels
+        # apart. Other levels start with dissimilar embeddings.
         scale = torch.where(is_ordered, 0.1, 0.5)
         self.embedding = nn.Parameter(scale * torch.randn(width, self.embedding_dim))
         self.smooth_embedding = nn.Parameter(
@@ -102,38 +124,39 @@ class ColumnNetworks(nn.Module):
         self.bias = nn.Parameter(rates.log().clamp(min=math.log(1e-6)))
 
     def embeddings(self) -> Tensor:
-        """Compute what stands for each level, shape (width, embedding_dim)."""
+        """Compute the embedding of each level, shape (width, embedding_dim)."""
         shared = level_weights(self.layout, self.functions, self.smooth_embedding)
         return self.own_share * self.embedding + shared
 
     def outputs(self) -> Tensor:
-        """Compute the weights of each level's log-probability, shape (width, hidden_dim)."""
+        """Compute the output weights of each level, shape (width, hidden_dim)."""
         shared = level_weights(self.layout, self.functions, self.smooth_out)
         return self.own_share * self.out + shared
 
     def forward(self, codes: Tensor, given: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """Predict all blocks of known rows.
+        """Predict all blocks of known rows in one pass.
 
         Parameters
         ----------
         codes : Tensor of shape (n, n_blocks)
-            A negative code is unknown.
+            Levels; a negative code is unknown, and later blocks then see zeros.
         given : Tensor of shape (n, n_given)
+            Conditions, laid out for a network.
         rng : torch.Generator, optional
-            Draws which hidden units are left out, in training, where products are in bfloat16 if
-            that is quick; without, none is, and they are in float32.
+            Source of dropout in training. With a generator, products run in bfloat16 where bfloat16
+            is fast. Without a generator there is no dropout, and products run in float32.
 
         Returns
         -------
         Tensor of shape (n, width)
-            Unnormalised log-probabilities; a block's depend on the blocks before it alone.
+            Unnormalised log-probabilities; the entries of a block depend on earlier blocks alone.
         """
         known = (codes >= 0).unsqueeze(2)
         levels = F.embedding(self.layout.positions(codes), self.embeddings()) * known
-        told = torch.cat([given, levels[:, self.layout.order].flatten(1)], dim=1)
+        seen = torch.cat([given, levels[:, self.layout.order].flatten(1)], dim=1)
         dtype = torch.float32 if rng is None else quick_dtype(given.device)
         with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
-            hidden = self.block(self.inward(told), rng)
+            hidden = self.block(self.inward(seen), rng)
             hidden = F.silu(self.norm(hidden))
             if rng is not None:
                 hidden = drop_units(hidden, self.dropout, rng)
@@ -145,52 +168,89 @@ class ColumnNetworks(nn.Module):
         return torch.cat(parts, dim=1).to(self.bias.dtype) + self.bias
 
     def draw(self, given: Tensor, rng: torch.Generator) -> Tensor:
-        """Draw rows, one for each condition: codes of shape (n, n_blocks).
+        """Draw one row for each condition, block by block.
 
-        Rows that agree in the columns drawn last share the randomness of the next evenly among
-        them, so that rates, of combinations too, stray less from the model's than those of
-        independent rows would. Each row by itself is drawn from the model exactly.
+        Stratified sampling: rows with the same prefix (the blocks drawn so far) draw their next
+        level from 64 equal strata, which lowers the variance of level rates. A level is drawn by
+        inverting the cumulative distribution at a number u that is uniform in [0, 1). Rows are
+        sorted by prefix, the last block first, and each run of 64 neighbours gets one u from each
+        of the 64 parts ``[k / 64, (k + 1) / 64)``. Neighbours have the same prefix, or at least the
+        same last levels, and so an equal or similar distribution of the next level. The rates of
+        levels and of combinations of levels therefore scatter less than with independent rows. Each
+        single u is still uniform, so each single row follows the model exactly.
+
+        Prefix sharing: rows with equal prefixes have the same distribution of the next level.
+        Without conditions all rows begin with the same, empty prefix. The networks therefore run
+        once for each distinct prefix rather than once for each row. Once there are half as many
+        distinct prefixes as rows, sharing no longer pays, and each row keeps a prefix of its own
+        from then on. With conditions each row has a prefix of its own from the start.
+
+        Parameters
+        ----------
+        given : Tensor of shape (n, n_given)
+            Conditions, laid out for a network.
+        rng : torch.Generator
+            On the device of `given`.
+
+        Returns
+        -------
+        Tensor of shape (n, n_blocks), int64
+            Levels.
         """
         n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
         outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
         codes = torch.empty(n, layout.n_blocks, dtype=torch.long, device=given.device)
-        alike = everyone = torch.arange(n, device=given.device)
-        # What rows have in common so far is computed once: row i begins as told[prefix[i]].
-        told = given[:1] if given.shape[1] == 0 else given
-        told = F.pad(told, (0, layout.n_blocks * self.embedding_dim)).to(dtype)
-        prefix = everyone if len(told) == n else torch.zeros_like(everyone)
+        # `by_prefix` lists the rows sorted by prefix. `seen` holds the networks' inputs of each
+        # distinct prefix, and row i has the prefix seen[prefix[i]].
+        by_prefix = everyone = torch.arange(n, device=given.device)
+        seen = given[:1] if given.shape[1] == 0 else given
+        seen = F.pad(seen, (0, layout.n_blocks * self.embedding_dim)).to(dtype)
+        prefix = everyone if len(seen) == n else torch.zeros_like(everyone)
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
             own = slice(start, start + layout.n_levels[block])
             with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
-                hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, told))))
+                hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, seen))))
                 raw = F.linear(hidden, outputs[own])
             edges = torch.softmax(raw.float().add_(self.bias[own]), dim=1)
             torch.cumsum(edges, dim=1, out=edges)
             if prefix is not everyone:
                 edges = edges[prefix]
             share = torch.empty(n, device=given.device)
-            share[alike] = _even_shares(n, rng)
+            share[by_prefix] = _even_shares(n, rng)
             drawn = torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True)
             levels = codes[:, block] = drawn.squeeze(1).clamp(max=layout.n_levels[block] - 1)
-            alike = alike[torch.argsort(levels[alike], stable=True)]
+            by_prefix = by_prefix[torch.argsort(levels[by_prefix], stable=True)]
             if prefix is not everyone:
-                both = torch.stack([prefix, levels])[:, alike]
+                both = torch.stack([prefix, levels])[:, by_prefix]
                 is_new = F.pad((both.diff() != 0).any(dim=0), (1, 0), value=True)
+                # `is_new` marks the first row of each run of equal prefixes.
                 if 2 * is_new.sum() < n:
-                    prefix = torch.empty_like(alike)
-                    prefix[alike] = is_new.cumsum(dim=0) - 1
+                    prefix = torch.empty_like(by_prefix)
+                    prefix[by_prefix] = is_new.cumsum(dim=0) - 1
                     parents, levels = both[:, is_new]
-                    told = told[parents]
+                    seen = seen[parents]
                 else:
-                    told, prefix = told[prefix], everyone
+                    seen, prefix = seen[prefix], everyone
             first = given.shape[1] + place * self.embedding_dim
-            told[:, first : first + self.embedding_dim] = embeddings[start + levels]
+            seen[:, first : first + self.embedding_dim] = embeddings[start + levels]
         return codes
 
 
 def _even_shares(n: int, rng: torch.Generator) -> Tensor:
-    """Draw `n` numbers evenly from [0, 1), of neighbours one in each of `STRATUM` equal parts."""
+    """Draw uniform numbers in [0, 1), one from each of 64 equal strata for each run of 64 numbers.
+
+    A random permutation of the strata and a uniform position within the stratum give each number.
+
+    Parameters
+    ----------
+    n : int
+    rng : torch.Generator
+
+    Returns
+    -------
+    Tensor of shape (n,)
+    """
     n_strata = -(-n // STRATUM)
     draws = torch.rand(2, n_strata, STRATUM, generator=rng, device=rng.device)
     return ((draws[0].argsort(dim=1) + draws[1]) / STRATUM).flatten()[:n]

@@ -1,4 +1,4 @@
-"""Layers that are many small ones side by side, one for each group of units."""
+"""Grouped layers: many small layers of one shape, computed in one operation."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ from torch.nn import functional as F
 
 
 def drop_units(x: Tensor, rate: float, rng: torch.Generator) -> Tensor:
-    """Set a share of all units to zero and scale up the others (dropout, of a given generator).
+    """Set random units to zero and scale the others up (dropout), with a given generator.
+
+    One random byte decides on each unit, which is several times faster than one random float. The
+    share of dropped units is therefore a multiple of 1/256, and the scale 256 / kept makes the mean
+    exact.
 
     Parameters
     ----------
     x : Tensor
     rate : float in [0, 1)
-        Share of units left out, to within 1 / 512.
+        Share of units set to zero, rounded to a multiple of 1/256.
     rng : torch.Generator
         On the device of `x`.
+
+    Returns
+    -------
+    Tensor of the shape of `x`
     """
-    # A random byte decides on each unit: several times as quick as a random number.
     kept = max(1, round(256 * (1.0 - rate)))
     words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
     drawn = words.random_(-(2**63), None, generator=rng).view(torch.uint8)
@@ -29,14 +36,25 @@ def drop_units(x: Tensor, rate: float, rng: torch.Generator) -> Tensor:
 
 
 class CausalLinear(nn.Module):
-    """A linear layer to groups of outputs, of which each sees the groups of inputs before it alone.
+    """A linear layer between groups of units, in which no group sees itself or later groups.
+
+    Group g of the outputs depends on the `n_given` first inputs and on groups 0 to g - 1 of the
+    inputs. One masked product computes all groups at once, as in MADE [1]_.
 
     Parameters
     ----------
     n_given : int
-        Inputs that every group sees; they come first.
-    n_groups, n_inputs, n_outputs : int
-        Groups, and inputs and outputs of each.
+        Number of first inputs, which every group sees.
+    n_groups : int
+    n_inputs : int
+        Inputs of each group.
+    n_outputs : int
+        Outputs of each group.
+
+    References
+    ----------
+    .. [1] Germain et al. (2015), "MADE: Masked Autoencoder for Distribution Estimation",
+       arXiv 1502.03509, section 4.
     """
 
     mask: Tensor
@@ -49,6 +67,7 @@ class CausalLinear(nn.Module):
         weight = torch.empty(len(seen), n_given + n_groups * n_inputs).uniform_(-1.0, 1.0)
         self.weight = nn.Parameter(weight * (3.0 / seen.clamp(min=1)).sqrt())
         self.bias = nn.Parameter(torch.zeros(len(seen)))
+        # Row i of the mask is one for the inputs that output i sees and zero for later groups.
         mask = torch.arange(weight.shape[1]) < seen
         self.register_buffer("mask", mask, persistent=False)
 
@@ -58,19 +77,32 @@ class CausalLinear(nn.Module):
         return y.unflatten(1, (self.n_groups, self.n_outputs)).transpose(0, 1)
 
     def one(self, group: int, x: Tensor) -> Tensor:
-        """Compute one group's outputs, shape (n, n_outputs), from inputs as far as it sees them."""
+        """Compute the outputs of one group.
+
+        Parameters
+        ----------
+        group : int
+        x : Tensor of shape (n, at least the number of inputs that the group sees)
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs)
+        """
         rows = slice(group * self.n_outputs, (group + 1) * self.n_outputs)
         n_seen = self.n_seen[group]
         return F.linear(x[:, :n_seen], self.weight[rows, :n_seen], self.bias[rows])
 
 
 class GroupedLinear(nn.Module):
-    """One linear layer for each group.
+    """One linear layer for each group, computed as one batched product.
 
     Parameters
     ----------
-    n_groups, n_inputs, n_outputs : int
-        Groups, and inputs and outputs of each.
+    n_groups : int
+    n_inputs : int
+        Inputs of each group.
+    n_outputs : int
+        Outputs of each group.
     """
 
     def __init__(self, n_groups: int, n_inputs: int, n_outputs: int) -> None:
@@ -85,18 +117,20 @@ class GroupedLinear(nn.Module):
         return torch.baddbmm(self.bias, x, self.weight)
 
     def one(self, group: int, x: Tensor) -> Tensor:
-        """Map one group's inputs (n, n_inputs) to its outputs (n, n_outputs)."""
+        """Map the inputs of one group, shape (n, n_inputs), to the outputs, (n, n_outputs)."""
         return torch.addmm(self.bias[group], x, self.weight[group])
 
 
 class GroupedResidual(nn.Module):
-    """A residual block for each group, normalised alike.
+    """One residual block for each group; all groups share one layer normalisation.
 
     Parameters
     ----------
-    n_groups, width : int
+    n_groups : int
+    width : int
+        Units of each group.
     dropout : float in [0, 1)
-        Share of hidden units left out where a generator is given.
+        Share of hidden units that `forward` sets to zero if `forward` gets a generator.
     """
 
     def __init__(self, n_groups: int, width: int, dropout: float) -> None:
@@ -109,12 +143,23 @@ class GroupedResidual(nn.Module):
             self.outward.weight.mul_(0.1)
 
     def forward(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """Map (n_groups, n, width) to the same shape; with `rng`, units are left out."""
+        """Map (n_groups, n, width) to the same shape.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_groups, n, width)
+        rng : torch.Generator, optional
+            Draws the dropped units. Without a generator there is no dropout.
+
+        Returns
+        -------
+        Tensor of shape (n_groups, n, width)
+        """
         hidden = F.silu(self.inward(self.norm(x)))
         if rng is not None:
             hidden = drop_units(hidden, self.dropout, rng)
         return x + self.outward(hidden)
 
     def one(self, group: int, x: Tensor) -> Tensor:
-        """Map one group's (n, width) to the same shape; nothing is left out."""
+        """Map one group's (n, width) to the same shape, without dropout."""
         return x + self.outward.one(group, F.silu(self.inward.one(group, self.norm(x))))

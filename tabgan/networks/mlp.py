@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons."""
+"""Multi-layer perceptrons: generators, discriminators and critics of rows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Module):
-    """Fully connected layers with leaky ReLU between them.
+    """Fully connected layers with leaky rectifiers between the layers.
 
-    Rows are scored independently of each other (no batch norm), as gradient penalties need.
+    Each row's output depends on that row alone, because the network has no batch normalisation.
+    Gradient penalties need this independence.
 
     Parameters
     ----------
-    n_inputs, n_outputs : int
+    n_inputs : int
+        Entries of an input row.
     hidden : sequence of int
         Width of each hidden layer.
+    n_outputs : int
+        Entries of an output row.
     """
 
     def __init__(self, n_inputs: int, hidden: Sequence[int], n_outputs: int) -> None:
@@ -30,7 +34,7 @@ class MLP(nn.Module):
         self.out = nn.Linear(widths[-1], n_outputs)
 
     def features(self, x: Tensor) -> Tensor:
-        """Activations of the last hidden layer, shape (n, hidden[-1])."""
+        """Map (n, n_inputs) to the activations of the last hidden layer, shape (n, hidden[-1])."""
         return self.trunk(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,12 +43,14 @@ class MLP(nn.Module):
 
 
 class Critic(MLP):
-    """Scores rows, beside what they were made for.
+    """An `MLP` that scores rows beside further inputs, such as conditions.
+
+    The loss decides whether the scores are a discriminator's logits or a critic's unbounded scores.
 
     Parameters
     ----------
     n_inputs : int
-        Width of a row and of all it comes with.
+        Entries of a row and of all further inputs together.
     hidden : sequence of int
         Width of each hidden layer.
     n_outputs : int, default=1
@@ -55,22 +61,47 @@ class Critic(MLP):
         super().__init__(n_inputs, hidden, n_outputs)
 
     def features(self, x: Tensor, *given: Tensor) -> Tensor:
-        """Activations of the last hidden layer, shape (n, hidden[-1])."""
+        """Return the activations of the last hidden layer.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, width)
+        *given : Tensor of shape (n, ...)
+            Further inputs; all inputs together have `n_inputs` entries in a row.
+
+        Returns
+        -------
+        Tensor of shape (n, hidden[-1])
+        """
         return super().features(torch.cat([x, *given], dim=1))
 
     def forward(self, x: Tensor, *given: Tensor) -> Tensor:
-        """Score rows of shapes (n, ...) that together have `n_inputs` entries, shape (n,)."""
+        """Score rows.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, width)
+        *given : Tensor of shape (n, ...)
+            Further inputs; all inputs together have `n_inputs` entries in a row.
+
+        Returns
+        -------
+        Tensor of shape (n,), or (n, n_outputs) if `n_outputs` is not 1
+        """
         return self.out(self.features(x, *given)).squeeze(1)
 
 
 class ResidualMLP(nn.Module):
-    """Layer-normalised residual blocks of one width between two linear layers.
+    """Residual blocks with layer normalisation, between an input layer and an output layer.
 
     Parameters
     ----------
-    n_inputs, n_outputs : int
+    n_inputs : int
+        Entries of an input row.
     hidden : sequence of int
-        One residual block per entry; the first entry is the width of them all.
+        One residual block for each entry. The first entry is the width of all blocks.
+    n_outputs : int
+        Entries of an output row.
     """
 
     def __init__(self, n_inputs: int, hidden: Sequence[int], n_outputs: int) -> None:
@@ -86,7 +117,7 @@ class ResidualMLP(nn.Module):
         self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, n_outputs))
 
     def features(self, x: Tensor) -> Tensor:
-        """Activations before the last layer, shape (n, width)."""
+        """Map (n, n_inputs) to the activations before the output layer, shape (n, hidden[0])."""
         x = self.inward(x)
         for block in self.blocks:
             x = x + block(x)

@@ -1,4 +1,4 @@
-"""Convolutional networks that score sequences."""
+"""Convolutional discriminators and critics of sequences."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from torch import Tensor, nn
 
 
 class PatternCritic(nn.Module):
-    """Scores sequences by the short patterns in them: convolutions, pooled over the steps.
+    """Scores sequences by short patterns: convolutions over the steps, pooled over all steps.
+
+    For each pattern the score depends on the mean and on the largest activation over the steps of
+    the sequence, so that both frequent and single occurrences count.
 
     Parameters
     ----------
     n_inputs : int
-        Width of a step.
+        Entries of a step.
     n_given : int
-        Width of the condition.
+        Entries of a condition.
     hidden : int
-        Patterns of each length.
-    lengths : sequence of int
+        Number of patterns of each length.
+    lengths : sequence of int, default=(1, 2, 3, 4)
         Lengths of the patterns, in steps.
     """
 
@@ -27,7 +30,8 @@ class PatternCritic(nn.Module):
         self, n_inputs: int, n_given: int, hidden: int, lengths: Sequence[int] = (1, 2, 3, 4)
     ) -> None:
         super().__init__()
-        # Steps before the first are zero, so that beginnings are patterns too.
+        # Zeros before the first step make a pattern of the beginning recognisable, and give each
+        # convolution one activation for each step.
         self.patterns = nn.ModuleList(
             nn.Sequential(
                 nn.ConstantPad1d((length - 1, 0), 0.0), nn.Conv1d(n_inputs, hidden, length)
@@ -40,7 +44,19 @@ class PatternCritic(nn.Module):
         )
 
     def forward(self, x: Tensor, given: Tensor, mask: Tensor) -> Tensor:
-        """Score sequences, shape (n,); parameters as for `RecurrentCritic`."""
+        """Score sequences.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, T, n_inputs)
+        given : Tensor of shape (n, n_given)
+        mask : Tensor of shape (n, T)
+            1 where a step exists and 0 where a step is padding; padding lies at the end.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+        """
         found = torch.cat([pattern(x.transpose(1, 2)) for pattern in self.patterns], dim=1)
         found = torch.relu(found) * mask[:, None]
         often = found.sum(dim=2) / mask.sum(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Which floats networks compute in: quicker ones where the device has instructions for them."""
+"""The precision of products: faster number formats where the device has instructions for them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import torch
 
 @contextmanager
 def fast_matmul() -> Iterator[None]:
-    """Let matrix products round their inputs, where that is faster, within the block.
+    """Let matrix products round their inputs within the block, where this is faster.
 
-    On CPUs with bfloat16 instructions they run in bfloat16, on GPUs in TensorFloat-32.
+    Products run in bfloat16 on CPUs that have instructions for bfloat16, and in TensorFloat-32 on
+    GPUs that have instructions for TensorFloat-32. The previous setting returns after the block.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
@@ -23,7 +24,16 @@ def fast_matmul() -> Iterator[None]:
 
 
 def quick_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where a device has instructions for it, else float32."""
+    """Return bfloat16 where a device has instructions for bfloat16, else float32.
+
+    Parameters
+    ----------
+    device : torch.device
+
+    Returns
+    -------
+    torch.dtype
+    """
     if device.type == "cuda":
         has_bfloat16 = torch.cuda.is_bf16_supported()
     else:

@@ -1,4 +1,4 @@
-"""Levels that have an order: smooth functions of their ranks, which neighbours share."""
+"""Ordered levels: smooth functions of the levels' ranks, whose weights neighbours share."""
 
 from __future__ import annotations
 
@@ -16,27 +16,35 @@ from tabgan.networks.mlp import Critic
 from tabgan.table.layout import Layout
 
 N_WAVES, N_RAMPS = 8, 8
-"""Functions of a level's rank, of cosines and of sigmoids."""
+"""Number of cosines of a level's rank, and number of sigmoids of the normal score."""
 
 TAIL_STARTS = (1.0, 1.5, 2.0, 2.5)
-"""Normal scores from which on further functions grow, with twice the score."""
+"""Absolute normal scores beyond which a tail function grows, with twice the distance."""
 
 
 def rank_functions(layout: Layout, level_ranks: Sequence[NDArray[np.float64]]) -> Tensor:
-    """Compute smooth functions of the levels' ranks; zero where there is no rank.
+    """Compute smooth functions of the levels' ranks.
 
-    Some are even over the ranks, others over normal scores, which tell tails apart; some are zero
-    but in the tails, and large there: few rows teach which tails go together.
+    An ordered level (a bin or atom of a number, an ordered category) has a rank r in [0, 1], and a
+    normal score, which is the standard normal quantile of r, clipped to [-4, 4]. The functions are:
+
+    - ``2 r - 1``, and a third of the score; - cosines ``cos(k pi r)`` for k = 1 to `N_WAVES`, which
+    resolve all ranks evenly; - sigmoids of the score, whose centres lie evenly in [-3, 3] and which
+    tell ranks in the tails apart; - tail functions, which are zero unless the absolute score
+    exceeds an entry of `TAIL_STARTS`, and large
+      beyond. Only few rows lie in the tails of two columns at once, and the large values let those
+      rows teach which tails go together.
 
     Parameters
     ----------
     layout : Layout
     level_ranks : sequence of ndarray
-        For each block, each level's rank in [0, 1] or NaN.
+        For each block, each level's rank in [0, 1], or NaN for a level without an order.
 
     Returns
     -------
     Tensor of shape (width, n_functions)
+        Zero for scalars, for padding and for levels without a rank.
     """
     ranks = layout.along_row(level_ranks, fill=math.nan)
     known, rank = ~ranks.isnan(), ranks.nan_to_num(0.5)[:, None]
@@ -49,19 +57,23 @@ def rank_functions(layout: Layout, level_ranks: Sequence[NDArray[np.float64]]) -
 
 
 def level_weights(layout: Layout, functions: Tensor, shared: Tensor) -> Tensor:
-    """Give each level the weights that its block has on functions of ranks.
+    """Turn a block's weights on the functions of ranks into one weight vector for each level.
+
+    Level l of block b gets ``sum_f functions[l, f] * shared[b, f]``. Neighbouring levels have
+    similar values of the functions, and therefore similar weights.
 
     Parameters
     ----------
     layout : Layout
     functions : Tensor of shape (width, n_functions)
-        See `rank_functions`.
+        The result of `rank_functions`.
     shared : Tensor of shape (n_blocks, n_functions, d)
-        Blocks in the order in which they lie in a row.
+        Weights of each block, in the order in which the blocks lie in a row.
 
     Returns
     -------
     Tensor of shape (width, d)
+        Zero for scalars.
     """
     of_groups = zip(layout.split(functions, 0), layout.split_blocks(shared), strict=True)
     parts = [torch.bmm(own, of_blocks).flatten(0, 1) for own, of_blocks in of_groups]
@@ -69,17 +81,19 @@ def level_weights(layout: Layout, functions: Tensor, shared: Tensor) -> Tensor:
 
 
 class RankCritic(Critic):
-    """A critic of encoded rows that sees, beside each block, smooth functions of its rank.
+    """A discriminator or critic that also sees smooth functions of each block's rank.
 
-    Of soft levels it sees the functions' means, so that the generator learns which way to move.
+    For a one-hot block the network sees the functions of that level. For a soft block the network
+    sees the mean of the functions over the levels. The generator's gradient therefore says whether
+    a higher or a lower value is more real, and not only which levels are.
 
     Parameters
     ----------
     layout : Layout
     level_ranks : sequence of ndarray
-        For each block, each level's rank in [0, 1] or NaN.
+        For each block, each level's rank in [0, 1], or NaN for a level without an order.
     n_given : int
-        Width of what rows come with.
+        Entries of all further inputs together.
     hidden : sequence of int
         Width of each hidden layer.
     n_outputs : int, default=1
@@ -103,7 +117,22 @@ class RankCritic(Critic):
         self.register_buffer("functions", functions, persistent=False)
 
     def features(self, x: Tensor, *given: Tensor) -> Tensor:
-        """Activations of the last hidden layer, shape (n, hidden[-1]), of rows (n, width)."""
+        """Return the activations of the last hidden layer.
+
+        The first layer's weights on the functions are first turned into weights on the levels. The
+        product with the row then needs no tensor of the functions of each row.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, width)
+            Encoded rows; blocks may be soft.
+        *given : Tensor of shape (n, ...)
+            Further inputs of `n_given` entries in all.
+
+        Returns
+        -------
+        Tensor of shape (n, hidden[-1])
+        """
         first: Any = self.trunk[0]
         weight, shape = first.weight.T, (self.layout.n_blocks, self.functions.shape[1])
         own, shared = weight.tensor_split([len(weight) - math.prod(shape)])

@@ -1,4 +1,4 @@
-"""Recurrent networks that make, read and score sequences."""
+"""Recurrent networks that generate, encode and score sequences."""
 
 from __future__ import annotations
 
@@ -10,23 +10,34 @@ from torch import Tensor, nn
 
 
 class Recurrence(nn.GRU):
-    """A GRU whose gradient has a gradient, as penalties need: it runs without cuDNN.
+    """A GRU that runs without cuDNN, because cuDNN's GRU has no second derivative.
+
+    Gradient penalties need the second derivative.
 
     Parameters
     ----------
-    n_inputs : int
-        May be 0, where there is nothing to tell steps apart.
+    n_inputs : int >= 0
+        Entries of a step. A recurrence without inputs runs on zeros.
     hidden : int
-        Width of the state.
+        Entries of the state.
     """
 
     def __init__(self, n_inputs: int, hidden: int) -> None:
         super().__init__(max(1, n_inputs), hidden, batch_first=True)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> Any:  # type: ignore[override]
-        """Map (n, T, n_inputs), and perhaps a first state, to states (n, T, hidden) and the last.
+        """Run over the steps of sequences.
 
-        As with `nn.GRU`, first and last state have shape (1, n, hidden).
+        Parameters
+        ----------
+        x : Tensor of shape (n, T, n_inputs)
+        state : Tensor of shape (1, n, hidden), optional
+            The first state; zero by default.
+
+        Returns
+        -------
+        states : Tensor of shape (n, T, hidden)
+        last : Tensor of shape (1, n, hidden)
         """
         if not x.shape[2]:
             x = x.new_zeros(*x.shape[:2], 1)
@@ -35,20 +46,20 @@ class Recurrence(nn.GRU):
 
 
 class RecurrentGenerator(nn.Module):
-    """A GRU driven by fresh noise and by what its sequence is made from.
+    """A GRU that generates sequences from a latent draw, a condition and fresh noise at each step.
 
-    The latter sets the first state and is an input of every step besides.
+    The latent draw and the condition set the first state, and both are inputs of every step.
 
     Parameters
     ----------
     n_given : int
-        Width of what a sequence is made from: its latent draw and its condition.
+        Entries of the latent draw and of the condition together.
     n_noise : int
-        Width of the noise of a step.
+        Entries of a step's noise.
     hidden : int
-        Width of the state.
+        Entries of the state.
     n_outputs : int
-        Width of a step.
+        Entries of a generated step.
     """
 
     def __init__(self, n_given: int, n_noise: int, hidden: int, n_outputs: int) -> None:
@@ -60,24 +71,36 @@ class RecurrentGenerator(nn.Module):
         self.out = nn.Sequential(nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, n_outputs))
 
     def forward(self, given: Tensor, noise: Tensor) -> Tensor:
-        """Map (n, n_given) and (n, T, n_noise) to (n, T, n_outputs)."""
+        """Generate raw steps.
+
+        Parameters
+        ----------
+        given : Tensor of shape (n, n_given)
+            The latent draw and the condition of each sequence.
+        noise : Tensor of shape (n, T, n_noise)
+
+        Returns
+        -------
+        Tensor of shape (n, T, n_outputs)
+        """
         repeated = given[:, None].expand(-1, noise.shape[1], -1)
         states, _ = self.cells(torch.cat([repeated, noise], dim=2), self.start(given)[None])
         return self.out(states)
 
 
 class RecurrentEncoder(nn.Module):
-    """Maps a sequence to the mean of a GRU's states, and on; padding does not matter.
+    """Maps each sequence to one vector, by the mean of a GRU's states over the steps that exist.
 
     Parameters
     ----------
     n_inputs : int
-        Width of a step.
+        Entries of a step.
     n_given : int
-        Width of the condition.
+        Entries of a condition.
     hidden : int
-        Width of the state.
+        Entries of the state.
     n_outputs : int
+        Entries of the vector.
     """
 
     def __init__(self, n_inputs: int, n_given: int, hidden: int, n_outputs: int) -> None:
@@ -94,8 +117,8 @@ class RecurrentEncoder(nn.Module):
         ----------
         x : Tensor of shape (n, T, n_inputs)
         given : Tensor of shape (n, n_given)
-        mask : Tensor of shape (n, T), bool
-            Where steps exist; the others lie at the end.
+        mask : Tensor of shape (n, T)
+            1 where a step exists and 0 where a step is padding; padding lies at the end.
 
         Returns
         -------
@@ -108,27 +131,49 @@ class RecurrentEncoder(nn.Module):
 
 
 class RecurrentCritic(RecurrentEncoder):
-    """Scores sequences, beside the conditions they were made for; see `RecurrentEncoder`."""
+    """Scores sequences beside their conditions; a `RecurrentEncoder` with one output.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Entries of a step.
+    n_given : int
+        Entries of a condition.
+    hidden : int
+        Entries of the state.
+    """
 
     def __init__(self, n_inputs: int, n_given: int, hidden: int) -> None:
         super().__init__(n_inputs, n_given, hidden, 1)
 
     def forward(self, x: Tensor, given: Tensor, mask: Tensor) -> Tensor:
-        """Score sequences, shape (n,)."""
+        """Score sequences.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, T, n_inputs)
+        given : Tensor of shape (n, n_given)
+        mask : Tensor of shape (n, T)
+            1 where a step exists and 0 where a step is padding; padding lies at the end.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+        """
         return super().forward(x, given, mask).squeeze(1)
 
 
 class RecurrentPolicy(nn.Module):
-    """A GRU that says from the steps so far what the next one will be.
+    """A GRU that predicts each step of a sequence from the steps before that step.
 
     Parameters
     ----------
     n_inputs : int
-        Width of a step, and of its log-probabilities.
+        Entries of a step, which is also the number of log-probabilities of a step.
     n_given : int
-        Width of the condition.
+        Entries of a condition.
     hidden : int
-        Width of the state.
+        Entries of the state.
     """
 
     def __init__(self, n_inputs: int, n_given: int, hidden: int) -> None:
@@ -138,7 +183,7 @@ class RecurrentPolicy(nn.Module):
         self.out = nn.Linear(hidden, n_inputs)
 
     def forward(self, row: Tensor, given: Tensor) -> Tensor:
-        """Log-probabilities, not normalised, of each step of given sequences.
+        """Predict all steps of known sequences.
 
         Parameters
         ----------
@@ -148,7 +193,7 @@ class RecurrentPolicy(nn.Module):
         Returns
         -------
         Tensor of shape (n, T, n_inputs)
-            Each step's depends on the steps before it alone.
+            Unnormalised log-probabilities. The entries of a step depend on earlier steps alone.
         """
         first = self.begin(given)
         if row.shape[1] == 1:
@@ -158,12 +203,36 @@ class RecurrentPolicy(nn.Module):
         return self.out(torch.cat([first[:, None], later], dim=1))
 
     def advance(self, row: Tensor, given: Tensor, state: Tensor) -> Tensor:
-        """Return the state, of shape (n, hidden), after one more step of shape (n, n_inputs)."""
+        """Return the state after one more step.
+
+        Parameters
+        ----------
+        row : Tensor of shape (n, n_inputs)
+            The step.
+        given : Tensor of shape (n, n_given)
+        state : Tensor of shape (n, hidden)
+            The state before the step.
+
+        Returns
+        -------
+        Tensor of shape (n, hidden)
+        """
         inputs = torch.cat([row, given], dim=1)[:, None]
         return self.cells(inputs, state[None].contiguous())[1][0]
 
 
 def by_step(function: Callable[..., Tensor], *sequences: Tensor) -> Tensor:
-    """Apply a function of rows, (N, ...) to (N, ...), to the steps of sequences (n, T, ...)."""
+    """Apply a function of rows to all steps of sequences at once.
+
+    Parameters
+    ----------
+    function : callable
+        Maps tensors of shape (N, ...) to a tensor of shape (N, ...), row by row.
+    *sequences : Tensor of shape (n, T, ...)
+
+    Returns
+    -------
+    Tensor of shape (n, T, ...)
+    """
     n, n_steps = sequences[0].shape[:2]
     return function(*(each.flatten(0, 1) for each in sequences)).unflatten(0, (n, n_steps))

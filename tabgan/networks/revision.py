@@ -1,4 +1,4 @@
-"""Rows changed rather than made from nothing."""
+"""Networks that revise existing rows, rather than generate rows from noise alone."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from torch import Tensor, nn
 from tabgan.networks.mlp import ResidualMLP
 
 LEVEL_LOGIT = 3.0
-"""What an untrained revision adds to the log-probability of the level that a row has."""
+"""Log-probability that an untrained revision adds to the level that the row has."""
 
 
 class Revision(nn.Module):
-    """A row as raw log-probabilities and scalars, plus a change, which is none before training.
+    """Adds a learnt change to an encoded row; before training the change is zero.
+
+    The result is a raw row of scalars and log-probabilities. Before training, a scalar stays as it
+    is, and the level of a block keeps a log-probability of `LEVEL_LOGIT` above the other levels.
 
     Parameters
     ----------
-    n_scalars, width : int
-        Leading entries of an encoded row that are scalars, and all of its entries.
+    n_scalars : int
+        Leading entries of an encoded row that are scalars.
+    width : int
+        Entries of an encoded row.
     n_inputs : int
-        Width of what the change depends on.
+        Entries of the input on which the change depends.
     hidden_dim : int
+        Width of the network of the change.
     """
 
     def __init__(self, n_scalars: int, width: int, n_inputs: int, hidden_dim: int) -> None:
@@ -33,5 +39,17 @@ class Revision(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, row: Tensor, x: Tensor) -> Tensor:
-        """Revise encoded rows of shape (n, width) given inputs of shape (n, n_inputs)."""
+        """Revise encoded rows.
+
+        Parameters
+        ----------
+        row : Tensor of shape (n, width)
+        x : Tensor of shape (n, n_inputs)
+            Input of the change, such as the row beside noise.
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+            Raw rows.
+        """
         return self.keep * row + self.change(x)
