@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import narrow_table, says, small
+from contract import says, small
 from torch.nn import functional as F
 
 from tabgan import ARAESynthesizer
@@ -123,19 +123,6 @@ def test_made_codes_are_like_real_ones(trained):
     spread = code.std(0)
     assert ((made.mean(0) - code.mean(0)).abs() / spread).max() < 0.25
     assert (made.std(0) / spread - 1).abs().max() < 0.25
-
-
-@pytest.mark.parametrize(
-    ("parameters", "told"),
-    [
-        ({"code_dim": 0}, "code_dim must be a positive integer, got 0."),
-        ({"kl_weight": -1.0}, "kl_weight must be a number of at least 0, got -1.0."),
-        ({"penalty_weight": -1.0}, "weight must be a number of at least 0, got -1.0."),
-    ],
-)
-def test_parameters_of_its_own(parameters, told):
-    with pytest.raises(ValueError, match=says(told)):
-        small(ARAESynthesizer, **parameters).fit(narrow_table())
 
 
 def test_width_of_codes_and_of_draws_are_two_things():

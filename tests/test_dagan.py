@@ -121,7 +121,7 @@ def test_calls_differ_unless_told_otherwise():
             "each row.",
         ),
         (["a"] * 59 + [None], "y has no class in row 59; leave out rows whose class is missing."),
-        (["a"] * 3, "Found input variables with inconsistent numbers of samples: [60, 3]"),
+        (["a"] * 3, "y must have one label for each of the 60 rows of X, got 3."),
     ],
 )
 def test_labels_that_will_not_do(y, told):

@@ -242,7 +242,7 @@ def test_labels_in_one_fit_and_not_the_next(cls, classes):
         synthesizer.partial_fit(X)
     assert synthesizer.partial_fit(X, y).n_steps_ == 4
     with pytest.raises(
-        ValueError, match="^y must have one label for each of the 80 rows of X, got 79"
+        ValueError, match="^y must have one label for each of the 400 rows of X, got 399"
     ):
         synthesizer.partial_fit(X, y[1:])
 
