@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from contract import fit_small, narrow_table, says, small
+from seeds import seed
 from torch import nn
 
 from tabgan import GenClassClassifier
@@ -39,7 +40,7 @@ def test_class_means_are_means_of_rows_made_for_a_class(game):
             return torch.cat([x[:, 2:], x[:, :1]], dim=1)  # attribute, noise
 
     game.generator = Echo()
-    means = game.class_means(4000, torch.Generator().manual_seed(0))
+    means = game.class_means(4000, torch.Generator().manual_seed(seed(0)))
     torch.testing.assert_close(means[:, 0], torch.tensor([-1.0, 0.0, 1.0]))
     assert means[:, 1].abs().max() < 0.08  # five standard errors
 
@@ -70,7 +71,7 @@ def corners():
     """Six places on a grid, told by their two coordinates; one is never seen."""
     places = pd.DataFrame([[x, y] for x in (-1, 0, 1) for y in (-1, 1)], index=list("abcdef"))
     y = np.repeat(places.index, 40)
-    X = 3.0 * places.loc[y].to_numpy() + np.random.default_rng(0).normal(size=(240, 2)) * 0.4
+    X = 3.0 * places.loc[y].to_numpy() + np.random.default_rng(seed(0)).normal(size=(240, 2)) * 0.4
     model = small(
         GenClassClassifier,
         n_steps=100,
@@ -78,6 +79,7 @@ def corners():
         hidden_dim=32,
         learning_rate=3e-3,
         n_critic=1,
+        random_state=seed(0),
     )
     return model.fit(X[y != "c"], y[y != "c"], places), X, y, places
 
@@ -93,9 +95,11 @@ def test_classes_seen_and_unseen_are_told(corners):
 
 def test_rows_on_demand(corners):
     model, X, y, places = corners
-    made = model.generate(["c"] * 200 + ["f"] * 200, random_state=0)
+    made = model.generate(["c"] * 200 + ["f"] * 200, random_state=seed(0))
     assert np.linalg.norm(made[200:].mean(axis=0) - 3 * places.loc["f"]) < 1.5
-    np.testing.assert_array_equal(made, model.generate(["c"] * 200 + ["f"] * 200, random_state=0))
+    np.testing.assert_array_equal(
+        made, model.generate(["c"] * 200 + ["f"] * 200, random_state=seed(0))
+    )
     told = "classes names 'z', which has no attributes; classes: ['a', 'b', 'c', 'd', 'e', 'f']."
     with pytest.raises(ValueError, match=says(told)):
         model.generate(["z"])
