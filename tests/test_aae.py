@@ -53,7 +53,8 @@ def test_a_dependence_is_learnt():
     """Colour explains 84 % of length's variance, and above 20 % of it in rows made.
 
     Of 2000 rows with independent columns it explains 0.15 % on average, and 3 % with a chance of
-    e-12 (F test). What 150 steps reach (45 %) is far off both; the seeds are fixed.
+    e-12 (F test). What 150 steps reach is far off both: 33 to 47 % over 14 other seeds, with
+    bfloat16 products and without.
     """
     table = make_mixed_table(2000, missing=0.1, random_state=seed(0))
     table = table[["colour", "length", "member", "channel"]]
@@ -144,7 +145,10 @@ def test_codes_and_back():
 
 
 def test_codes_hold_what_rows_hold(labelled):
-    """Trained, an autoencoder gives back the category it was shown; the mode is half of them."""
+    """Trained, an autoencoder gives back the category it was shown; the mode is half of them.
+
+    Over 14 seeds 97 % or more came back.
+    """
     X, _ = labelled
     synthesizer = fit(
         X,
@@ -171,7 +175,10 @@ def test_arrays_of_codes_give_arrays():
 
 @pytest.mark.parametrize("share", [1.0, 0.2])
 def test_labels_are_inferred(labelled, share):
-    """With all labels, and with every fifth; the seeds are fixed, and guessing gets half."""
+    """With all labels, and with every fifth; guessing gets half.
+
+    Over 14 seeds 95 % or more were inferred, and 84 % or more of the rows had the label asked for.
+    """
     X, y = labelled
     known = np.where(np.arange(300) % round(1 / share) == 0, y, None)
     synthesizer = fit(
@@ -250,7 +257,10 @@ def test_rows_without_a_label_do_not_count_as_labelled():
 
 
 def test_numbers_as_labels():
-    """y = 3 x: with a third of the labels, predictions go up with x (fixed seeds)."""
+    """y = 3 x: with a third of the labels, predictions go up with x.
+
+    Over 14 seeds they correlated by 0.98 or more.
+    """
     rng = np.random.default_rng(seed(0))
     x = rng.choice(np.linspace(-1, 1, 9), 300)
     X = pd.DataFrame({"x": x, "noise": rng.choice(["a", "b"], 300)})

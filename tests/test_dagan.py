@@ -67,7 +67,8 @@ def test_before_training_a_row_is_made_from_itself():
     """The change is none, so that numbers come back and levels are the likeliest."""
     numbers = np.random.default_rng(seed(0)).normal(size=(50, 3))
     augmenter = fit_small(DAGANAugmenter, numbers, n_steps=0)
-    np.testing.assert_allclose(augmenter.augment(numbers), numbers, rtol=1e-5)
+    # A rank is a float of 24 bits, so that numbers near zero are off by what the largest are.
+    np.testing.assert_allclose(augmenter.augment(numbers), numbers, rtol=1e-5, atol=1e-5)
     table = narrow_table()
     augmenter = fit_small(DAGANAugmenter, table, n_steps=0)
     made = augmenter.augment(table, n_samples=600, random_state=seed(0))
@@ -76,7 +77,14 @@ def test_before_training_a_row_is_made_from_itself():
 
 
 def test_unseen_classes_vary_as_seen_ones_do():
-    """Thirty classes are wide along one axis and narrow along the other; so is another."""
+    """Thirty classes are ten times as wide along one axis as along the other; so are others.
+
+    Means over twenty rows of unseen classes. Of 16 fits by other seeds, with bfloat16 products and
+    without, rows were spread by 1.68 or more along the wide axis, 2.2 to 18 times as much as along
+    the narrow one; noise that is the same along both gives 1. Where rows lay correlated by 0.88 or
+    more with the rows that they were made from; without regard to these, twenty pairs correlate by
+    more than 0.6 once in 400 seeds.
+    """
     rng = np.random.default_rng(seed(0))
     y = np.repeat(np.arange(30), 20)
     X = rng.uniform(-6, 6, (30, 2))[y] + rng.normal(size=(600, 2)) * [2.0, 0.2]
@@ -91,10 +99,13 @@ def test_unseen_classes_vary_as_seen_ones_do():
         learning_rate=3e-3,
         random_state=seed(0),
     )
-    made = augmenter.fit(X, y).augment(np.array([[3.0, 3.0]]), n_samples=500, random_state=seed(1))
-    wide, narrow = made.std(axis=0)
-    assert wide > 1.0 and wide > 2 * narrow
-    np.testing.assert_allclose(made.mean(axis=0), [3.0, 3.0], atol=1.5)
+    rows = rng.uniform(-4, 4, (20, 2))
+    made = augmenter.fit(X, y).augment(rows, n_samples=4000, random_state=seed(1))
+    made = made.reshape(200, 20, 2)
+    wide, narrow = made.std(axis=0).mean(axis=0)
+    assert wide > 1.0 and wide > 1.5 * narrow
+    for axis in (0, 1):
+        assert np.corrcoef(made.mean(axis=0)[:, axis], rows[:, axis])[0, 1] > 0.6
 
 
 def test_rows_are_made_in_turn_and_labels_come_along():

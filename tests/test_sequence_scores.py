@@ -44,9 +44,13 @@ def test_predictive_score_is_better_for_real_sequences(waves):
 
 
 def test_predictive_error_by_hand():
-    """A channel of two values, ranks 1/4 and 3/4, that nothing predicts: wrong by 1/4."""
+    """A channel of two values, ranks 1/4 and 3/4, that nothing predicts: wrong by 1/4.
+
+    The scores learnt from the rows that they are asked for, and are a little better by chance:
+    0.229 to 0.244 over 5 seeds.
+    """
     real = np.random.default_rng(seed(0)).integers(0, 2, (300, 6, 1)).astype(float)
-    assert predictive_score(real, real, n_steps=60) == pytest.approx(0.25, abs=0.02)
+    assert predictive_score(real, real, n_steps=60) == pytest.approx(0.25, abs=0.05)
 
 
 def test_scores_of_long_tables_with_categories_missing_values_and_unequal_lengths():
