@@ -9,7 +9,11 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import numpy as np  # noqa: E402
+import products  # noqa: E402
 import pytest  # noqa: E402
+
+# On and off are settings that every test must pass in, as tests/products.py describes them.
+products.force(os.environ.get("TABGAN_BFLOAT16", ""))
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from contract import fit_small, narrow_table, says, small, whole_batch
+from seeds import seed
 from sklearn.metrics import accuracy_score
 
 from tabgan import AAESynthesizer
@@ -18,7 +19,7 @@ from tabgan.datasets import make_mixed_table
 @pytest.fixture(scope="module")
 def labelled():
     """Rows whose label can be read off them: 300 rows, classes p, q and r."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed(0))
     y = rng.choice(["p", "q", "r"], 300, p=[0.5, 0.3, 0.2])
     X = pd.DataFrame({"told": y, "noise": rng.choice(["a", "b"], 300), "x": rng.normal(size=300)})
     return X, y
@@ -42,11 +43,12 @@ def test_a_dependence_is_learnt():
     """Colour explains 84 % of length's variance, and above 20 % of it in rows made.
 
     Of 2000 rows with independent columns it explains 0.15 % on average, and 3 % with a chance of
-    e-12 (F test). What 150 steps reach (45 %) is far off both; the seeds are fixed.
+    e-12 (F test). What 150 steps reach is far off both: 33 to 47 % over 14 other seeds, with
+    bfloat16 products and without.
     """
-    table = make_mixed_table(2000, missing=0.1, random_state=0)
+    table = make_mixed_table(2000, missing=0.1, random_state=seed(0))
     table = table[["colour", "length", "member", "channel"]]
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed(0))
     independent = pd.DataFrame(
         {name: table[name].array[rng.permutation(len(table))] for name in table}
     )
@@ -56,9 +58,9 @@ def test_a_dependence_is_learnt():
         hidden_dim=64,
         latent_dim=6,
         learning_rate=5e-3,
-        random_state=0,
+        random_state=seed(0),
     ).fit(table)
-    made = synthesizer.sample(2000, random_state=1)
+    made = synthesizer.sample(2000, random_state=seed(1))
     assert share_explained(table) > 0.8
     assert share_explained(independent) < 0.03
     assert share_explained(made) > 0.2
@@ -74,7 +76,7 @@ def test_a_dependence_is_learnt():
 @pytest.mark.parametrize("prior", ["normal", "uniform"])
 def test_prior(prior, scale):
     synthesizer = fit(narrow_table(), prior=prior, prior_scale=scale, n_steps=0)
-    z = synthesizer._core.game.prior.draw(20_000, torch.Generator().manual_seed(0)) / scale
+    z = synthesizer._core.game.prior.draw(20_000, torch.Generator().manual_seed(seed(0))) / scale
     assert z.shape == (20_000, 3)
     assert z.mean().abs() < 5 / np.sqrt(60_000)
     assert z.std().item() == pytest.approx(1 if prior == "normal" else np.sqrt(1 / 3), rel=0.02)
@@ -83,7 +85,9 @@ def test_prior(prior, scale):
 
 def test_mixture_is_a_flower():
     """Four petals along the axes: one number near 2 or -2, the other near 0; and a normal one."""
-    z = Prior("mixture", 3, scale=2.0, n_components=4).draw(8000, torch.Generator().manual_seed(0))
+    z = Prior("mixture", 3, scale=2.0, n_components=4).draw(
+        8000, torch.Generator().manual_seed(seed(0))
+    )
     x, y, rest = (z / 2).T
     along, across = torch.where(x.abs() > y.abs(), x, y), torch.where(x.abs() > y.abs(), y, x)
     assert along.abs().mean().item() == pytest.approx(2.0, abs=0.03)
@@ -115,9 +119,19 @@ def test_codes_and_back():
 
 
 def test_codes_hold_what_rows_hold(labelled):
-    """Trained, an autoencoder gives back the category it was shown; the mode is half of them."""
+    """Trained, an autoencoder gives back the category it was shown; the mode is half of them.
+
+    Over 14 seeds 97 % or more came back.
+    """
     X, _ = labelled
-    synthesizer = fit(X, n_steps=150, hidden_dim=32, learning_rate=1e-2, adversarial_weight=0.1)
+    synthesizer = fit(
+        X,
+        n_steps=150,
+        hidden_dim=32,
+        learning_rate=1e-2,
+        adversarial_weight=0.1,
+        random_state=seed(0),
+    )
     rows = synthesizer.inverse_transform(synthesizer.transform(X))
     assert accuracy_score(X["told"], rows["told"]) > 0.7
 
@@ -135,10 +149,15 @@ def test_arrays_of_codes_give_arrays():
 
 @pytest.mark.parametrize("share", [1.0, 0.2])
 def test_labels_are_inferred(labelled, share):
-    """With all labels, and with every fifth; the seeds are fixed, and guessing gets half."""
+    """With all labels, and with every fifth; guessing gets half.
+
+    Over 14 seeds 95 % or more were inferred, and 84 % or more of the rows had the label asked for.
+    """
     X, y = labelled
     known = np.where(np.arange(300) % round(1 / share) == 0, y, None)
-    synthesizer = fit(X, known, n_steps=150, hidden_dim=32, learning_rate=1e-2)
+    synthesizer = fit(
+        X, known, n_steps=150, hidden_dim=32, learning_rate=1e-2, random_state=seed(0)
+    )
     predicted = synthesizer.predict(X)
     assert predicted.shape == (300,) and set(predicted) <= {"p", "q", "r"}
     assert accuracy_score(y, predicted) > 0.8
@@ -148,7 +167,7 @@ def test_labels_are_inferred(labelled, share):
     assert len(synthesizer.get_feature_names_out()) == 6
     assert list(synthesizer.inverse_transform(codes)) == list(X)
     # The label given decides what is made, and is not in the rows.
-    made = synthesizer.sample(conditions=["p", "q"] * 100, random_state=0)
+    made = synthesizer.sample(conditions=["p", "q"] * 100, random_state=seed(0))
     assert list(made) == list(X)
     assert (made["told"] == ["p", "q"] * 100).mean() > 0.6
 
@@ -198,26 +217,29 @@ def test_rows_without_a_label_do_not_count_as_labelled():
     batch = whole_batch(synthesizer, table)
     known = game._is_labelled(batch).squeeze(1)
     assert known.sum() == 60
-    batch.rng.manual_seed(1)
+    batch.rng.manual_seed(seed(1))
     loss = game.autoencoder_loss(batch)
-    batch.rng.manual_seed(1)
+    batch.rng.manual_seed(seed(1))
     error_of_labels = (loss - game.monitor(batch)["reconstruction"]).item()
     wrong = (game.encode(batch.row)[2] - batch.condition_table.scalars)[known]
     assert error_of_labels == pytest.approx(wrong.square().mean().item(), rel=1e-3)
     (slope,) = torch.autograd.grad(loss, game.encoder.out[1].bias)
     assert slope.isfinite().all()
     # The labels that `sample` draws are those that were known: evenly spread, not all the median.
-    drawn = synthesizer._core.encoding.conditions.draw(1000, np.random.default_rng(0)).scalars
+    drawn = synthesizer._core.encoding.conditions.draw(1000, np.random.default_rng(seed(0))).scalars
     assert drawn.std().item() == pytest.approx(np.sqrt(1 / 3), abs=0.05)
 
 
 def test_numbers_as_labels():
-    """y = 3 x: with a third of the labels, predictions go up with x (fixed seeds)."""
-    rng = np.random.default_rng(0)
+    """y = 3 x: with a third of the labels, predictions go up with x.
+
+    Over 14 seeds they correlated by 0.98 or more.
+    """
+    rng = np.random.default_rng(seed(0))
     x = rng.choice(np.linspace(-1, 1, 9), 300)
     X = pd.DataFrame({"x": x, "noise": rng.choice(["a", "b"], 300)})
     y = np.where(np.arange(300) % 3 == 0, 3 * x + 0.01 * rng.normal(size=300), np.nan)
-    synthesizer = fit(X, y, n_steps=150, hidden_dim=32, learning_rate=1e-2)
+    synthesizer = fit(X, y, n_steps=150, hidden_dim=32, learning_rate=1e-2, random_state=seed(0))
     predicted = synthesizer.predict(X)
     assert predicted.dtype == np.float64 and np.abs(predicted).max() <= np.nanmax(np.abs(y))
     assert np.corrcoef(predicted, x)[0, 1] > 0.7

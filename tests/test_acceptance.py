@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from contract import fit_small, narrow_table
+from seeds import seed
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -47,26 +48,32 @@ def test_trees_as_tensors_are_the_trees(monkeypatch):
 
 def test_what_is_kept_is_like_the_real_rows():
     """Of a shift of half a deviation in three columns two thirds go, the cap keeping the rest."""
-    real, made = normal_rows(6000, 0), normal_rows(18_000, 1, 0.5)
-    accepting = fitted(real, made)
-    fresh = normal_rows(20_000, 3, 0.5)
-    kept = fresh[accepting.accept(fresh, torch.Generator().manual_seed(0))]
+    real, made = normal_rows(6000, seed(0)), normal_rows(18_000, seed(1), 0.5)
+    accepting = fitted(real, made, seed=seed(0))
+    fresh = normal_rows(20_000, seed(3), 0.5)
+    kept = fresh[accepting.accept(fresh, torch.Generator().manual_seed(seed(0)))]
     assert 0.05 < len(kept) / len(fresh) < 0.9
     assert kept.mean(dim=0).abs().max() < 0.17
     assert (kept.std(dim=0) - 1).abs().max() < 0.1
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_where_nothing_gives_rows_away_none_is_rejected(seed):
-    """By chance held-out rows come a little nearer now and then: next to no row is rejected."""
-    accepting = fitted(normal_rows(2000, seed), normal_rows(6000, 100 + seed), seed=seed)
-    rows = normal_rows(2000, 200 + seed)
-    kept = accepting.accept(rows, torch.Generator().manual_seed(0))
-    assert kept.float().mean() > 0.9
+def test_where_nothing_gives_rows_away_seldom_any_is_rejected():
+    """Real and synthetic rows have one distribution, so that trees can learn nothing but noise.
+
+    By chance held-out rows come a little nearer: in 5 of 40 other seeds a share of rows was
+    rejected, 30 % at most. With that rate it happens in more than three of five once in 1000 seeds.
+    """
+    shares = []
+    for at in map(seed, range(5)):
+        accepting = fitted(normal_rows(2000, at), normal_rows(6000, 100 + at), seed=at)
+        kept = accepting.accept(normal_rows(2000, 200 + at), torch.Generator().manual_seed(at))
+        shares.append(kept.float().mean().item())
+    assert sum(share < 1 for share in shares) <= 3
+    assert min(shares) > 0.5
 
 
 def test_few_real_rows_teach_nothing():
-    accepting = fitted(normal_rows(150, 0), normal_rows(450, 1, 3.0))
+    accepting = fitted(normal_rows(150, seed(0)), normal_rows(450, seed(1), 3.0))
     assert not accepting.is_active
 
 
@@ -83,16 +90,18 @@ def test_another_fit_forgets_the_last():
 @pytest.fixture(scope="module")
 def poor_model():
     """A model so little trained that trees reject much of what it makes."""
-    table = make_mixed_table(1500, random_state=0)
-    return WGANSynthesizer(n_steps=5, hidden_dim=16, acceptance_rounds=2, random_state=0).fit(table)
+    table = make_mixed_table(1500, random_state=seed(0))
+    return WGANSynthesizer(n_steps=5, hidden_dim=16, acceptance_rounds=2, random_state=seed(0)).fit(
+        table
+    )
 
 
 def test_rejection_is_at_work_and_helps(poor_model):
     assert poor_model._core.chain.acceptance.is_active
-    table = make_mixed_table(1500, random_state=1)
+    table = make_mixed_table(1500, random_state=seed(1))
     corrected = poor_model.score(table)
     without = clone(poor_model).set_params(acceptance_rounds=0)
-    assert corrected > without.fit(make_mixed_table(1500, random_state=0)).score(table) + 0.05
+    assert corrected > without.fit(make_mixed_table(1500, random_state=seed(0))).score(table) + 0.05
 
 
 @pytest.mark.parametrize("n", [1, 7, 400])
@@ -111,13 +120,17 @@ def test_copies_reject_the_same_rows(poor_model, carrier):
 
 
 def test_conditions_are_met_row_by_row():
-    table = make_mixed_table(1500, random_state=0)
+    table = make_mixed_table(1500, random_state=seed(0))
     model = CGANSynthesizer(
-        condition_columns=["colour"], n_steps=5, hidden_dim=16, acceptance_rounds=1, random_state=0
+        condition_columns=["colour"],
+        n_steps=5,
+        hidden_dim=16,
+        acceptance_rounds=1,
+        random_state=seed(0),
     ).fit(table)
     assert model._core.chain.acceptance.is_active
     asked = table[["colour"]].head(300)
-    made = model.sample(conditions=asked, random_state=0)
+    made = model.sample(conditions=asked, random_state=seed(0))
     assert made["colour"].tolist() == asked["colour"].tolist()
     some = table["colour"].mode()[0]
     assert (model.sample(40, conditions={"colour": some})["colour"] == some).all()

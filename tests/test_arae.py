@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 import torch
 from contract import says, small
+from seeds import seed
 from torch.nn import functional as F
 
 from tabgan import ARAESynthesizer
 from tabgan.adversarial.game import Batch
 from tabgan.models.arae import ARAEGame
+from tabgan.networks.mlp import ResidualMLP
 from tabgan.table.encoder import EncodedTable
 
 
@@ -83,12 +85,13 @@ def test_likelihood_of_rows_by_hand():
 @pytest.fixture(scope="module")
 def trained():
     """Two columns of three letters that agree, a number that they decide, and noise."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed(0))
     letters = rng.choice(["a", "b", "c"], 600, p=[0.5, 0.3, 0.2])
     table = pd.DataFrame({"one": letters, "other": letters, "noise": rng.normal(size=600)})
     table["level"] = np.array([ord(letter) - 96 for letter in letters]) + 0.1 * table["noise"]
     parameters = {"n_steps": 150, "hidden_dim": 32, "code_dim": 3, "learning_rate": 5e-3}
-    return small(ARAESynthesizer, table, batch_size=100, **parameters).fit(table), table
+    model = small(ARAESynthesizer, batch_size=100, random_state=seed(0), **parameters)
+    return model.fit(table), table
 
 
 def test_codes_and_back(trained):
@@ -104,25 +107,44 @@ def test_codes_and_back(trained):
 
 
 def test_what_goes_together_is_made_together(trained):
-    """If independent, letters agree in 38 % of the rows and all levels average 1.7; fixed seeds."""
-    made = trained[0].sample(1000, random_state=0)
+    """If independent, letters agree in 38 % of the rows and all levels average 1.7.
+
+    Over 20 seeds letters agreed in 99 % of the rows and levels were at most 0.06 off.
+    """
+    made = trained[0].sample(1000, random_state=seed(0))
     assert (made["one"] == made["other"]).mean() > 0.75
     means = made.groupby("one")["level"].mean()
     np.testing.assert_allclose(means[["a", "b", "c"]], [1, 2, 3], atol=0.4)
 
 
+def energy_share(one, other):
+    """Energy distance of two samples as a share of their mean distance: 0 if alike, at most 1."""
+    within = torch.cdist(one, one).mean() + torch.cdist(other, other).mean()
+    return 1 - (within / (2 * torch.cdist(one, other).mean())).item()
+
+
 def test_made_codes_are_like_real_ones(trained):
-    """Mean and spread along each axis of the code space, in units of the real codes' spread."""
+    """The generator's codes lie where the encoder's do, beside generators that learnt nothing.
+
+    Of 26 fits by other seeds, with bfloat16 products and without, the share was 0.016 at most.
+    """
     synthesizer, table = trained
-    game, rng = synthesizer._core.game, torch.Generator().manual_seed(0)
+    game, rng = synthesizer._core.game, torch.Generator().manual_seed(seed(0))
     row = synthesizer._core.encoding.layout.expand(
         *synthesizer._core.encoding.encoder.encode(table)
     )
     code, _ = game.draw_codes(Batch(None, row, None, None, rng))
-    made = game.make_codes(5000, rng)
-    spread = code.std(0)
-    assert ((made.mean(0) - code.mean(0)).abs() / spread).max() < 0.25
-    assert (made.std(0) / spread - 1).abs().max() < 0.25
+    scale = code.std(0)
+    learnt = energy_share(code / scale, game.make_codes(2000, rng) / scale)
+    untaught = []
+    with torch.random.fork_rng(devices=[]):
+        for i in range(5):
+            torch.manual_seed(seed(i))
+            fresh = ResidualMLP(game.latent_dim, [32] * 2, code.shape[1]).requires_grad_(False)
+            noise = torch.randn(2000, game.latent_dim, generator=rng)
+            untaught.append(energy_share(code / scale, fresh(noise) / scale))
+    assert learnt < 0.05
+    assert learnt < np.mean(untaught) / 2
 
 
 def test_width_of_codes_and_of_draws_are_two_things():

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from contract import narrow_table, small
+from seeds import seed
 from torch import nn
 
 from tabgan import BiGANSynthesizer
@@ -69,11 +70,16 @@ def test_both_coders_learn():
 
 
 def test_encoder_inverts_generator():
-    """Of three letters, guessing gets half right; the seeds are fixed."""
-    rng = np.random.default_rng(0)
+    """Of three letters, guessing gets half right, or 80 % where the rarest is never made.
+
+    Over 16 seeds, with bfloat16 products and without, all letters came back.
+    """
+    rng = np.random.default_rng(seed(0))
     table = pd.DataFrame({"letter": rng.choice(["a", "b", "c"], 400, p=[0.5, 0.3, 0.2])})
-    parameters = {"n_steps": 400, "hidden_dim": 32, "latent_dim": 1, "learning_rate": 3e-3}
-    synthesizer = small(BiGANSynthesizer, table, **parameters).fit(table)
+    parameters = {"n_steps": 400, "batch_size": 128, "hidden_dim": 64, "latent_dim": 1}
+    synthesizer = small(
+        BiGANSynthesizer, table, learning_rate=1e-3, random_state=seed(0), **parameters
+    ).fit(table)
     codes = synthesizer.transform(table)
     assert codes.shape == (400, 1) and np.isfinite(codes).all()
     assert (synthesizer.inverse_transform(codes) == table).mean().item() > 0.9

@@ -7,18 +7,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from contract import narrow_table, says, small
+from seeds import seed
 from sklearn.metrics import accuracy_score
 
 from tabgan import AAEClusterer
 
 
 def test_clusters_are_found():
-    """Two kinds of rows that share nothing become two clusters, no label seen (fixed seeds)."""
+    """Two kinds of rows that share nothing become two clusters, no label seen.
+
+    Of 14 fits by other seeds, with bfloat16 products and without, all rows were in their cluster,
+    70 % or more of the rows made for a cluster were of it, and 43 to 59 % of all were of one kind.
+    """
     kind = np.arange(300) % 2
     X = pd.DataFrame({f"c{i}": np.where(kind, "a", "b") for i in range(4)})
-    X["x"] = np.random.default_rng(0).normal(size=300)
+    X["x"] = np.random.default_rng(seed(0)).normal(size=300)
     parameters = {"n_steps": 150, "hidden_dim": 32, "latent_dim": 1, "learning_rate": 1e-2}
-    clustering = small(AAEClusterer, n_clusters=2, **parameters).fit(X)
+    clustering = small(AAEClusterer, n_clusters=2, random_state=seed(0), **parameters).fit(X)
     cluster = clustering.predict(X)
     assert cluster.dtype == np.int64 and set(cluster) == {0, 1}
     assert max(accuracy_score(kind, cluster), accuracy_score(kind, 1 - cluster)) == 1
@@ -28,13 +33,13 @@ def test_clusters_are_found():
     # A cluster can be asked for and makes rows of its kind (half of them would be chance, give or
     # take ten points in four standard errors); rows of all are made if none is.
     for i in (0, 1):
-        made = clustering.sample(400, random_state=0, conditions={"cluster": i})
+        made = clustering.sample(400, random_state=seed(0), conditions={"cluster": i})
         assert list(made) == list(X)
-        assert (clustering.predict(made) == i).mean() > 0.65
-    made = clustering.sample(300, random_state=0)
-    assert 0.35 < (made["c0"] == "a").mean() < 0.65
+        assert (clustering.predict(made) == i).mean() > 0.6
+    made = clustering.sample(300, random_state=seed(0))
+    assert 0.3 < (made["c0"] == "a").mean() < 0.7
     loaded = contract.carry_by_file(clustering)
-    pd.testing.assert_frame_equal(loaded.sample(300, random_state=0), made)
+    pd.testing.assert_frame_equal(loaded.sample(300, random_state=seed(0)), made)
     assert loaded.partial_fit(X).n_steps_ == 300
 
 
@@ -47,7 +52,7 @@ def test_many_clusters_are_all_drawn():
     """Of 30 clusters at even rates, 3000 draws miss one with a chance of e-100."""
     clustering = small(AAEClusterer, n_clusters=30).fit(narrow_table())
     assert clustering.transform(narrow_table()).shape == (60, 3 + 30)
-    given = clustering._core.encoding.conditions.draw(3000, np.random.default_rng(0))
+    given = clustering._core.encoding.conditions.draw(3000, np.random.default_rng(seed(0)))
     assert set(given.codes[:, 0].tolist()) == set(range(30))
 
 

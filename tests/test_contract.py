@@ -15,6 +15,7 @@ from contract import (
     says,
     small,
 )
+from seeds import seed
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
@@ -103,12 +104,13 @@ def test_array_in_array_out(cls, numbers, dtype):
     assert np.isin(made, array).all()
 
 
-@every_synthesizer
+@every_likeness
 def test_missing_in_arrays(cls, numbers):
     array = np.where(np.arange(80)[:, None] % 3 == 0, np.nan, numbers[0])
-    made = fit_small(cls, array).sample(200, random_state=0)
-    # A third of 200 rows; four standard errors are 13 points.
-    np.testing.assert_allclose(np.isnan(made).mean(axis=0), 1 / 3, atol=0.13)
+    synthesizer = fit_small(cls, array, random_state=seed(0))
+    made = synthesizer.sample(200, random_state=seed(0))
+    # A third of 200 rows; five standard errors are 17 points.
+    np.testing.assert_allclose(np.isnan(made).mean(axis=0), 1 / 3, atol=0.17)
 
 
 @every_synthesizer

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from contract import narrow_table, small
+from seeds import seed
 
 from tabgan import CramerGANSynthesizer
 from tabgan.adversarial.adversary import Adversary
@@ -49,7 +50,7 @@ def test_losses_are_the_energy_distance_by_hand():
 
 def test_energy_distance_of_two_normals():
     """Of means 0 and 2: 4 E|N(2, 2)| - 4 E|N(0, 2)|, up to five standard errors."""
-    rng = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(seed(0))
     real, other = (torch.randn(50_000, 1, generator=rng) for _ in range(2))
     fake, more = (2 + torch.randn(50_000, 1, generator=rng) for _ in range(2))
     energy = Adversary(Known(), ENERGY).generator_loss(None, real, fake, more, other)
@@ -76,11 +77,12 @@ def test_features_are_the_critics():
 def test_what_goes_together_is_made_together():
     """Two columns of three letters that always agree; independent ones do in a third of the rows.
 
-    500 rows agree more often than in half of them by chance with a probability below e-12.
+    500 rows agree more often than in half of them by chance with a probability below e-12. Over 14
+    seeds 99 % or more agreed.
     """
-    letters = np.random.default_rng(0).choice(["a", "b", "c"], 400)
+    letters = np.random.default_rng(seed(0)).choice(["a", "b", "c"], 400)
     table = pd.DataFrame({"one": letters, "other": letters})
     parameters = {"n_steps": 50, "hidden_dim": 32, "learning_rate": 5e-3, "n_critic": 2}
-    synthesizer = small(CramerGANSynthesizer, table, **parameters).fit(table)
-    made = synthesizer.sample(500, random_state=0)
+    synthesizer = small(CramerGANSynthesizer, table, random_state=seed(0), **parameters).fit(table)
+    made = synthesizer.sample(500, random_state=seed(0))
     assert (made["one"] == made["other"]).mean() > 0.6

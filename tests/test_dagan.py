@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from contract import fit_small, fitted, narrow_table, says, small
+from seeds import seed
 
 from tabgan import DAGANAugmenter
 from tabgan.models.dagan import PairSet
@@ -25,7 +26,7 @@ def pairs():
 
 def test_pairs_are_two_rows_of_one_class(pairs):
     data, classes = pairs
-    rng = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(seed(0))
     batches = data.batches(8, rng)
     seen = torch.zeros(8, 8)
     for _ in range(400):
@@ -64,18 +65,27 @@ def test_the_critic_sees_the_row_made_beside_the_row_it_was_made_from():
 
 def test_before_training_a_row_is_made_from_itself():
     """The change is none, so that numbers come back and levels are the likeliest."""
-    numbers = np.random.default_rng(0).normal(size=(50, 3))
+    numbers = np.random.default_rng(seed(0)).normal(size=(50, 3))
     augmenter = fit_small(DAGANAugmenter, numbers, n_steps=0)
-    np.testing.assert_allclose(augmenter.augment(numbers), numbers, rtol=1e-5)
+    # A rank is a float of 24 bits, so that numbers near zero are off by what the largest are.
+    np.testing.assert_allclose(augmenter.augment(numbers), numbers, rtol=1e-5, atol=1e-5)
     table = narrow_table()
-    made = fit_small(DAGANAugmenter, table, n_steps=0).augment(table, n_samples=600)
+    augmenter = fit_small(DAGANAugmenter, table, n_steps=0)
+    made = augmenter.augment(table, n_samples=600, random_state=seed(0))
     # e^3 against two others of e^0: 91 % are kept; four standard errors of 600 are 5 points.
     assert (made["kind"] == np.tile(table["kind"], 10)).mean() == pytest.approx(0.91, abs=0.05)
 
 
 def test_unseen_classes_vary_as_seen_ones_do():
-    """Thirty classes are wide along one axis and narrow along the other; so is another."""
-    rng = np.random.default_rng(0)
+    """Thirty classes are ten times as wide along one axis as along the other; so are others.
+
+    Means over twenty rows of unseen classes. Of 16 fits by other seeds, with bfloat16 products and
+    without, rows were spread by 1.68 or more along the wide axis, 2.2 to 18 times as much as along
+    the narrow one; noise that is the same along both gives 1. Where rows lay correlated by 0.88 or
+    more with the rows that they were made from; without regard to these, twenty pairs correlate by
+    more than 0.6 once in 400 seeds.
+    """
+    rng = np.random.default_rng(seed(0))
     y = np.repeat(np.arange(30), 20)
     X = rng.uniform(-6, 6, (30, 2))[y] + rng.normal(size=(600, 2)) * [2.0, 0.2]
     augmenter = small(
@@ -87,11 +97,15 @@ def test_unseen_classes_vary_as_seen_ones_do():
         n_critic=3,
         penalty_weight=0.1,
         learning_rate=3e-3,
+        random_state=seed(0),
     )
-    made = augmenter.fit(X, y).augment(np.array([[3.0, 3.0]]), n_samples=500)
-    wide, narrow = made.std(axis=0)
-    assert wide > 1.0 and wide > 2 * narrow
-    np.testing.assert_allclose(made.mean(axis=0), [3.0, 3.0], atol=1.5)
+    rows = rng.uniform(-4, 4, (20, 2))
+    made = augmenter.fit(X, y).augment(rows, n_samples=4000, random_state=seed(1))
+    made = made.reshape(200, 20, 2)
+    wide, narrow = made.std(axis=0).mean(axis=0)
+    assert wide > 1.0 and wide > 1.5 * narrow
+    for axis in (0, 1):
+        assert np.corrcoef(made.mean(axis=0)[:, axis], rows[:, axis])[0, 1] > 0.6
 
 
 def test_rows_are_made_in_turn_and_labels_come_along():

@@ -8,6 +8,7 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 import pytest
+from seeds import seed
 
 from tabgan.datasets import load_adult, make_mixed_table, make_waves
 
@@ -81,7 +82,7 @@ class TestWaves:
         np.testing.assert_allclose(waves.data, waves.amplitude[:, None] * expected, atol=1e-12)
 
     def test_ranges(self):
-        waves = make_waves(5000, random_state=1)
+        waves = make_waves(5000, random_state=seed(1))
         for values, low, high in (
             (waves.offset, -np.pi, np.pi),
             (waves.frequency, 1.0, 5.0),
@@ -98,8 +99,8 @@ class TestWaves:
         assert make_waves(3, classes=["sawtooth"], random_state=0).target_names == ["sawtooth"]
 
     def test_noise_adds_its_deviation(self):
-        clean = make_waves(500, random_state=0)
-        noisy = make_waves(500, noise=0.2, random_state=0)
+        clean = make_waves(500, random_state=seed(0))
+        noisy = make_waves(500, noise=0.2, random_state=seed(0))
         np.testing.assert_array_equal(clean.amplitude, noisy.amplitude)
         assert np.std(noisy.data - clean.data) == pytest.approx(0.2, rel=0.05)
 
@@ -148,12 +149,12 @@ class TestWaves:
 
 @pytest.fixture(scope="module")
 def table():
-    return make_mixed_table(50_000, random_state=0)
+    return make_mixed_table(50_000, random_state=seed(0))
 
 
 @pytest.fixture(scope="module")
 def holey():
-    return make_mixed_table(50_000, missing=0.2, random_state=0)
+    return make_mixed_table(50_000, missing=0.2, random_state=seed(0))
 
 
 class TestMixedTable:

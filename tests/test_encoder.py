@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from seeds import seed
 from tables import N_ROWS, arrow_columns, assert_same_column, columns
 
 from tabgan.datasets import load_adult, make_mixed_table
@@ -49,8 +50,8 @@ class TestRoundTrips:
     @pytest.mark.parametrize("name", columns())
     def test_columns_of_few_values_come_back_exactly(self, name, numeric):
         table = columns()[name][0].rename("c").to_frame()
-        for seed in (None, 0):
-            assert_same_column(there_and_back(table, numeric, seed)["c"], table["c"])
+        for number in (None, 0):
+            assert_same_column(there_and_back(table, numeric, number)["c"], table["c"])
 
     @pytest.mark.parametrize("numeric", ENCODINGS)
     def test_arrow_columns(self, numeric):
@@ -332,11 +333,14 @@ class TestIdentifiers:
 def test_adult_comes_back():
     table, _ = load_adult()
     encoder = encoder_of(table)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed(0))
     made = encoder.decode(encoder.encode(table, rng), rng)
     assert (made.dtypes == table.dtypes).all()
-    for name in table.columns.drop("fnlwgt"):
-        assert made[name].equals(table[name]), name
+    # Ranks are floats of 24 bits: of 24 other seeds one had one of 456,000 cells at the edge of the
+    # next value. At that rate more than three are once in ten million seeds.
+    others = table.columns.drop("fnlwgt")
+    is_off = (made[others] != table[others]) & (made[others].notna() | table[others].notna())
+    assert is_off.to_numpy().sum() <= 3
     # 21,648 distinct weights are ranks in 512 intervals; those far apart are furthest off.
     relative = (made["fnlwgt"] - table["fnlwgt"]).abs() / table["fnlwgt"]
     assert relative.max() < 0.001

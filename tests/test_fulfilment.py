@@ -8,6 +8,7 @@ import pytest
 import torch
 from condition_cases import ENCODINGS, condition_for, objects
 from contract import says
+from seeds import seed
 from tables import askable_table
 
 from tabgan import AAESynthesizer, CGANSynthesizer, WGANSynthesizer
@@ -78,7 +79,7 @@ class TestFulfil:
         assert made["float"][~is_value].nunique() > 3
 
     def test_other_columns_are_as_they_are_given_the_condition(self):
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed(0))
         x = rng.integers(0, 2, 4000)
         table = pd.DataFrame({"x": x, "y": np.where(rng.random(4000) < 0.9, x, 1 - x)})
         asked = pd.DataFrame({"x": [0, 1] * 5000}, dtype=object)
@@ -90,7 +91,7 @@ class TestFulfil:
             assert abs(made["y"][made["x"] == value].mean() - seen) < error
 
     def test_intervals_within_others_do_not_thin_them(self):
-        table = pd.DataFrame({"x": np.random.default_rng(0).random(5000)})
+        table = pd.DataFrame({"x": np.random.default_rng(seed(0)).random(5000)})
         narrow, wide = pd.Interval(0.4, 0.5), pd.Interval(0.0, 1.0)
         asked = pd.DataFrame({"x": objects(*[narrow] * 3000, *[wide] * 3000)})
         made = Resampler(table).fulfil(asked)["x"]
@@ -129,7 +130,10 @@ class TestFulfil:
 
     def test_thousand_distinct_rows_share_the_rows_made(self, table):
         asked = pd.DataFrame(
-            {"float": np.random.default_rng(1).uniform(-1, 1, 1000), "flag": [True, False] * 500}
+            {
+                "float": np.random.default_rng(seed(1)).uniform(-1, 1, 1000),
+                "flag": [True, False] * 500,
+            }
         )
         sampler = Resampler(table[["float", "flag"]])
         made = sampler.fulfil(asked.astype(object))
@@ -192,7 +196,7 @@ class TestConditionModel:
 
     def test_drawn_at_the_rates_of_training(self, model, table):
         n = 20_000
-        made = self.decode(model, model.draw(n, np.random.default_rng(0)))
+        made = self.decode(model, model.draw(n, np.random.default_rng(seed(0))))
         for name in ("text", "category"):
             share = table[name].value_counts(normalize=True, dropna=False)
             error = (made[name].value_counts(normalize=True, dropna=False) - share).abs()
@@ -221,7 +225,9 @@ class TestConditionModel:
         model.learn(model.encoder.encode(table))
         asked_for = self.asked_for(model, g=["l", "r"])
         asked = np.repeat([0, 1], 10_000)
-        made = self.decode(model, model.draw_given(asked_for, asked, np.random.default_rng(0)))
+        made = self.decode(
+            model, model.draw_given(asked_for, asked, np.random.default_rng(seed(0)))
+        )
         for g, share in (("l", 0.9), ("r", 0.3)):
             rate = (made["k"][made["g"] == g] == "a").mean()
             # Five standard errors: a false alarm in 1.7 million runs.

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from contract import fit_small, narrow_table, says, small
+from seeds import seed
 from torch import nn
 
 from tabgan import GenClassClassifier
@@ -39,7 +40,7 @@ def test_class_means_are_means_of_rows_made_for_a_class(game):
             return torch.cat([x[:, 2:], x[:, :1]], dim=1)  # attribute, noise
 
     game.generator = Echo()
-    means = game.class_means(4000, torch.Generator().manual_seed(0))
+    means = game.class_means(4000, torch.Generator().manual_seed(seed(0)))
     torch.testing.assert_close(means[:, 0], torch.tensor([-1.0, 0.0, 1.0]))
     assert means[:, 1].abs().max() < 0.08  # five standard errors
 
@@ -66,37 +67,45 @@ def test_batches_hold_the_attributes_of_each_rows_class():
 
 
 @pytest.fixture(scope="module")
-def corners():
-    """Six places on a grid, told by their two coordinates; one is never seen."""
-    places = pd.DataFrame([[x, y] for x in (-1, 0, 1) for y in (-1, 1)], index=list("abcdef"))
-    y = np.repeat(places.index, 40)
-    X = 3.0 * places.loc[y].to_numpy() + np.random.default_rng(0).normal(size=(240, 2)) * 0.4
+def grid():
+    """Nine places on a grid, described by their two coordinates; the middle one is never seen."""
+    places = pd.DataFrame([[x, y] for x in (-1, 0, 1) for y in (-1, 0, 1)], index=list("abcdefghi"))
+    y = np.repeat(places.index, 30)
+    X = 3.0 * places.loc[y].to_numpy() + np.random.default_rng(seed(0)).normal(size=(270, 2)) * 0.4
     model = small(
         GenClassClassifier,
-        n_steps=100,
+        n_steps=400,
         batch_size=100,
         hidden_dim=32,
         learning_rate=3e-3,
         n_critic=1,
+        random_state=seed(0),
     )
-    return model.fit(X[y != "c"], y[y != "c"], places), X, y, places
+    return model.fit(X[y != "e"], y[y != "e"], places), X, y, places
 
 
-def test_classes_seen_and_unseen_are_told(corners):
-    model, X, y, _ = corners
-    assert model.classes_.tolist() == list("abcdef")
-    assert model.score(X[y != "c"], y[y != "c"]) > 0.8
-    assert model.score(X[y == "c"], y[y == "c"]) > 0.5  # a sixth by guessing, none without it
+def test_classes_seen_and_unseen_are_told(grid):
+    """Of 12 fits by other seeds 91 % of seen rows or more were right, and 83 % of unseen ones.
+
+    Guessing gets a ninth, and a classifier of seen classes alone no row of the unseen one.
+    """
+    model, X, y, _ = grid
+    assert model.classes_.tolist() == list("abcdefghi")
+    assert model.score(X[y != "e"], y[y != "e"]) > 0.75
+    assert model.score(X[y == "e"], y[y == "e"]) > 0.5
     proba = model.predict_proba(X)
     np.testing.assert_allclose(proba.sum(axis=1), 1)
 
 
-def test_rows_on_demand(corners):
-    model, X, y, places = corners
-    made = model.generate(["c"] * 200 + ["f"] * 200, random_state=0)
-    assert np.linalg.norm(made[200:].mean(axis=0) - 3 * places.loc["f"]) < 1.5
-    np.testing.assert_array_equal(made, model.generate(["c"] * 200 + ["f"] * 200, random_state=0))
-    told = "classes names 'z', which has no attributes; classes: ['a', 'b', 'c', 'd', 'e', 'f']."
+def test_rows_on_demand(grid):
+    """Places are 3 apart. Of 12 fits rows lay within 0.3 of a seen place, 1.3 of the unseen one."""
+    model, _, _, places = grid
+    asked = ["e"] * 200 + ["i"] * 200
+    made = model.generate(asked, random_state=seed(0))
+    for rows, place, off in ((made[:200], "e", 2.0), (made[200:], "i", 1.0)):
+        assert np.linalg.norm(rows.mean(axis=0) - 3 * places.loc[place]) < off
+    np.testing.assert_array_equal(made, model.generate(asked, random_state=seed(0)))
+    told = f"classes names 'z', which has no attributes; classes: {list('abcdefghi')}."
     with pytest.raises(ValueError, match=says(told)):
         model.generate(["z"])
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from seeds import seed
 
 from tabgan.table.quantiles import MAX_INTERVALS, QuantileTable, uniform, uniform_within
 
@@ -138,7 +139,7 @@ class TestRanksAndValues:
 
     @pytest.mark.parametrize("draw", ["standard_normal", "standard_cauchy", "exponential"])
     def test_ranks_are_even_and_quantiles_kept_in_heavy_tails(self, draw):
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed(0))
         values = getattr(rng, draw)(size=20_000)
         values[:4000] = 0.5
         table = QuantileTable.from_values(values)
@@ -162,8 +163,8 @@ def test_uniform():
 
 
 def test_numbers_are_even_within_each_group():
-    groups = np.random.default_rng(0).permutation(np.repeat([0, 3, 4], [1, 7, 200]))
-    drawn = uniform_within(groups, np.random.default_rng(1))
+    groups = np.random.default_rng(seed(0)).permutation(np.repeat([0, 3, 4], [1, 7, 200]))
+    drawn = uniform_within(groups, np.random.default_rng(seed(1)))
     assert ((drawn >= 0) & (drawn < 1)).all()
     for group, n in ((0, 1), (3, 7), (4, 200)):
         parts = np.sort((drawn[groups == group] * n).astype(int))
@@ -171,4 +172,4 @@ def test_numbers_are_even_within_each_group():
     # Which row gets which part says nothing: false alarm once in a million.
     assert abs(np.corrcoef(np.arange(200), drawn[groups == 4])[0, 1]) < 0.35
     np.testing.assert_array_equal(uniform_within(groups, None), np.full(208, 0.5))
-    assert len(uniform_within(groups[:0], np.random.default_rng(0))) == 0
+    assert len(uniform_within(groups[:0], np.random.default_rng(seed(0)))) == 0

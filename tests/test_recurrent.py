@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from seeds import seed
 from torch.nn import functional as F
 
 from tabgan import RCGANSynthesizer, SeqGANSynthesizer, SequenceARAESynthesizer
@@ -321,13 +322,16 @@ def test_probabilities_of_all_sequences_sum_to_one():
 
 @pytest.mark.parametrize("cls", [SeqGANSynthesizer, SequenceARAESynthesizer])
 def test_a_chain_is_learnt(cls):
-    """Far better than independent steps, under the truth."""
+    """Far better than independent steps, under the truth.
+
+    Over 6 seeds minus log-likelihoods were 0.45 to 0.52, those of independent steps 0.94 to 0.96.
+    """
     chain = {"states": "abc", "order": 1, "concentration": 0.2, "as_frame": True}
-    made = make_markov_sequences(400, 8, **chain, random_state=0)
-    model = cls(entity="entity", time="time", n_steps=120, hidden_dim=32, random_state=0)
+    made = make_markov_sequences(400, 8, **chain, random_state=seed(0))
+    model = cls(entity="entity", time="time", n_steps=120, hidden_dim=32, random_state=seed(0))
     model.set_params(learning_rate=5e-3).fit(made.frame)
-    codes = model.sample(500, random_state=0)["state"].cat.codes.to_numpy().reshape(500, 8)
-    apart = np.random.default_rng(0).permutation(made.data.ravel()).reshape(made.data.shape)
+    codes = model.sample(500, random_state=seed(0))["state"].cat.codes.to_numpy().reshape(500, 8)
+    apart = np.random.default_rng(seed(0)).permutation(made.data.ravel()).reshape(made.data.shape)
     truth, found, independent = (
         -made.log_likelihood(each).mean() / 8 for each in (made.data, codes, apart)
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from contract import SYNTHESIZERS, fit_small, narrow_table, says
+from seeds import seed
 from sklearn.base import clone
 from torch import nn
 
@@ -44,13 +45,13 @@ from tabgan.table.encoder import EncodedTable
 ADVERSARIAL = [cls for cls in SYNTHESIZERS if issubclass(cls, Adversarial)]
 
 
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+def seeded(n=0):
+    return torch.Generator().manual_seed(n)
 
 
 def batch_of(row, index=0, progress=0.0):
     table = EncodedTable(torch.zeros(len(row), 0, dtype=torch.long), row[:, :0])
-    return Batch(table, row, row[:, :0], table, seeded(), index=index, progress=progress)
+    return Batch(table, row, row[:, :0], table, seeded(seed(0)), index=index, progress=progress)
 
 
 class Linear(nn.Module):
