@@ -17,6 +17,7 @@ from contract import (
     fitted,
     narrow_table,
     says,
+    small,
 )
 
 import tabgan
@@ -126,7 +127,7 @@ def test_what_is_no_table_is_refused_in_few_words(cls):
         "number": 5,
     }
     for told, X in strangers.items():
-        model = fit_small.__globals__["small"](cls)
+        model = small(cls)
         with pytest.raises((TypeError, ValueError)) as caught:
             model.fit(X, X if cls is tabgan.CycleGANTranslator else None)
         assert len(str(caught.value)) < 300, told
