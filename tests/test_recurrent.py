@@ -15,6 +15,7 @@ from tabgan import RCGANSynthesizer, SeqGANSynthesizer, SequenceARAESynthesizer
 from tabgan.adversarial import SpectralNormalization, WeightAveraging
 from tabgan.adversarial.game import Batch
 from tabgan.datasets import make_markov_sequences, make_waves
+from tabgan.generation.sequence_set import length_mask
 from tabgan.generation.writing import write
 from tabgan.models.rcgan import RCGANGame
 from tabgan.models.seqgan import SeqGANGame
@@ -26,7 +27,6 @@ from tabgan.networks.recurrent import (
 )
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
-from tabgan.table.sequences import length_mask
 
 LENGTHS = torch.tensor([5, 2, 1])
 

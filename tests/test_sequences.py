@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
+from tabgan.generation.sequence_set import SequenceTable
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
-from tabgan.table.sequences import EntityColumn, SequenceFormat, SequenceTable, positions
+from tabgan.table.sequences import EntityColumn, SequenceFormat, positions
 
 
 def says(message):

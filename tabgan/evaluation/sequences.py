@@ -17,14 +17,14 @@ from tabgan.adversarial.training import Training, TrainingRule
 from tabgan.adversarial.updates import adam
 from tabgan.checks import LABEL, NONE, ParameterError, Rule, check, integer, number
 from tabgan.evaluation.columns import read_frame
-from tabgan.generation.sequence_set import SequenceSet, condition_and_mask
+from tabgan.generation.sequence_set import SequenceSet, SequenceTable, condition_and_mask
 from tabgan.networks.recurrent import Recurrence, RecurrentCritic, by_step
 from tabgan.randomness import seeded_weights
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.format import is_frame
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
-from tabgan.table.sequences import SequenceFormat, Sequences, SequenceTable
+from tabgan.table.sequences import SequenceFormat, Sequences
 
 BATCH_SIZE, LEARNING_RATE = 128, 5e-3
 """Of both networks.

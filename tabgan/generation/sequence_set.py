@@ -1,4 +1,4 @@
-"""Training data of sequences, dealt out in batches."""
+"""Encoded sequences on a device, and batches of them for training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,66 @@ from tabgan.adversarial.training import shuffled
 from tabgan.networks.recurrent import by_step
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
-from tabgan.table.sequences import SequenceTable
+
+
+class SequenceTable:
+    """Encoded steps of all sequences on a device, from which padded batches are taken.
+
+    Parameters
+    ----------
+    steps : EncodedTable of N rows
+        The steps of each sequence, below those of the sequence before.
+    lengths : Tensor of shape (n,), int64
+        The number of steps of each sequence, at least one; their sum is N.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps of the longest sequence, to which all sequences of a batch are padded.
+    """
+
+    def __init__(self, steps: EncodedTable, lengths: Tensor) -> None:
+        self.steps = steps
+        self.lengths = lengths
+        self.starts = lengths.cumsum(0) - lengths
+        self.n_steps = int(lengths.max())
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def take(self, index: Tensor) -> tuple[EncodedTable, Tensor]:
+        """Take a batch of sequences.
+
+        Parameters
+        ----------
+        index : Tensor of shape (n,), int64
+            Numbers of sequences.
+
+        Returns
+        -------
+        table : EncodedTable
+            Codes of shape (n, T, n_blocks) and scalars of shape (n, T, n_scalars). The last step of
+            a sequence is repeated up to step T.
+        mask : Tensor of shape (n, T), bool
+            True where a sequence has a step.
+        """
+        lengths = self.lengths[index]
+        mask = length_mask(lengths, self.n_steps)
+        step = torch.arange(self.n_steps, device=index.device)
+        position = self.starts[index][:, None] + torch.minimum(step, lengths[:, None] - 1)
+        return self.steps.rows(position), mask
+
+
+def length_mask(lengths: Tensor, n_steps: int) -> Tensor:
+    """Return a mask of shape (n, n_steps) that is true where a sequence has a step.
+
+    Parameters
+    ----------
+    lengths : Tensor of shape (n,), int64
+    n_steps : int
+        Columns of the mask.
+    """
+    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
 
 
 class SequenceSet:

@@ -14,13 +14,13 @@ from tabgan.adversarial.training import Training
 from tabgan.generation.conditions import Combinations, ConditionModel
 from tabgan.generation.core import Core
 from tabgan.generation.encoding import Encoding
-from tabgan.generation.sequence_set import SequenceSet
+from tabgan.generation.sequence_set import SequenceSet, SequenceTable, length_mask
 from tabgan.generation.source import Source
 from tabgan.randomness import Streams
 from tabgan.table.columns import IdentifierColumn
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
-from tabgan.table.sequences import Sequences, SequenceTable, length_mask
+from tabgan.table.sequences import Sequences
 
 CHUNK = 32_768
 """Most steps that one pass of the generator makes."""

@@ -8,7 +8,6 @@ order and the dtypes that came in.
 
 from __future__ import annotations
 
-import base64
 import importlib
 import sys
 import warnings
@@ -23,22 +22,18 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from tabgan.checks import ParameterError, listed
+from tabgan.table.foreign import (
+    arrow_spec,
+    arrow_spec_of,
+    from_arrow,
+    from_polars,
+    optional,
+    polars_spec,
+    to_arrow,
+    to_polars,
+)
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import check_unique_names
-
-_POLARS_FIELDS = {
-    "Datetime": ("time_unit", "time_zone"),
-    "Duration": ("time_unit",),
-    "Decimal": ("precision", "scale"),
-}
-"""Arguments that rebuild a polars dtype; dtypes which are not listed need none."""
-
-_NUMPY_NAMES = {
-    **{f"{sign}Int{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16)},
-    **{f"{sign}Int{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (32, 64)},
-    **{f"Float{bits}": f"float{bits}" for bits in (16, 32, 64)},
-}
-"""NumPy's names of the polars dtypes that NumPy has too."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +128,9 @@ class TableFormat:
         if self.kind == "array":
             return frame.to_numpy().astype(np.dtype(self.dtype))
         if self.kind == "polars":
-            return _to_polars(frame, self.columns)
+            return to_polars(frame, self.columns)
         if self.kind.startswith("pyarrow"):
-            table = _to_arrow(frame, self.columns)
+            table = to_arrow(frame, self.columns)
             return table if self.kind == "pyarrow" else table.to_batches()[0]
         return frame
 
@@ -147,7 +142,7 @@ class TableFormat:
         if self.kind == "polars":
             columns = [columns[i] for i in kept]
         elif self.kind.startswith("pyarrow"):
-            columns = _arrow_spec_of(columns, kept)
+            columns = arrow_spec_of(columns, kept)
         return TableFormat(self.kind, [self.labels[i] for i in kept], self.dtype, columns)
 
     def to_dict(self) -> dict[str, Any]:
@@ -290,14 +285,14 @@ def _read_frame(X: Any, name: str) -> tuple[pd.DataFrame | None, str, Any]:
     if _is_of(X, "polars", "LazyFrame"):
         raise ParameterError(f"{name} is a polars LazyFrame; pass {name}.collect().")
     if _is_of(X, "polars", "DataFrame"):
-        columns = {label: _from_polars(X[label]) for label in X.columns}
+        columns = {label: from_polars(X[label]) for label in X.columns}
         frame = pd.DataFrame(columns, index=pd.RangeIndex(len(X)))
-        return frame, "polars", [_polars_spec(dtype) for dtype in X.dtypes]
+        return frame, "polars", [polars_spec(dtype) for dtype in X.dtypes]
     if _is_of(X, "pyarrow", "Table"):
-        return _from_arrow(X), "pyarrow", _arrow_spec(X.schema)
+        return from_arrow(X), "pyarrow", arrow_spec(X.schema)
     if _is_of(X, "pyarrow", "RecordBatch"):
         table = sys.modules["pyarrow"].Table.from_batches([X])
-        return _from_arrow(table), "pyarrow batch", _arrow_spec(X.schema)
+        return from_arrow(table), "pyarrow batch", arrow_spec(X.schema)
     if _is_column(X) or isinstance(X, np.ndarray | list | tuple) or np.isscalar(X) or X is None:
         return None, "array", None
     return _read_stranger(X, name)
@@ -316,14 +311,14 @@ def _read_stranger(X: Any, name: str) -> tuple[pd.DataFrame | None, str, Any]:
         if unwrapped is not X:
             return _read_frame(unwrapped, name)
     if hasattr(X, "__arrow_c_stream__"):
-        pyarrow = _optional("pyarrow", f"{name} is a {_kind_of(X)}, which is read through Arrow")
+        pyarrow = optional("pyarrow", f"{name} is a {_kind_of(X)}, which is read through Arrow")
         try:
             table = pyarrow.table(X)
         except (TypeError, ValueError) as error:
             raise ParameterError(
                 f"{name} is a {_kind_of(X)} that holds no table; pass a table with named columns."
             ) from error
-        return _from_arrow(table), "pyarrow", _arrow_spec(table.schema)
+        return from_arrow(table), "pyarrow", arrow_spec(table.schema)
     if native is not None:
         return native.to_pandas(), "pandas", None
     if hasattr(X, "__dataframe__"):
@@ -417,196 +412,3 @@ def _is_column(X: Any) -> bool:
         or _is_of(X, "polars", "Series")
         or _is_of(X, "pyarrow", "Array", "ChunkedArray")
     )
-
-
-def _optional(library: str, why: str) -> Any:
-    """Import an optional package, or say how it is installed."""
-    try:
-        return importlib.import_module(library)
-    except ImportError as error:
-        extra = {"pyarrow": "'sklearn-tabgan[parquet]'"}.get(library, library)
-        raise ImportError(f"{why}, and needs {library}: pip install {extra}.") from error
-
-
-# ---------------------------------------------------------------------- Arrow
-
-
-def _arrow_spec(schema: Any) -> str:
-    """Serialise a schema, without pandas' notes on an index that tabgan does not keep."""
-    notes = {key: value for key, value in (schema.metadata or {}).items() if key != b"pandas"}
-    data = schema.with_metadata(notes or None).serialize().to_pybytes()
-    return base64.b64encode(data).decode("ascii")
-
-
-def _arrow_spec_of(spec: str, kept: list[int]) -> str:
-    """Serialise some fields of a serialised schema."""
-    pyarrow = _optional("pyarrow", "the model was fitted on a pyarrow table")
-    schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(spec)))
-    return _arrow_spec(pyarrow.schema([schema.field(i) for i in kept], metadata=schema.metadata))
-
-
-def _from_arrow(table: Any) -> pd.DataFrame:
-    """Turn an Arrow table into a DataFrame of pandas' Arrow dtypes.
-
-    Dictionaries become pandas categoricals, which keep their categories and order. Views of texts
-    become texts, for pandas can do little with views.
-    """
-    pyarrow = sys.modules["pyarrow"]
-    types = pyarrow.types
-    plain = {
-        check: target
-        for check, target in (
-            (getattr(types, "is_string_view", None), pyarrow.large_string()),
-            (getattr(types, "is_binary_view", None), pyarrow.large_binary()),
-        )
-        if check is not None
-    }
-    for i, field in enumerate(table.schema):
-        for check, target in plain.items():
-            if check(field.type):
-                column = table.column(i).cast(target)
-                table = table.set_column(i, field.with_type(target), column)
-
-    def dtype(arrow: Any) -> pd.ArrowDtype | None:
-        return None if types.is_dictionary(arrow) else pd.ArrowDtype(arrow)
-
-    return table.to_pandas(types_mapper=dtype, ignore_metadata=True)
-
-
-def _to_arrow(frame: pd.DataFrame, spec: str) -> Any:
-    """Turn a DataFrame into an Arrow table of a schema that `_arrow_spec` serialised."""
-    pyarrow = _optional("pyarrow", "the model was fitted on a pyarrow table")
-    data = pyarrow.py_buffer(base64.b64decode(spec))
-    fields, columns = [], []
-    schema = pyarrow.ipc.read_schema(data)
-    for i, field in enumerate(schema):
-        column = _arrow_column(pyarrow, frame.iloc[:, i], field.type)
-        is_nullable = field.nullable or column.null_count > 0
-        fields.append(field.with_type(column.type).with_nullable(is_nullable))
-        columns.append(column)
-    return pyarrow.Table.from_arrays(
-        columns, schema=pyarrow.schema(fields, metadata=schema.metadata)
-    )
-
-
-def _arrow_column(pyarrow: Any, values: pd.Series, arrow: Any) -> Any:
-    """Make a column of an Arrow type, or of the values' own type if they do not fit that type."""
-    for target in (arrow, None):
-        try:
-            column = pyarrow.array(values, type=target, from_pandas=True)
-        except (pyarrow.ArrowException, OverflowError, TypeError, ValueError):
-            # Views cannot be made from pandas' values at once.
-            try:
-                column = pyarrow.array(values, from_pandas=True).cast(target)
-            except (pyarrow.ArrowException, TypeError, ValueError):
-                continue
-        break
-    return column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column
-
-
-# ---------------------------------------------------------------------- polars
-
-
-def _polars_spec(dtype: Any) -> list[Any]:
-    """Name a polars dtype and its arguments; `_polars_dtype` finds it again."""
-    name = dtype.base_type().__name__
-    if name == "Enum":
-        return [name, {"categories": dtype.categories.to_list()}]
-    return [name, {each: getattr(dtype, each) for each in _POLARS_FIELDS.get(name, ())}]
-
-
-def _polars_dtype(polars: Any, spec: list[Any]) -> Any:
-    name, arguments = spec
-    return getattr(polars, name)(**arguments)
-
-
-def _from_polars(values: Any) -> pd.Series:
-    """Turn a polars column into a pandas column of a plain dtype, without the help of Arrow.
-
-    Numbers, truth values and times are copied as arrays. Integers and truth values with nulls get
-    pandas' nullable dtypes, so that they stay what they are.
-    """
-    name = values.dtype.base_type().__name__
-    missing = values.is_null().to_numpy()
-    if name in _NUMPY_NAMES and name.startswith("Float"):
-        return pd.Series(np.array(values.to_numpy()))
-    if name in _NUMPY_NAMES or name == "Boolean":
-        filled = np.array(values.fill_null(False if name == "Boolean" else 0).to_numpy())
-        if not missing.any():
-            return pd.Series(filled)
-        make = pd.arrays.BooleanArray if name == "Boolean" else pd.arrays.IntegerArray
-        return pd.Series(make(filled, np.array(missing)))
-    if name in ("Date", "Datetime", "Duration"):
-        counts = np.array(values.to_physical().fill_null(0).to_numpy(), dtype=np.int64)
-        if name == "Date":
-            times = counts.view("datetime64[D]").astype("datetime64[s]")
-        else:
-            clock = "timedelta64" if name == "Duration" else "datetime64"
-            times = counts.view(f"{clock}[{values.dtype.time_unit}]")
-        times[missing] = np.array("NaT", dtype=times.dtype)
-        zone = getattr(values.dtype, "time_zone", None)
-        series = pd.Series(times)
-        return series.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else series
-    if name == "Enum":
-        codes = np.array(values.to_physical().fill_null(0).to_numpy(), dtype=np.int64)
-        codes[missing] = -1
-        dtype = pd.CategoricalDtype(values.dtype.categories.to_list(), ordered=True)
-        return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype))
-    if name == "Categorical":
-        return pd.Series(pd.Categorical(values.cast(sys.modules["polars"].String).to_list()))
-    if name == "String" and not missing.all():
-        return pd.Series(values.to_list())
-    return pd.Series(values.to_list(), dtype=object)
-
-
-def _to_polars(frame: pd.DataFrame, specs: list[Any]) -> Any:
-    """Turn a DataFrame into a polars DataFrame of dtypes that `_polars_spec` named."""
-    polars = _optional("polars", "the model was fitted on a polars DataFrame")
-    columns = []
-    for i, spec in enumerate(specs):
-        values, dtype = frame.iloc[:, i], _polars_dtype(polars, spec)
-        try:
-            column = _polars_column(polars, values, dtype)
-        except (polars.exceptions.PolarsError, OverflowError, TypeError, ValueError):
-            # Row numbers too large for the dtype, or new names of entities that no Enum has.
-            present = values.astype(object).where(values.notna(), None)
-            column = polars.Series(present.tolist(), strict=False)
-        columns.append(column.alias(frame.columns[i]))
-    return polars.DataFrame(columns)
-
-
-def _polars_column(polars: Any, values: pd.Series, dtype: Any) -> Any:
-    """Turn a pandas column into a polars column of this dtype.
-
-    Raises
-    ------
-    PolarsError, OverflowError, TypeError or ValueError
-        The dtype cannot hold the values.
-    """
-    name = dtype.base_type().__name__
-    missing = values.isna().to_numpy()
-    if name in _NUMPY_NAMES and values.dtype != object:
-        # Nullable integers would pass through floats without a dtype, and lose the large ones.
-        held = getattr(values.dtype, "numpy_dtype", values.dtype)
-        raw = np.where(missing, 0, values.to_numpy(held, na_value=held.type(0)))
-        numbers = raw.astype(_NUMPY_NAMES[name])
-        if not name.startswith("Float") and not np.array_equal(numbers, raw):
-            raise OverflowError(f"{name} cannot hold the numbers of column {values.name!r}")
-        column = polars.Series(numbers, dtype=dtype)
-    elif name in ("Date", "Datetime", "Duration") and values.dtype.kind in "mM":
-        zoned = getattr(values.dtype, "tz", None) is not None
-        plain = values.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else values
-        clock = "timedelta64" if name == "Duration" else "datetime64"
-        unit = "D" if name == "Date" else dtype.time_unit
-        counts = plain.to_numpy().astype(f"{clock}[{unit}]").astype(np.int64)
-        physical = np.where(missing, 0, counts).astype(np.int32 if name == "Date" else np.int64)
-        column = polars.Series(physical).cast(dtype)
-    else:
-        if name in ("Date", "Datetime", "Duration") and values.dtype.kind in "iuf":
-            raise TypeError(f"column {values.name!r} holds numbers without a unit")
-        present = values.astype(object).where(~missing, None)
-        return polars.Series(present.tolist(), dtype=dtype)
-    if not missing.any():
-        return column
-    nulls = polars.repeat(None, len(values), dtype=dtype, eager=True)
-    return column.zip_with(polars.Series(~missing), nulls)

@@ -1,8 +1,8 @@
-"""From long tables to sequences and back, and encoded sequences in padded batches.
+"""From long tables to sequences and back.
 
 A long table has one row for each step of each sequence. `SequenceFormat` takes such a table apart
 into steps (what varies along a sequence) and what each sequence has once, and puts synthetic ones
-together again. `SequenceTable` holds encoded steps on a device.
+together again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tabgan.table.columns import IdentifierColumn, NumericColumn
 from tabgan.table.dtypes import dtype_name, dtype_named, restore
-from tabgan.table.encoder import EncodedTable
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.quantiles import QuantileTable
@@ -340,66 +337,6 @@ class SequenceFormat:
     def from_dict(cls, data: dict[str, Any]) -> SequenceFormat:
         """Rebuild a format from what `to_dict` returned."""
         return cls(**{name: from_jsonable(value, _CLASSES) for name, value in data.items()})
-
-
-class SequenceTable:
-    """Encoded steps of all sequences on a device, from which padded batches are taken.
-
-    Parameters
-    ----------
-    steps : EncodedTable of N rows
-        The steps of each sequence, below those of the sequence before.
-    lengths : Tensor of shape (n,), int64
-        The number of steps of each sequence, at least one; their sum is N.
-
-    Attributes
-    ----------
-    n_steps : int
-        Steps of the longest sequence, to which all sequences of a batch are padded.
-    """
-
-    def __init__(self, steps: EncodedTable, lengths: Tensor) -> None:
-        self.steps = steps
-        self.lengths = lengths
-        self.starts = lengths.cumsum(0) - lengths
-        self.n_steps = int(lengths.max())
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def take(self, index: Tensor) -> tuple[EncodedTable, Tensor]:
-        """Take a batch of sequences.
-
-        Parameters
-        ----------
-        index : Tensor of shape (n,), int64
-            Numbers of sequences.
-
-        Returns
-        -------
-        table : EncodedTable
-            Codes of shape (n, T, n_blocks) and scalars of shape (n, T, n_scalars). The last step of
-            a sequence is repeated up to step T.
-        mask : Tensor of shape (n, T), bool
-            True where a sequence has a step.
-        """
-        lengths = self.lengths[index]
-        mask = length_mask(lengths, self.n_steps)
-        step = torch.arange(self.n_steps, device=index.device)
-        position = self.starts[index][:, None] + torch.minimum(step, lengths[:, None] - 1)
-        return self.steps.rows(position), mask
-
-
-def length_mask(lengths: Tensor, n_steps: int) -> Tensor:
-    """Return a mask of shape (n, n_steps) that is true where a sequence has a step.
-
-    Parameters
-    ----------
-    lengths : Tensor of shape (n,), int64
-    n_steps : int
-        Columns of the mask.
-    """
-    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
 
 
 def positions(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
