@@ -323,7 +323,7 @@ def short(value: Any) -> str:
     return text if len(text) <= MAX_REPR else f"{text[: MAX_REPR - 3]}..."
 
 
-def listed(values: Iterable[Any], most: int = 8) -> str:
+def listed(values: Iterable[Any], most: int = 10) -> str:
     """Print some values as a list, the first few in full and how many more there are.
 
     Examples
