@@ -57,6 +57,7 @@ def run(setting: str, workers: int, arguments: list[str]) -> dict[str, Any]:
         "setting": setting,
         "environment": SETTINGS[setting],
         "workers": workers,
+        "tests": arguments or ["all"],
         "exit_code": done.returncode,
         "passed": outcome.get("passed", 0),
         "failed": outcome.get("failed", 0) + outcome.get("error", 0),
