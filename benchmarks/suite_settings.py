@@ -48,7 +48,7 @@ def run(setting: str, workers: int, arguments: list[str]) -> dict[str, Any]:
     plain = {name: value for name, value in os.environ.items() if name not in KNOWN}
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**plain, "PYTHONPATH": path, **SETTINGS[setting]}
-    command = [sys.executable, "-m", "pytest", "-q", "-rf", "-n", str(workers), *arguments]
+    command = [sys.executable, "-m", "pytest", "-rf", "-n", str(workers), *arguments]
     started = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     counts = re.findall(r"(\d+) (passed|failed|error|skipped)", done.stdout[-2000:])
