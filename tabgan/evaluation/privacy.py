@@ -44,7 +44,7 @@ class ClosestRecords:
         many there are of either. In [0, 1]. 0.5: rows as fresh as the held-out ones; 1: all rows
         are copies; ``0.5 + c / 2``: a share `c` of the rows are copies and the others are fresh.
     dcr : float
-        The published share of the distance to the closest record [1]_: the share of the synthetic
+        The published share of the distance to the closest record: the share of the synthetic
         rows that lie nearer to one of as many training rows as held-out rows, drawn at random.
         Ties count half. In [0, 1]. 0.5: rows as fresh as the held-out ones. Where there are more
         training rows than held-out rows, most copied rows are not drawn, and a pure copy reaches
