@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import tabgan.models  # noqa: F401
+from tabgan.cli import commands
 from tabgan.cli.conditions import parse_conditions
 from tabgan.cli.errors import InputError
 from tabgan.cli.files import read_table
 from tabgan.datasets import make_mixed_table
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.registry import MODELS
 from tabgan.table.schema import Schema
 
 
@@ -176,3 +180,9 @@ class TestConditions:
         schema = Schema.infer(pd.DataFrame({"letter": list("abcdefghij") * 2}))
         with pytest.raises(InputError, match=r"known are 'a', .* 'h', \.\.\.$"):
             parse_conditions(["letter=?"], schema)
+
+
+def test_the_command_line_has_every_synthesizer_that_learns_a_table_by_itself():
+    """Its list of names lets help do without importing models; the registry knows them all."""
+    tables = {name for name, cls in MODELS.items() if issubclass(cls, TableSynthesizer)}
+    assert set(commands.MODELS.values()) == tables - {"AAEClusterer", "TeachingSynthesizer"}

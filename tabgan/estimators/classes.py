@@ -14,7 +14,7 @@ from tabgan.adversarial.game import draw_gumbel
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import read_fitted, read_known
 from tabgan.estimators.target import class_codes
-from tabgan.generation.core import RowCore
+from tabgan.generation.core import RowCore, resolve_device
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
@@ -81,7 +81,7 @@ class RowsOfClasses(Estimator):
         # A network that reads rows learns from the order of numbers. Ranks keep that order, and
         # levels would hide it.
         encoder = Encoder(self.schema_, "rank", max_categories=self.max_categories)
-        device = self._device_to_build_on()
+        device = resolve_device(self.device)
         encoder.layout.to(device)
         return RowCore(encoder, self._train_game(encoder, device), device)
 

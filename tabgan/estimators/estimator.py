@@ -263,10 +263,6 @@ class Estimator(BaseEstimator):
             apply_techniques([*self._own_techniques(), *asked], game, rule, type(self).__name__)
         return Training(game.to(device), rule)
 
-    def _device_to_build_on(self) -> torch.device:
-        """Return the device that the parameter `device` stands for."""
-        return resolve_device(self.device)
-
     def _run(self) -> Run:
         """Collect the parameters that concern one run of training."""
         stopping = ("early_stopping", "n_iter_no_change", "validation_fraction")

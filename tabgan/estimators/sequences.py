@@ -22,6 +22,7 @@ from tabgan.estimators.reading import (
 )
 from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
+from tabgan.generation.core import resolve_device
 from tabgan.generation.sequences import SequenceCore, SequenceEncoding, Unrolled
 from tabgan.generation.source import Source
 from tabgan.randomness import Streams
@@ -225,7 +226,7 @@ class SequenceSynthesizer(Estimator):
         return Schema.infer(columns, forced, learnt=learnt)
 
     def _make_core(self) -> SequenceCore:
-        device, form = self._device_to_build_on(), self._sequence_format
+        device, form = resolve_device(self.device), self._sequence_format
         encoder = Encoder(
             self.schema_,
             self.plan.numbers,

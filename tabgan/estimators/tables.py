@@ -19,6 +19,7 @@ from tabgan.estimators.reading import (
 )
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.conditions import ConditionModel
+from tabgan.generation.core import resolve_device
 from tabgan.generation.encoding import Encoding
 from tabgan.generation.source import RawRows, Source
 from tabgan.generation.tables import TableCore
@@ -188,7 +189,7 @@ class TableSynthesizer(Estimator):
         return Schema.infer(table, forced, learnt=labels)
 
     def _make_core(self) -> TableCore:
-        device = self._device_to_build_on()
+        device = resolve_device(self.device)
         given = self._condition_names
         made = [name for name in self.schema_.names if name not in given]
         cut = self.plan.cut(self._n_rows)

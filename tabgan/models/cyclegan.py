@@ -19,7 +19,7 @@ from tabgan.checks import Rule, integer, number
 from tabgan.estimators.adversarial import Adversarial
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import read_fitted, read_known
-from tabgan.generation.core import Core
+from tabgan.generation.core import Core, resolve_device
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.revision import Revision
 from tabgan.randomness import Streams
@@ -384,7 +384,7 @@ class CycleGANTranslator(Adversarial, Estimator):
         self.schema_b_ = Schema.infer(b, forced & set(b.columns), arg_name="B")
 
     def _make_core(self) -> TranslatorCore:
-        device, options = self._device_to_build_on(), {"max_categories": self.max_categories}
+        device, options = resolve_device(self.device), {"max_categories": self.max_categories}
         a = Encoder(self.schema_a_, "rank", **options)
         b = Encoder(self.schema_b_, "rank", **options)
         for encoder in (a, b):
