@@ -6,11 +6,12 @@ import re
 
 import numpy as np
 import pandas as pd
+from seeds import seed as shifted
 
 
 def mixed_table(n_rows, seed):
     """Return a table whose columns depend on one another, with missing values."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(shifted(seed))
     size = rng.normal(size=n_rows)
     table = pd.DataFrame(
         {
@@ -29,7 +30,7 @@ def mixed_table(n_rows, seed):
 
 def shuffled(table, seed=0):
     """Return the table with its columns made independent of one another."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(shifted(seed))
     return pd.DataFrame({name: table[name].array[rng.permutation(len(table))] for name in table})
 
 

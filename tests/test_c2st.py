@@ -73,7 +73,8 @@ class TestC2ST:
         assert c2st(mixed_table(500, 1), real) > 0.8
 
     def test_reproducible_and_global_generator_untouched(self):
-        real, made = mixed_table(200, 0), mixed_table(150, 1)
+        # Rows that can be told apart, for scores of those that cannot are often 1 for all seeds.
+        real, made = mixed_table(200, 0), shuffled(mixed_table(150, 1))
         before = np.random.get_state()[1].copy()  # noqa: NPY002
         scores = {c2st(real, made, random_state=seed) for seed in (0, 0, 1)}
         assert len(scores) == 2
