@@ -72,7 +72,8 @@ class TestMarginalsDisplay:
         assert len(display.figure_.legends) == 1
         labels = texts(display.axes_[7].get_yticklabels())
         assert labels == ["a very long categ…"]
-        assert "missing\nreal 7.5%" in display.axes_[5].texts[0].get_text()
+        missing = f"missing\nreal {real['price'].isna().mean():.1%}"
+        assert missing in display.axes_[5].texts[0].get_text()
 
     def test_bars_show_the_shares(self):
         real = pd.DataFrame({"kind": list("aaab")})
