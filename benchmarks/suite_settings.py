@@ -9,7 +9,8 @@ and the environment variables that differ from a plain run:
 - kernels: ``ATEN_CPU_CAPABILITY`` limits torch's own kernels to no vectors ("default") or AVX2;
 - products: ``TABGAN_BFLOAT16`` makes matrix products round their inputs to bfloat16 ("on", as
   processors with AMX do), or keeps all products in float32 ("off");
-- threads: ``OMP_NUM_THREADS`` gives every worker two threads, where a plain run has one;
+- threads: ``OMP_NUM_THREADS`` gives every worker two threads, where a plain run has one; there
+  are half as many workers then;
 - seeds: ``TABGAN_SEED_SHIFT`` gives every statistical test other random numbers.
 
 No run is repeated. The script ends with 1 if a test failed in any setting.
@@ -48,7 +49,7 @@ def run(setting: str, workers: int, arguments: list[str]) -> dict[str, Any]:
     plain = {name: value for name, value in os.environ.items() if name not in KNOWN}
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**plain, "PYTHONPATH": path, **SETTINGS[setting]}
-    command = [sys.executable, "-m", "pytest", "-rf", "-n", str(workers), *arguments]
+    command = [sys.executable, "-m", "pytest", "-rfE", "-n", str(workers), *arguments]
     started = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     counts = re.findall(r"(\d+) (passed|failed|error|skipped)", done.stdout[-2000:])
@@ -75,7 +76,11 @@ def main() -> int:
     options = parser.parse_args()
     is_well = True
     for setting in options.settings:
-        entry = run(setting, options.workers, options.arguments)
+        threads = SETTINGS[setting].get("OMP_NUM_THREADS", "1")
+        # Workers that share cores crawl if each has two threads: the threads wait for each other.
+        entry = run(setting, max(1, options.workers // int(threads)), options.arguments)
+        # What the machine's description says of threads is of this run, not of this script.
+        os.environ["OMP_NUM_THREADS"] = threads
         keep_result("suite_settings", entry, ["setting"])
         is_well &= entry["exit_code"] == 0
         print(

@@ -74,7 +74,8 @@ class TestMembershipInference:
         train, made, holdout = (mixed_table(200, seed) for seed in range(3))
         score = areas(train, made, holdout)[0]
         turned = [t.assign(size=np.exp(t["size"])) for t in (train, made, holdout)]
-        assert areas(turned[0], turned[1][::-1], turned[2])[0] == pytest.approx(score)
+        # Distances that are equal but for rounding change places: here 0 to 2 of 40,000 pairs.
+        assert areas(turned[0], turned[1][::-1], turned[2])[0] == pytest.approx(score, abs=1e-4)
 
     def test_reproducible(self):
         tables = [mixed_table(300, seed) for seed in range(3)]
