@@ -60,8 +60,6 @@ FLAG = Rule("True or False", lambda value: isinstance(value, bool | np.bool_))
 
 CALLABLE = Rule("callable", callable)
 
-ANYTHING = Rule("anything", lambda value: True)
-
 
 def integer(least: int, most: int | None = None) -> Rule:
     """Take integers from `least` to `most`, both included; booleans are no integers.

@@ -134,3 +134,10 @@ def test_translations_and_classes(make):
 
 def test_narrow_tables_stay_pandas():
     assert isinstance(fit_small(tabgan.GANSynthesizer, narrow_table()).sample(2), pd.DataFrame)
+
+
+@every_kind
+def test_a_missing_entity_is_told_with_labels_and_not_with_data(make):
+    with pytest.raises(ValueError, match="^entity must name the column") as caught:
+        tabgan.RCGANSynthesizer(n_steps=1).fit(make(plain_table()))
+    assert str(caught.value).endswith("columns: ['length', 'kind', 'flag', 'count', 'day'].")

@@ -39,8 +39,7 @@ from tabgan.checks import (
 )
 from tabgan.estimators.composing import compose
 from tabgan.estimators.files import save
-from tabgan.generation.core import Core, resolve_device
-from tabgan.generation.tables import Run
+from tabgan.generation.core import Core, Run, resolve_device
 from tabgan.randomness import Streams, draw_seed, seeded_weights
 from tabgan.registry import register
 from tabgan.table.format import TableFormat

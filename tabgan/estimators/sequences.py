@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from tabgan.adversarial.plan import Plan
-from tabgan.checks import LABEL, NONE, Rule, sequence_of, short
+from tabgan.checks import LABEL, NONE, Rule, listed, sequence_of, short
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import (
     check_n_samples,
@@ -28,7 +28,7 @@ from tabgan.generation.source import Source
 from tabgan.randomness import Streams
 from tabgan.table.conditions import EncodedCondition, encode_condition
 from tabgan.table.encoder import Encoder
-from tabgan.table.format import is_frame, read_stack
+from tabgan.table.format import is_frame, read_stack, read_table
 from tabgan.table.schema import Schema
 from tabgan.table.sequences import SequenceFormat, Sequences
 
@@ -195,7 +195,7 @@ class SequenceSynthesizer(Estimator):
         if self.entity is None:
             raise ValueError(
                 "entity must name the column that tells sequences apart, for X is a DataFrame; "
-                f"columns: {list(X.columns)}."
+                f"columns: {listed(read_table(X)[1].labels)}."
             )
         frame = read_fitted(self, X, anew)
         if anew:

@@ -2,14 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
 from tabgan.adversarial.training import Training
+from tabgan.adversarial.validation import Validation
+from tabgan.generation.conditions import Combinations
+from tabgan.generation.encoding import Encoding
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
+
+
+@dataclass(frozen=True)
+class Run:
+    """The user's settings of one run of training; `TableSynthesizer` describes the parameters.
+
+    Attributes
+    ----------
+    name : str
+        Name of the estimator, for progress bars and warnings.
+    n_steps : int or None
+        Training steps; None takes the plan's number.
+    batch_size : int
+    callbacks : sequence of callable
+    shows_progress : bool
+    early_stopping : bool, default=False
+    n_iter_no_change : int, default=5
+        Evaluations in a row without a new best score, after which training ends.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of rows held out with early stopping.
+    """
+
+    name: str
+    n_steps: int | None
+    batch_size: int
+    callbacks: Sequence[Callable[[Training], Any]]
+    shows_progress: bool
+    early_stopping: bool = False
+    n_iter_no_change: int = 5
+    validation_fraction: float = 0.1
+
+    def train(
+        self,
+        training: Training,
+        data: Any,
+        n_steps: int,
+        noise: torch.Generator,
+        validation: Validation | None = None,
+    ) -> None:
+        """Run the training.
+
+        Parameters
+        ----------
+        training : Training
+        data : BatchSource
+        n_steps : int
+        noise : torch.Generator
+        validation : Validation, optional
+        """
+        name = self.name if self.shows_progress else None
+        training.run(data, n_steps, self.batch_size, noise, self.callbacks, name, validation)
 
 
 class Core:
@@ -56,6 +112,35 @@ class Core:
         ----------
         values : dict of str to object
         """
+
+
+class ConditionedCore(Core):
+    """A core whose generator is given conditions, and a chain of sources that draws its rows.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        How rows and conditions are encoded.
+    training : Training
+    chain : Source
+        Draws encoded rows for encoded conditions.
+    """
+
+    def __init__(self, encoding: Encoding, training: Training, chain: Any) -> None:
+        super().__init__(training, encoding.layout.offsets.device)
+        self.encoding, self.chain = encoding, chain
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the modules of the chain and of the game, by their names in files."""
+        return {**self.chain.modules(), **super().modules()}
+
+    def values(self) -> dict[str, Any]:
+        """Return the histogram of conditions."""
+        return {"combinations": vars(self.encoding.conditions.combinations)}
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Restore the histogram of conditions."""
+        self.encoding.conditions.combinations = Combinations(**values["combinations"])
 
 
 class RowCore(Core):

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from tabgan.adversarial.training import Training
-from tabgan.generation.conditions import Combinations, ConditionModel
-from tabgan.generation.core import Core
+from tabgan.generation.conditions import ConditionModel
+from tabgan.generation.core import ConditionedCore
 from tabgan.generation.encoding import Encoding
 from tabgan.generation.sequence_set import SequenceSet, SequenceTable, length_mask
 from tabgan.generation.source import Source
@@ -233,7 +232,7 @@ class Written(Unrolled):
         return EncodedTable(codes, torch.zeros(len(codes), 0))
 
 
-class SequenceCore(Core):
+class SequenceCore(ConditionedCore):
     """The core of a synthesizer of sequences: encoding, trained game, and the chain.
 
     Parameters
@@ -243,9 +242,7 @@ class SequenceCore(Core):
     chain : Source
     """
 
-    def __init__(self, encoding: SequenceEncoding, training: Training, chain: Source) -> None:
-        super().__init__(training, encoding.layout.offsets.device)
-        self.encoding, self.chain = encoding, chain
+    encoding: SequenceEncoding
 
     def draw(self, given: EncodedTable, told: pd.DataFrame, streams: Streams, latent: Any) -> Any:
         """Draw the steps of sequences as a table.
@@ -266,15 +263,3 @@ class SequenceCore(Core):
         """
         steps = self.chain.draw(self.encoding.outline(given, told, latent), streams.noise)
         return self.encoding.encoder.decode(steps, streams.rng)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Return the modules of the chain and of the game, by their names in files."""
-        return {**self.chain.modules(), **super().modules()}
-
-    def values(self) -> dict[str, Any]:
-        """Return the histogram of conditions."""
-        return {"combinations": vars(self.encoding.conditions.combinations)}
-
-    def restore(self, values: dict[str, Any]) -> None:
-        """Restore the histogram of conditions."""
-        self.encoding.conditions.combinations = Combinations(**values["combinations"])

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
 from tabgan.adversarial.game import Game
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.training import Training, TrainingSet
 from tabgan.adversarial.validation import Validation
 from tabgan.generation.accepted import Accepted
-from tabgan.generation.conditions import Combinations
-from tabgan.generation.core import Core
+from tabgan.generation.core import ConditionedCore, Run
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.judge import MAX_ROWS, RowJudge
 from tabgan.generation.on_demand import OnDemand
@@ -33,58 +29,7 @@ COLLAPSED = 0.05
 """Ratio of distinct synthetic rows to distinct real rows below which `fit` warns."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """The user's settings of one run of training; `TableSynthesizer` describes the parameters.
-
-    Attributes
-    ----------
-    name : str
-        Name of the estimator, for progress bars and warnings.
-    n_steps : int or None
-        Training steps; None takes the plan's number.
-    batch_size : int
-    callbacks : sequence of callable
-    shows_progress : bool
-    early_stopping : bool, default=False
-    n_iter_no_change : int, default=5
-        Evaluations in a row without a new best score, after which training ends.
-    validation_fraction : float in (0, 1), default=0.1
-        Share of rows held out with early stopping.
-    """
-
-    name: str
-    n_steps: int | None
-    batch_size: int
-    callbacks: Sequence[Callable[[Training], Any]]
-    shows_progress: bool
-    early_stopping: bool = False
-    n_iter_no_change: int = 5
-    validation_fraction: float = 0.1
-
-    def train(
-        self,
-        training: Training,
-        data: Any,
-        n_steps: int,
-        noise: torch.Generator,
-        validation: Validation | None = None,
-    ) -> None:
-        """Run the training.
-
-        Parameters
-        ----------
-        training : Training
-        data : BatchSource
-        n_steps : int
-        noise : torch.Generator
-        validation : Validation, optional
-        """
-        name = self.name if self.shows_progress else None
-        training.run(data, n_steps, self.batch_size, noise, self.callbacks, name, validation)
-
-
-class TableCore(Core):
+class TableCore(ConditionedCore):
     """The core of a synthesizer of tables: encoding, trained game, and the chain.
 
     Parameters
@@ -117,11 +62,10 @@ class TableCore(Core):
         acceptance_rounds: int,
         seed: int,
     ) -> None:
-        super().__init__(training, encoding.layout.offsets.device)
-        self.encoding, self.seed = encoding, seed
         self.judge = RowJudge(encoding.encoder, encoding.conditions.encoder)
-        self.source = source
-        self.chain = Accepted(source, encoding, self.judge, acceptance_rounds)
+        self.source, self.seed = source, seed
+        chain = Accepted(source, encoding, self.judge, acceptance_rounds)
+        super().__init__(encoding, training, chain)
         self.rows = OnDemand(self.chain, encoding, schema)
 
     # ------------------------------------------------------------------ learning
@@ -249,17 +193,3 @@ class TableCore(Core):
         """
         some = real.some(MAX_ROWS, streams.rng)
         return self.judge.score(some, self.draw(some.n, streams), self.seed % 2**31)
-
-    # ------------------------------------------------------------------ files
-
-    def modules(self) -> dict[str, nn.Module]:
-        """Return the modules of the chain and of the game, by their names in files."""
-        return {**self.chain.modules(), **super().modules()}
-
-    def values(self) -> dict[str, Any]:
-        """Return the histogram of conditions."""
-        return {"combinations": vars(self.encoding.conditions.combinations)}
-
-    def restore(self, values: dict[str, Any]) -> None:
-        """Restore the histogram of conditions."""
-        self.encoding.conditions.combinations = Combinations(**values["combinations"])
