@@ -59,14 +59,16 @@ META = {
     "estimator": set(),
     "synthesizer": {"None"},
     "ratio": {"0.5", "1.5"},
-    "ratios": {"long array"},
+    "labels": set(),
+    "teachers": {"None", "empty list"},
+    "features": {"None"},
     "cv": {"None", "10**30"},
-    "scoring": {"None", "lambda"},
     "random_state": {"None"},
     "n_jobs": {"None", "-1", "10**30"},
+    "verbose": set(),
 }
 LEGAL = {
-    AugmentedClassifier: META | {"strategy": set()},
+    AugmentedClassifier: META | {"threshold": {"None"}},
     AugmentedRegressor: META,
     GANSampler: {
         "synthesizer": {"None"},

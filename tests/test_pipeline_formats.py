@@ -120,7 +120,9 @@ def test_the_estimator_is_given_the_kind_that_came_in(convert, ratio):
 def test_a_regressor_takes_any_kind(convert):
     X, y = labelled()
     table = convert(X[["id", "noise"]])
-    model = AugmentedRegressor(RecordingClassifier(), BootstrapSynthesizer(), ratio=1)
+    model = AugmentedRegressor(
+        RecordingClassifier(), BootstrapSynthesizer(), ratio=1, labels="synthesizer"
+    )
     model.fit(table, convert(pd.DataFrame({"y": X["id"] * 1.5}))["y"])
     ((seen, target),) = RecordingClassifier.fitted
     assert type(seen) is type(table)

@@ -27,6 +27,7 @@ from stubs import (
     BootstrapSynthesizer,
     RecordingClassifier,
     RecordingSynthesizer,
+    RecordingTeacher,
     forget_records,
     moons,
     numbered_rows,
@@ -50,7 +51,9 @@ def test_every_kind_of_column_reaches_the_estimator_as_it_was():
     before = table.copy()
     X, y = table.drop(columns="bought"), table["bought"]
     X.index = X.index[::-1]
-    AugmentedClassifier(RecordingClassifier(), BootstrapSynthesizer(), ratio=1.5).fit(X, y)
+    AugmentedClassifier(
+        RecordingClassifier(), BootstrapSynthesizer(), ratio=1.5, labels="synthesizer"
+    ).fit(X, y)
     ((X_seen, y_seen),) = RecordingClassifier.fitted
     pd.testing.assert_series_equal(X_seen.dtypes, X.dtypes)
     pd.testing.assert_frame_equal(X_seen.head(80), X.reset_index(drop=True))
@@ -89,7 +92,9 @@ def test_an_estimator_that_takes_categories_and_missing_values():
 def test_class_labels_keep_their_dtype(labels):
     y = labels[np.arange(30) % 3 // 2]
     X = np.random.RandomState(0).rand(30, 2).astype(np.float32)
-    AugmentedClassifier(RecordingClassifier(), BootstrapSynthesizer(), ratio="level").fit(X, y)
+    AugmentedClassifier(
+        RecordingClassifier(), BootstrapSynthesizer(), ratio="level", labels="synthesizer"
+    ).fit(X, y)
     ((X_seen, y_seen),) = RecordingClassifier.fitted
     assert X_seen.dtype == X.dtype
     assert X_seen.shape == (40, 2)
@@ -124,7 +129,9 @@ def test_sparse_matrices_are_refused():
     ],
 )
 def test_the_target_is_one_more_column_with_a_name_of_its_own(X, y, columns):
-    AugmentedClassifier(RecordingClassifier(), RecordingSynthesizer(), ratio=1).fit(X, y)
+    AugmentedClassifier(
+        RecordingClassifier(), RecordingSynthesizer(), ratio=1, labels="synthesizer"
+    ).fit(X, y)
     (table,) = RecordingSynthesizer.learnt
     assert list(table.columns) == (columns or ["target", "target_", "target__"])
     assert isinstance(table.iloc[:, -1].dtype, pd.CategoricalDtype)
@@ -138,7 +145,9 @@ def test_the_target_is_one_more_column_with_a_name_of_its_own(X, y, columns):
 def test_synthetic_rows_get_the_mean_weight():
     X, y = numbered_rows()
     weights = np.arange(60.0)
-    model = AugmentedClassifier(RecordingClassifier(), BootstrapSynthesizer(), ratio=0.5)
+    model = AugmentedClassifier(
+        RecordingClassifier(), BootstrapSynthesizer(), ratio=0.5, labels="synthesizer"
+    )
     model.fit(X, y, sample_weight=weights)
     np.testing.assert_array_equal(
         RecordingClassifier.weights[0], np.concatenate([weights, np.full(30, weights.mean())])
@@ -147,32 +156,37 @@ def test_synthetic_rows_get_the_mean_weight():
     assert RecordingClassifier.weights[1] is weights
 
 
-def test_weights_are_cut_to_the_inner_folds():
+def test_weights_are_cut_to_the_folds_and_shared_among_the_copies_of_a_row():
     X, y = numbered_rows()
     weights = pd.Series(np.arange(60.0))
     folds = list(KFold(2).split(X))
     model = AugmentedClassifier(
-        RecordingClassifier(), BootstrapSynthesizer(), cv=folds, ratios=[1], strategy="all"
+        RecordingTeacher(), BootstrapSynthesizer(), ratio=1, cv=folds, teachers=[]
     )
     model.fit(X, y, sample_weight=weights)
-    train = folds[0][0]
-    np.testing.assert_array_equal(RecordingClassifier.weights[0], train)
-    np.testing.assert_array_equal(
-        RecordingClassifier.weights[1], np.concatenate([train, np.full(30, train.mean())])
-    )
+    for seen, (train, _) in zip(RecordingClassifier.weights[:2], folds, strict=True):
+        np.testing.assert_array_equal(seen, train)
+    (X_seen, y_seen), seen = RecordingClassifier.fitted[2], RecordingClassifier.weights[2]
+    assert len(X_seen) == len(y_seen) == len(seen) == 2 * 120
+    np.testing.assert_allclose(np.sum(seen), weights.sum() + 60 * weights.mean())
+    # The teacher knows that two of three rows are "often"; a real row's own label has half.
+    np.testing.assert_allclose(seen[6:8] / 3, [1 / 3, 2 / 3])
+    np.testing.assert_array_equal(y_seen[6:8], ["often", "rare"])
 
 
 def test_weights_of_a_pipeline_step():
     X, y = numbered_rows()
     pipeline = make_pipeline(SimpleImputer(), RecordingClassifier())
-    model = AugmentedClassifier(pipeline, BootstrapSynthesizer(), ratio=1)
+    model = AugmentedClassifier(pipeline, BootstrapSynthesizer(), ratio=1, labels="synthesizer")
     model.fit(X, y, recordingclassifier__sample_weight=np.ones(60))
     np.testing.assert_array_equal(RecordingClassifier.weights[0], np.ones(120))
 
 
 def test_other_fit_parameters():
     X, y = numbered_rows()
-    model = AugmentedClassifier(RecordingClassifier(), BootstrapSynthesizer(), ratio=1)
+    model = AugmentedClassifier(
+        RecordingClassifier(), BootstrapSynthesizer(), ratio=1, labels="synthesizer"
+    )
     model.fit(X, y, note="any")
     message = (
         "The fit parameter 'note' has one value per row, which synthetic rows lack; "
@@ -185,22 +199,19 @@ def test_other_fit_parameters():
 def test_groups_go_to_the_splitter():
     X, y = numbered_rows()
     groups = np.arange(60) % 7
+    folds = list(GroupKFold(3).split(X, y, groups))
     model = AugmentedClassifier(
-        KNeighborsClassifier(), RecordingSynthesizer(), cv=GroupKFold(3), random_state=0
+        RecordingTeacher(), BootstrapSynthesizer(), cv=GroupKFold(3), ratio=1, teachers=[]
     )
     model.fit(X, y, groups=groups)
-    folds = list(GroupKFold(3).split(X, y, groups))
-    for table, (train, _) in zip(RecordingSynthesizer.learnt, folds, strict=False):
-        assert table["id"].tolist() == train.tolist()
+    for (X_seen, _), (train, _) in zip(RecordingClassifier.fitted, folds, strict=False):
+        assert X_seen["id"].tolist() == train.tolist()
     with sklearn.config_context(enable_metadata_routing=True):
-        RecordingSynthesizer.forget()
-        estimator = RecordingClassifier().set_fit_request(sample_weight=True)
+        forget_records()
+        estimator = RecordingTeacher().set_fit_request(sample_weight=True)
         estimator.set_score_request(sample_weight=False)
-        model = AugmentedClassifier(
-            estimator, RecordingSynthesizer(), cv=GroupKFold(3), ratios=[1], strategy="all"
-        )
+        model.set_params(estimator=estimator)
         model.fit(X, y, groups=groups, sample_weight=np.arange(60.0))
-        assert RecordingSynthesizer.learnt[0]["id"].tolist() == folds[0][0].tolist()
         np.testing.assert_array_equal(RecordingClassifier.weights[0], folds[0][0])
         model.predict(X)
 
@@ -210,11 +221,11 @@ def test_an_iterator_of_folds_is_used_once(routing):
     X, y = numbered_rows()
     folds = list(KFold(3).split(X))
     model = AugmentedClassifier(
-        RecordingClassifier(), RecordingSynthesizer(), cv=iter(folds), ratios=[1], strategy="all"
+        RecordingTeacher(), BootstrapSynthesizer(), cv=iter(folds), ratio=1, teachers=[]
     )
     with sklearn.config_context(enable_metadata_routing=routing):
         model.fit(X, y)
-    assert [table["id"].tolist() for table in RecordingSynthesizer.learnt[:3]] == [
+    assert [X_seen["id"].tolist() for X_seen, _ in RecordingClassifier.fitted[:3]] == [
         train.tolist() for train, _ in folds
     ]
 
@@ -222,13 +233,13 @@ def test_an_iterator_of_folds_is_used_once(routing):
 def test_more_workers_than_folds_are_not_started(monkeypatch):
     asked = []
 
-    def parallel(n_jobs):
+    def parallel(n_jobs, return_as):
         asked.append(n_jobs)
-        return Parallel(n_jobs=1)
+        return Parallel(n_jobs=1, return_as=return_as)
 
-    monkeypatch.setattr("tabgan.pipeline.metaestimator.Parallel", parallel)
+    monkeypatch.setattr("tabgan.pipeline.mixture.Parallel", parallel)
     X, y = moons()
-    model = AugmentedClassifier(KNeighborsClassifier(), BootstrapSynthesizer(), cv=3)
+    model = AugmentedClassifier(KNeighborsClassifier(), BootstrapSynthesizer(), cv=3, teachers=[])
     for n_jobs in (1000, 2, -1, None):
         model.set_params(n_jobs=n_jobs).fit(X, y)
     assert asked == [3, 2, -1, None]
@@ -288,16 +299,16 @@ def test_grid_search_sets_parameters_of_both_parts():
 def test_same_random_state_same_model():
     X, y = moons()
     model = AugmentedClassifier(
-        KNeighborsClassifier(), RecordingSynthesizer(random_state=3), ratios=[1], random_state=0
+        KNeighborsClassifier(), RecordingSynthesizer(random_state=3), ratio=1, random_state=0
     )
     first = clone(model).fit(X, y)
-    seeds = RecordingSynthesizer.seeds.copy()
-    assert len(set(seeds)) == len(seeds) >= 5
-    assert 3 not in seeds
+    (seed,) = RecordingSynthesizer.seeds
+    assert seed != 3
     with joblib.parallel_config(backend="threading"):
         second = clone(model).set_params(n_jobs=2).fit(X, y)
     pd.testing.assert_frame_equal(first.cv_results_, second.cv_results_)
-    assert sorted(RecordingSynthesizer.seeds) == sorted(seeds * 2)
+    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+    assert RecordingSynthesizer.seeds == [seed, seed]
     other = clone(model).set_params(random_state=1).fit(X, y)
     assert not first.cv_results_.equals(other.cv_results_)
 
@@ -319,14 +330,25 @@ def test_parameters_of_the_parts_are_left_alone():
             'ratio must be a finite number of at least 0 or "auto" or "level", got -1.',
         ),
         (
-            {"ratios": ()},
-            "ratios must be a non-empty sequence of finite numbers of at least 0, got ().",
+            {"ratio": 1e30},
+            "ratio must ask for at most 2147483647 synthetic rows, got 1e+30 for 40 real rows.",
+        ),
+        ({"labels": "hard"}, 'labels must be "soft" or "synthesizer", got \'hard\'.'),
+        (
+            {"teachers": [Perceptron()]},
+            "teachers must be None or a sequence of classifiers with fit, predict_proba and "
+            "get_params, got [Perceptron()].",
         ),
         (
-            {"ratios": (0, 1e30)},
-            "ratios must ask for at most 2147483647 synthetic rows, got 1e+30 for 40 real rows.",
+            {"threshold": 1},
+            'threshold must be None or a number in (0, 1) or "balanced", got 1.',
         ),
-        ({"strategy": "some"}, 'strategy must be "auto", "all" or "balance", got \'some\'.'),
+        (
+            {"features": "pca"},
+            "features must be None or a transformer, an object with fit, transform and get_params, "
+            "got 'pca'.",
+        ),
+        ({"verbose": -1}, "verbose must be a non-negative integer, got -1."),
         (
             {"cv": 1},
             "cv must be None, an integer of at least 2, a splitter such as KFold(), or an iterable "
@@ -338,13 +360,9 @@ def test_parameters_of_the_parts_are_left_alone():
             "40 for each fold, got ([0, 1], [2, 40]).",
         ),
         (
-            {"scoring": lambda *_: "good"},
-            "scoring must return a number, got an object of type str.",
-        ),
-        (
-            {"ratio": "level", "strategy": "all"},
-            "ratio='level' adds rows class by class; set strategy to 'auto' or 'balance', "
-            "got 'all'.",
+            {"labels": "synthesizer"},
+            "ratio='auto' chooses an amount for soft labels alone; give a number of synthetic rows "
+            "per real row, or set labels to 'soft'.",
         ),
     ],
 )

@@ -43,6 +43,11 @@ class Target:
             name += "_"
         return cls(name, classes)
 
+    @property
+    def dtype(self) -> pd.CategoricalDtype | None:
+        """Dtype of the column of a discrete target; None for a numeric target."""
+        return None if self.classes is None else pd.CategoricalDtype(self.classes)
+
     def counts(self, y: np.ndarray) -> np.ndarray:
         """Count the rows of every class, absent classes included; shape (n_classes,)."""
         assert self.classes is not None
