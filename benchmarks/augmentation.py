@@ -1,7 +1,7 @@
-"""Does augmentation help a learner? Synthetic rows beside what else one can do with few rows.
+r"""Does augmentation help a learner? Synthetic rows beside what else one can do with few rows.
 
     python benchmarks/augmentation.py --data DATA --out FILE.jsonl --half both
-    python benchmarks/augmentation.py --out FILE.jsonl --summary \\
+    python benchmarks/augmentation.py --out FILE.jsonl --summary \
         --plot docs/images_guide/augmentation.png
     python benchmarks/augmentation.py --smoke --out FILE.jsonl
 

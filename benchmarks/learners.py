@@ -101,7 +101,7 @@ class _EarlyStopping(BaseEstimator):
             held = np.setdiff1d(held, order[np.unique(y[order], return_index=True)[1]])
         rest = np.setdiff1d(order, held)
         weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-        X = pd.DataFrame(X)
+        X = _with_named_categories(X)
         model = make(
             n_estimators=self.n_estimators,
             early_stopping_rounds=self.patience,
@@ -131,7 +131,7 @@ class EarlyStoppingClassifier(ClassifierMixin, _EarlyStopping):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities of shape (n_rows, n_classes)."""
-        return self.model_.predict_proba(X)
+        return self.model_.predict_proba(_with_named_categories(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the most probable class of each row."""
@@ -150,7 +150,18 @@ class EarlyStoppingRegressor(RegressorMixin, _EarlyStopping):
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict one number per row."""
-        return self.model_.predict(X)
+        return self.model_.predict(_with_named_categories(X))
+
+
+def _with_named_categories(X: pd.DataFrame) -> pd.DataFrame:
+    """Name categories by strings, since XGBoost refuses booleans."""
+    columns = {
+        name: column.cat.rename_categories(str)
+        if isinstance(column.dtype, pd.CategoricalDtype)
+        else column
+        for name, column in X.items()
+    }
+    return pd.DataFrame(columns)
 
 
 def _one_hot() -> Any:
