@@ -516,8 +516,8 @@ def gains(lines: pd.DataFrame, figure: str) -> pd.Series:
     """
     wide = expanded(lines).set_index([*SETTING, "method"])
     values = wide[figure].unstack("method")
-    is_there = wide["learner_is_there"].unstack("method").notna().all(axis=1)
-    values = values[is_there].dropna(subset=["alone"])
+    is_whole = wide["is_there"].unstack("method").notna().all(axis=1)
+    values = values[is_whole].dropna(subset=["alone"])
     if figure == "r2":
         values = values.clip(lower=LEAST_R2)
     sign = 100 if LARGER_IS_BETTER[figure] else -100
@@ -526,13 +526,15 @@ def gains(lines: pd.DataFrame, figure: str) -> pd.Series:
 
 
 def expanded(lines: pd.DataFrame) -> pd.DataFrame:
-    """Repeat the lines of methods that use all learners, once for each learner."""
+    """Repeat the lines of methods that use all learners, once for each learner.
+
+    A new column "is_there" is True, so that a line that is not there is told from a line without
+    a figure once the lines are unstacked.
+    """
     is_for_all = lines["learner"] == ALL
     learners = lines.loc[~is_for_all, ["learner"]].drop_duplicates()
     repeated = lines[is_for_all].drop(columns="learner").merge(learners, how="cross")
-    return pd.concat([lines[~is_for_all], repeated], ignore_index=True).assign(
-        learner_is_there=True
-    )
+    return pd.concat([lines[~is_for_all], repeated], ignore_index=True).assign(is_there=True)
 
 
 def summarize(lines: pd.DataFrame, kind: str) -> dict[str, Any]:
