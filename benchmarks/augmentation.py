@@ -8,14 +8,14 @@ r"""Does augmentation help a learner? Synthetic rows beside what else one can do
 Every method sees the same training rows of a table, and is scored with every learner on the same
 test rows (`real_tables.py`, `learners.py`). A run writes one line of JSON for each table, number of
 training rows, seed, method and learner, and leaves out what the file has already, so that a run may
-be stopped at any time; seeds are the outermost loop, so that what is there is balanced. Processes
-may share a file if their tables differ. A method that does not apply to a learner or a table, or
-that fails, has a line that says so instead of figures.
+be stopped at any time. Seeds are the outermost loop, so that what is there is balanced. `--jobs`
+measures several cells at a time; set OMP_NUM_THREADS=1 then. A method that does not apply to a
+learner or a table, or that fails, has a line that says so instead of figures.
 
 The summary reads the lines and writes results/augmentation.json. A method's gain is its figure less
 that of the learner alone, times 100. Where a method does not apply or fails, the learner alone is
 left to the user, and the gain is 0. Settings that lack the line of any method are left out of the
-summary.
+summary; `--methods` takes a method out of it.
 
 What chance does
 ----------------
@@ -46,6 +46,7 @@ import pandas as pd
 from common import commit, write
 from comparing import compare_ranks, draw_ranks, interval, mean_over_tables
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, RandomOverSampler
+from joblib import Parallel, delayed
 from learners import (
     LARGER_IS_BETTER,
     LEARNERS,
@@ -469,31 +470,49 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure what the file lacks, and append it."""
+    """Measure what the file lacks, cell by cell; `options.jobs` cells at a time."""
     done = {tuple(line[part] for part in KEY) for line in read_lines(options.out)}
+    written = options.out.read_text(encoding="utf-8") if options.out.exists() else ""
+    append(options.out, "" if written.endswith("\n") or not written else "\n")
     code = commit()
-    with options.out.open("a", encoding="utf-8") as file:
-        written = options.out.read_text(encoding="utf-8")
-        file.write("" if written.endswith("\n") or not written else "\n")
-        for kind, table, n, seed in cells(options):
-            missing = [
-                (name, method, learner)
-                for name, method in methods_of(kind, options.methods).items()
-                for learner in ([ALL] if method.uses_all_learners else options.learners)
-                if (table, n, seed, name, learner) not in done
-            ]
-            if not missing:
-                continue
-            rows = read_split(table, options.data, n, seed)
-            stacked = options.learners if options.smoke else LEARNERS
-            cell = Cell(rows, kind == "numbers", seed, stacked, options.smoke)
-            for name, method, learner in missing:
-                setting = dict(zip(KEY, (table, n, seed, name, learner), strict=True))
-                entry = measure(cell, method, learner)
-                about = {"kind": kind, "half": half_of(table), "commit": code}
-                file.write(json.dumps({**setting, **about, **entry}) + "\n")
-                file.flush()
-            print(f"{table} n={n} seed={seed}: {len(missing)} lines", flush=True)
+    work = Parallel(n_jobs=options.jobs, pre_dispatch="all", batch_size=1)
+    work(delayed(run_cell)(options, done, code, *cell) for cell in cells(options))
+
+
+def run_cell(
+    options: argparse.Namespace,
+    done: set[tuple[Any, ...]],
+    code: str | None,
+    kind: str,
+    table: str,
+    n: int,
+    seed: int,
+) -> None:
+    """Measure what the file lacks of one cell, and append each line once it is known."""
+    missing = [
+        (name, method, learner)
+        for name, method in methods_of(kind, options.methods).items()
+        for learner in ([ALL] if method.uses_all_learners else options.learners)
+        if (table, n, seed, name, learner) not in done
+    ]
+    if not missing:
+        return
+    warnings.simplefilter("ignore")
+    rows = read_split(table, options.data, n, seed)
+    stacked = options.learners if options.smoke else LEARNERS
+    cell = Cell(rows, kind == "numbers", seed, stacked, options.smoke)
+    for name, method, learner in missing:
+        setting = dict(zip(KEY, (table, n, seed, name, learner), strict=True))
+        about = {"kind": kind, "half": half_of(table), "commit": code}
+        entry = measure(cell, method, learner)
+        append(options.out, json.dumps({**setting, **about, **entry}) + "\n")
+    print(f"{table} n={n} seed={seed}: {len(missing)} lines", flush=True)
+
+
+def append(path: Path, text: str) -> None:
+    """Append a text in one piece, so that processes may share a file."""
+    with path.open("ab", buffering=0) as file:
+        file.write(text.encode())
 
 
 # ------------------------------------------------------------------ summary
@@ -700,6 +719,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, help="0 to 4 by default")
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, help="all by default")
+    parser.add_argument("--jobs", type=int, default=1, help="cells measured at the same time")
     parser.add_argument("--smoke", action="store_true", help="small tables, hardly any training")
     parser.add_argument("--summary", action="store_true", help="summarize what the file holds")
     parser.add_argument("--plot", type=Path, help="where the summary draws the ranks")
@@ -712,7 +732,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if options.data is None and not options.smoke:
         parser.error("--data is needed unless --smoke or --summary is given.")
-    warnings.simplefilter("ignore")
     run(options)
 
 
