@@ -689,6 +689,7 @@ def draw(parts: Sequence[dict[str, Any]], path: Path) -> None:
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
+    from PIL import Image
 
     heights = [len(part["comparison"]["ranks"]) for part in parts]
     figure, axes = plt.subplots(
@@ -704,6 +705,9 @@ def draw(parts: Sequence[dict[str, Any]], path: Path) -> None:
         draw_ranks(part["comparison"], ax, title)
     figure.savefig(path, dpi=90)
     plt.close(figure)
+    with Image.open(path) as image:
+        few = image.convert("L").quantize(16)
+    few.save(path, optimize=True)
     print(f"wrote {path}")
 
 

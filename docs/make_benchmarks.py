@@ -59,6 +59,16 @@ SUMMARY_ROWS = {
 SECONDS = ("fit_s", "fit_cpu_s", "infogan_fit_s", "seconds")
 REAL_TABLES = ("adult", "shoppers", "beijing")
 AUGMENTATION_PICTURE = "images_guide/augmentation.png"
+GAINS = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+    "r2": "R²",
+    "pinball": "pinball loss",
+}
 
 Entry = dict[str, Any]
 
@@ -265,10 +275,13 @@ def augmentation() -> str:
 
 
 def augmentation_tables(parts: Iterable[Entry]) -> str:
-    """Write two tables for each half and kind of target: gains, and gains by what they go with."""
+    """Write two tables for each half and kind of target: gains, and gains by what they go with.
+
+    Bootstrap samples have no row: they are compared with each other, see `by_chance`.
+    """
     texts = []
     for part in parts:
-        methods = part["methods"]
+        methods = [each for each in part["methods"] if "bootstrap" not in each["method"]]
         rows = [
             [
                 each["method"],
@@ -283,7 +296,7 @@ def augmentation_tables(parts: Iterable[Entry]) -> str:
         header = ["method", "gain (95 %)", "runs hurt", "cases hurt", "worst case"]
         header += ["rank by mean", "rank by worst", "fit s", "no figure"]
         more = {
-            f"{prefix}{key}": (group, key)
+            f"{prefix}{GAINS.get(key, key)}": (group, key)
             for group, prefix in (("by_figure", ""), ("by_learner", ""), ("by_n", "n = "))
             for key in methods[0][group]
         }
@@ -303,7 +316,7 @@ def augmentation_tables(parts: Iterable[Entry]) -> str:
         texts += [
             f"**{part['half'].capitalize()} half, {part['kind']}**: {part['n_tables']} tables, "
             f"{part['n_settings']:,} runs of {part['n_seeds']} seeds, points of "
-            f"{part['figure'].upper()}.{by_chance}\n",
+            f"{GAINS[part['figure']]}.{by_chance}\n",
             markdown(header, rows),
             markdown(["gain in", *more], more_rows),
         ]
