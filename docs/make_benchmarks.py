@@ -58,6 +58,17 @@ SUMMARY_ROWS = {
 }
 SECONDS = ("fit_s", "fit_cpu_s", "infogan_fit_s", "seconds")
 REAL_TABLES = ("adult", "shoppers", "beijing")
+AUGMENTATION_PICTURE = "images_guide/augmentation.png"
+GAINS = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+    "r2": "R²",
+    "pinball": "pinball loss",
+}
 
 Entry = dict[str, Any]
 
@@ -248,6 +259,68 @@ def losses() -> str:
             for pair, value in entry["rank_correlation"].items():
                 rows.append([entry["table"], entry["model"], pair, f"{value:+.2f}"])
     return markdown(["table", "model", "loss with figure", "rank correlation"], rows)
+
+
+# ---------------------------------------------------------------------- augmentation
+
+
+def augmentation() -> str:
+    """Write the tables of both halves and their picture, once there are results."""
+    if not (BENCHMARKS / "results" / "augmentation.json").exists():
+        return "There are no results yet.\n"
+    text = augmentation_tables(read("augmentation"))
+    if (Path(__file__).parent / AUGMENTATION_PICTURE).exists():
+        text += f"\n![Mean ranks, bars over what is not told apart](../{AUGMENTATION_PICTURE})\n"
+    return text
+
+
+def augmentation_tables(parts: Iterable[Entry]) -> str:
+    """Write two tables for each half and kind of target: gains, and gains by what they go with.
+
+    Bootstrap samples have no row: they are compared with each other, see `by_chance`.
+    """
+    texts = []
+    for part in parts:
+        methods = [each for each in part["methods"] if "bootstrap" not in each["method"]]
+        rows = [
+            [
+                each["method"],
+                f"{each['gain']:+.2f} ({each['interval'][0]:+.2f}, {each['interval'][1]:+.2f})",
+                *(f"{each[key]:.0%}" for key in ("hurt_runs", "hurt_cases")),
+                f"{each['worst']['gain']:+.1f}, {each['worst']['case']}",
+                *(number(each[key], 1) for key in ("mean_rank", "worst_rank", "fit_cpu_s")),
+                f"{each['does_not_apply'] + each['failed']:.0%}",
+            ]
+            for each in methods
+        ]
+        header = ["method", "gain (95 %)", "runs hurt", "cases hurt", "worst case"]
+        header += ["rank by mean", "rank by worst", "fit s", "no figure"]
+        more = {
+            f"{prefix}{GAINS.get(key, key)}": (group, key)
+            for group, prefix in (("by_figure", ""), ("by_learner", ""), ("by_n", "n = "))
+            for key in methods[0][group]
+        }
+        more_rows = [
+            [each["method"], *(f"{each[group][key]:+.1f}" for group, key in more.values())]
+            for each in methods
+        ]
+        chance = part["by_chance"]
+        by_chance = (
+            ""
+            if chance is None
+            else (
+                f" Other training rows alone hurt {chance['runs']:.0%} of runs and "
+                f"{chance['cases']:.0%} of cases."
+            )
+        )
+        texts += [
+            f"**{part['half'].capitalize()} half, {part['kind']}**: {part['n_tables']} tables, "
+            f"{part['n_settings']:,} runs of {part['n_seeds']} seeds, points of "
+            f"{GAINS[part['figure']]}.{by_chance}\n",
+            markdown(header, rows),
+            markdown(["gain in", *more], more_rows),
+        ]
+    return "\n".join(texts)
 
 
 # ---------------------------------------------------------------------- one system each
@@ -483,6 +556,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "dirac": dirac,
         "techniques": techniques,
         "losses": losses,
+        "augmentation": augmentation,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),
         "clusters": _plain("autoencoders_digits", CLUSTERS),
