@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from seeds import seed
 from stubs import BootstrapSynthesizer, RecordingSynthesizer
 
 from tabgan.datasets import make_mixed_table
@@ -154,3 +155,95 @@ def test_arrays_are_refused():
     )
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
         augment(np.eye(3), n=1)
+
+
+# Labels of teachers
+
+
+def with_a_rule(n_rows):
+    """Make a table in which the sign of one column decides the label, up to one label in ten."""
+    rng = np.random.RandomState(seed(0))
+    x = rng.normal(size=n_rows)
+    label = np.where((x > 0) ^ (rng.uniform(size=n_rows) < 0.1), "high", "low")
+    return pd.DataFrame({"x": x, "label": pd.Categorical(label), "other": rng.normal(size=n_rows)})
+
+
+class ShuffledLabels(BootstrapSynthesizer):
+    """Draws labels without regard to the other columns."""
+
+    def sample(self, n_samples=1, random_state=None, *, conditions=None):
+        rows = super().sample(n_samples, random_state, conditions=conditions)
+        return rows.assign(label=rows["label"].sample(frac=1, random_state=0).to_numpy())
+
+
+def test_teachers_label_the_synthetic_rows():
+    table = with_a_rule(200)
+    plain = augment(table, n=1000, model=ShuffledLabels(), random_state=0)
+    taught = augment(table, n=1000, model=ShuffledLabels(), target="label", random_state=0)
+    pd.testing.assert_frame_equal(taught.drop(columns="label"), plain.drop(columns="label"))
+    pd.testing.assert_frame_equal(taught.head(200), table)
+    pd.testing.assert_series_equal(taught.dtypes, table.dtypes)
+    agreement = [
+        np.mean((each["x"] > 0)[200:] == (each["label"] == "high")[200:])
+        for each in (plain, taught)
+    ]
+    assert agreement[0] < 0.6
+    assert agreement[1] > 0.75
+
+
+def test_weights_are_the_probabilities_of_the_copies():
+    table = with_a_rule(120)
+    longer = augment(
+        table,
+        n=50,
+        model=ShuffledLabels(),
+        target="label",
+        weight_column="weight",
+        origin_column="origin",
+        random_state=0,
+    )
+    assert longer.columns.tolist() == ["x", "label", "other", "weight", "origin"]
+    is_real = longer["origin"] == "real"
+    assert is_real.sum() == 120
+    assert (longer["weight"][is_real] == 1).all()
+    synthetic = longer[~is_real]
+    assert 50 < len(synthetic) <= 100
+    np.testing.assert_allclose(synthetic.groupby(["x", "other"])["weight"].sum() % 1, 0, atol=1e-6)
+    np.testing.assert_allclose(synthetic["weight"].sum(), 50)
+
+
+def test_a_numeric_target_gets_the_mean_prediction():
+    rng = np.random.RandomState(seed(0))
+    table = pd.DataFrame({"x": rng.normal(size=200)})
+    table["y"] = (1000 * table["x"]).round().astype("Int64")
+    table.loc[:5, "y"] = pd.NA
+    longer = augment(
+        table, n=100, model=BootstrapSynthesizer(), target="y", weight_column="w", random_state=0
+    )
+    assert str(longer["y"].dtype) == "Int64"
+    assert longer["y"][200:].notna().all()
+    errors = (longer["y"][200:] - 1000 * longer["x"][200:]).astype(float).abs()
+    assert errors.median() < 100
+    assert (longer["w"] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": "no"}, "target must name a column of the table, got 'no'"),
+        ({"weight_column": "w"}, "weight_column must be None without a target, got 'w'"),
+        (
+            {"target": "label", "weight_column": "x"},
+            "weight_column must be a new name, got 'x', a column of the table.",
+        ),
+        (
+            {"target": "label", "weight_column": "w", "origin_column": "w"},
+            "origin_column must be a new name, got 'w'",
+        ),
+        ({"target": "same"}, "target must name a column with two rows of each of at least two"),
+    ],
+)
+def test_what_targets_and_weights_must_be(arguments, message):
+    table = with_a_rule(20).assign(same="a")
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        augment(table, n=3, model=BootstrapSynthesizer(), **arguments)

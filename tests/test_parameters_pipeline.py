@@ -81,6 +81,8 @@ LEGAL = {
         "ratio": {"None", "0.5", "1.5"},
         "balance": {"None"},
         "model": {"None"},
+        "target": {"None"},
+        "weight_column": {"None"},
         "origin_column": LABELS,
         "random_state": {"None"},
     },

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tabgan.checks import LABEL, NONE, SEED, ParameterError, Rule, check, integer, listed, short
 from tabgan.pipeline.joint import append_frames
+from tabgan.pipeline.relabelling import relabel
 from tabgan.pipeline.synthesis import (
     MOST_ROWS,
     RATIO,
@@ -30,6 +31,8 @@ _RULES: Mapping[str, Rule] = {
     "ratio": NONE | RATIO,
     "balance": NONE | LABEL,
     "model": SYNTHESIZER,
+    "target": NONE | LABEL,
+    "weight_column": NONE | LABEL,
     "origin_column": NONE | LABEL,
     "random_state": SEED,
 }
@@ -44,6 +47,8 @@ def augment(
     ratio: float | None = None,
     balance: Hashable | None = None,
     model: Any | None = None,
+    target: Hashable | None = None,
+    weight_column: Hashable | None = None,
     origin_column: Hashable | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Any:
@@ -69,6 +74,17 @@ def augment(
         A synthesizer of this package, or any object with ``fit``, ``sample`` and ``get_params``.
         A synthesizer that is already fitted on these columns is used as it is; any other is cloned
         and the clone is fitted on `df`. None stands for `default_synthesizer`.
+    target : hashable, default=None
+        Label of a column that a learner will predict. Synthetic rows then get soft labels: teachers
+        as in `AugmentedClassifier` and `AugmentedRegressor` learn to predict the column, and their
+        mixture, fitted out of fold, labels the synthetic rows. A numeric column of more than 20
+        distinct values gets the predicted number. Any other column gets a class that is drawn from
+        the predicted probabilities, unless there is a `weight_column`.
+    weight_column : hashable, default=None
+        Label of a new column of weights, for the ``sample_weight`` of a learner; needs a `target`.
+        Real rows have weight 1. A synthetic row stands once for each class of the target, and the
+        probabilities of the classes are the weights of these copies, so that there are more rows
+        than the amount says.
     origin_column : hashable, default=None
         Label of a new column, the last one, that says of each row whether the row is "real" or
         "synthetic". polars and pyarrow take strings alone.
@@ -98,12 +114,23 @@ def augment(
     ['no', 'no', 'no', 'yes', 'yes', 'yes']
     >>> augmented["origin"].value_counts().to_dict()
     {'real': 4, 'synthetic': 2}
+
+    Soft labels, as weights of the copies of a synthetic row:
+
+    >>> df = pd.DataFrame({"age": [31, 42, 57, 23] * 5, "sick": ["no", "yes", "yes", "no"] * 5})
+    >>> longer = augment(
+    ...     df, n=10, model=model, target="sick", weight_column="weight", random_state=0
+    ... )
+    >>> round(float(longer["weight"].sum()), 6)
+    30.0
     """
     arguments = {
         "n": n,
         "ratio": ratio,
         "balance": balance,
         "model": model,
+        "target": target,
+        "weight_column": weight_column,
         "origin_column": origin_column,
         "random_state": random_state,
     }
@@ -117,7 +144,15 @@ def augment(
             f"{type(df).__name__}; wrap arrays and dicts with pandas.DataFrame(...)."
         )
     frame, form = read_table(df, "df")
-    _check_columns(frame, form, balance, origin_column)
+    _check_columns(frame, {"balance": balance, "target": target})
+    _check_new_columns(
+        frame, form, {"weight_column": weight_column, "origin_column": origin_column}
+    )
+    if weight_column is not None and target is None:
+        raise ParameterError(
+            f"weight_column must be None without a target, got {short(weight_column)}; name the "
+            "column that a learner will predict as target."
+        )
     conditions = None if balance is None else _balancing_conditions(frame[balance])
     if conditions is not None:
         n_extra = len(conditions)
@@ -127,9 +162,9 @@ def augment(
         n_extra = int(n or 0)
 
     rng = check_random_state(random_state)
-    augmented = frame
+    augmented, weights = frame, None
     if n_extra > 0:
-        model_seed, sample_seed = draw_seed(rng), draw_seed(rng)
+        model_seed, sample_seed, label_seed = draw_seed(rng), draw_seed(rng), draw_seed(rng)
         is_ready = _is_fitted_on(model, frame)
         fitted: Any = model if is_ready else seeded_clone(model, model_seed).fit(frame)
         if conditions is None:
@@ -137,11 +172,21 @@ def augment(
         else:
             synthetic = fitted.sample(random_state=sample_seed, conditions=conditions)
         # A fitted synthesizer gives back the kind of table that it was itself fitted on.
-        augmented = append_frames(frame, read_table(synthetic, "the synthetic table")[0])
+        rows = read_table(synthetic, "the synthetic table")[0]
+        if target is not None:
+            rows = relabel(frame, rows, target, weight_column, label_seed)
+            weights = rows.pop(weight_column) if weight_column is not None else None
+        augmented = append_frames(frame, rows)
+    n_synthetic = len(augmented) - len(frame)
     augmented = form.restore(augmented)
+    if weight_column is not None:
+        values = np.ones(len(frame) + n_synthetic)
+        values[len(frame) :] = 1.0 if weights is None else weights
+        augmented = _with_weights(augmented, form, weight_column, values)
     if origin_column is None:
         return augmented
-    return _with_origins(augmented, form, origin_column, np.repeat([0, 1], [len(frame), n_extra]))
+    origins = np.repeat([0, 1], [len(frame), n_synthetic])
+    return _with_origins(augmented, form, origin_column, origins)
 
 
 def _check_one_amount(amounts: Mapping[str, Any]) -> None:
@@ -152,28 +197,33 @@ def _check_one_amount(amounts: Mapping[str, Any]) -> None:
         )
 
 
-def _check_columns(
-    frame: pd.DataFrame,
-    form: TableFormat,
-    balance: Hashable | None,
-    origin_column: Hashable | None,
+def _check_columns(frame: pd.DataFrame, known: Mapping[str, Hashable | None]) -> None:
+    """Refuse arguments that must name a column and do not."""
+    for name, label in known.items():
+        if label is not None and label not in list(frame.columns):
+            raise ParameterError(
+                f"{name} must name a column of the table, got {short(label)}; "
+                f"the columns are {listed(list(frame.columns))}."
+            )
+
+
+def _check_new_columns(
+    frame: pd.DataFrame, form: TableFormat, new: Mapping[str, Hashable | None]
 ) -> None:
-    labels = list(frame.columns)
-    if balance is not None and balance not in labels:
-        raise ParameterError(
-            f"balance must name a column of the table, got {short(balance)}; "
-            f"the columns are {listed(labels)}."
-        )
-    if origin_column is None:
-        return
-    if origin_column in labels:
-        raise ParameterError(
-            f"origin_column must be a new name, got {short(origin_column)}, a column of the table."
-        )
-    if form.kind != "pandas" and not isinstance(origin_column, str):
-        raise ParameterError(
-            f"origin_column must be a string in a {form.kind} table, got {short(origin_column)}."
-        )
+    """Refuse arguments that must name a new column and do not."""
+    taken = list(frame.columns)
+    for name, label in new.items():
+        if label is None:
+            continue
+        if label in taken:
+            raise ParameterError(
+                f"{name} must be a new name, got {short(label)}, a column of the table."
+            )
+        if form.kind != "pandas" and not isinstance(label, str):
+            raise ParameterError(
+                f"{name} must be a string in a {form.kind} table, got {short(label)}."
+            )
+        taken.append(label)
 
 
 def _balancing_conditions(column: pd.Series) -> pd.DataFrame:
@@ -191,6 +241,15 @@ def _is_fitted_on(model: Any | None, frame: pd.DataFrame) -> bool:
     except (NotFittedError, TypeError):
         return False
     return list(getattr(model, "feature_names_in_", ())) == list(frame.columns)
+
+
+def _with_weights(table: Any, form: TableFormat, label: Hashable, values: np.ndarray) -> Any:
+    if form.kind == "polars":
+        return table.with_columns(sys.modules["polars"].Series(label, values))
+    if form.kind.startswith("pyarrow"):
+        return table.append_column(label, sys.modules["pyarrow"].array(values))
+    table[label] = values
+    return table
 
 
 def _with_origins(table: Any, form: TableFormat, label: Hashable, codes: np.ndarray) -> Any:
