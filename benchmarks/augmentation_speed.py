@@ -4,7 +4,8 @@
 
 For each learner: the seconds of one fit, of a search over ten settings in five folds (what a user
 who tunes the learner waits for), of one fit of the default synthesizer, and of
-`AugmentedClassifier` at its defaults, that fit included. Medians of three runs. Run the script alone on the machine.
+`AugmentedClassifier` at its defaults, that fit included. Medians of three runs. Nothing else may
+run on the machine meanwhile.
 """
 
 from __future__ import annotations
