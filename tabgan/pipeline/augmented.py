@@ -217,17 +217,6 @@ class AugmentedClassifier(Augmented, ClassifierMixin, BaseEstimator):
         self.class_rates_ = counts / len(y)
         return classes
 
-    def _most_folds(self, y: np.ndarray) -> tuple[int, str]:
-        classes, counts = np.unique(y, return_counts=True)
-        if len(classes) == 1:
-            return 0, f"soft labels need two classes at least, got {classes[0]!r} alone."
-        rarest = counts.argmin()
-        obstacle = (
-            "soft labels need two rows of every class at least, and class "
-            f"{classes[rarest]!r} has 1."
-        )
-        return int(counts[rarest]), obstacle
-
     @available_if(estimator_has("predict"))
     def predict(self, X: Any, **params: Any) -> np.ndarray:
         """Predict classes with the fitted estimator, or by `threshold`.
@@ -459,6 +448,3 @@ class AugmentedRegressor(Augmented, RegressorMixin, BaseEstimator):
 
     def _classes_of(self, y: np.ndarray) -> None:
         return None
-
-    def _most_folds(self, y: np.ndarray) -> tuple[int, str]:
-        return len(y) // 2, f"soft labels need four rows at least, got {len(y)}."

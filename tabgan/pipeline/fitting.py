@@ -14,8 +14,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import has_fit_parameter
 
+from tabgan.checks import ParameterError, short
 from tabgan.pipeline.joint import Features, as_given
-from tabgan.pipeline.mixture import predictions
+from tabgan.pipeline.mixture import has_value_per_row, predictions
 from tabgan.randomness import draw_seed
 from tabgan.table.format import TableFormat
 
@@ -51,6 +52,62 @@ def weight_parameter(estimator: Any) -> str | None:
     return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
 
 
+def check_fit_params(fit_params: Mapping[str, Any], n_rows: int) -> None:
+    """Refuse parameters of ``fit`` that synthetic rows would lack, and weights that are none.
+
+    Parameters
+    ----------
+    fit_params : mapping
+        By name.
+    n_rows : int
+        Real rows.
+
+    Raises
+    ------
+    ParameterError
+        A parameter other than weights holds one value per row; or weights are not one finite
+        number for each row.
+    """
+    for name, value in fit_params.items():
+        if name.endswith("sample_weight"):
+            _check_weights(name, value, n_rows)
+        elif has_value_per_row(value, n_rows):
+            raise ParameterError(
+                f"The fit parameter {name!r} has one value per row, which synthetic rows "
+                "lack; only sample_weight can be passed that way."
+            )
+
+
+def _check_weights(name: str, weights: Any, n_rows: int) -> None:
+    """Refuse weights that are not one finite number per real row; None is no weights.
+
+    Raises
+    ------
+    ParameterError
+        Names the parameter and the first weight that is not finite.
+    """
+    if weights is None:
+        return
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"{name} must hold one finite number per row, got {short(weights)}."
+        ) from None
+    if values.shape != (n_rows,):
+        raise ParameterError(
+            f"{name} must hold one finite number per row, {n_rows} numbers, got "
+            f"an array of shape {values.shape}."
+        )
+    is_bad = ~np.isfinite(values)
+    if is_bad.any():
+        row = int(is_bad.argmax())
+        raise ParameterError(
+            f"{name} must hold one finite number per row, got {values[row]} in row {row}; "
+            "leave such rows out or give them a weight of 0."
+        )
+
+
 def lengthened(fit_params: Mapping[str, Any], n_more: int) -> dict[str, Any]:
     """Give synthetic rows, which follow the real rows, the mean weight of the real rows.
 
@@ -75,13 +132,13 @@ def lengthened(fit_params: Mapping[str, Any], n_more: int) -> dict[str, Any]:
 def fit_softly(
     estimator: Any,
     X: Features,
-    probabilities: np.ndarray,
-    classes: np.ndarray,
+    labels: np.ndarray,
+    classes: np.ndarray | None,
     fit_params: Mapping[str, Any],
     seed: int,
     form: TableFormat | None = None,
 ) -> Any:
-    """Fit a clone of a classifier on rows with probabilities of classes as labels.
+    """Fit a clone of an estimator on rows with probabilities of classes, or numbers, as labels.
 
     A classifier that takes weights gets each row once for each class, with the probability as the
     weight: so the expected loss is minimised. Any other classifier is fitted `N_DRAWS` times, on
@@ -89,12 +146,13 @@ def fit_softly(
 
     Parameters
     ----------
-    estimator : classifier
+    estimator : classifier or regressor
         Not changed.
     X : DataFrame or ndarray of shape (n_rows, n_features)
-    probabilities : ndarray of shape (n_rows, n_classes)
-    classes : ndarray of shape (n_classes,)
-        Sorted labels.
+    labels : ndarray of shape (n_rows, n_classes) or (n_rows, 1)
+        Probabilities of classes, or numbers.
+    classes : ndarray of shape (n_classes,) or None
+        Sorted labels; None for numbers.
     fit_params : mapping
         Passed to ``fit``. Every parameter whose name ends in "sample_weight" holds one weight for
         each row of `X`, or is None.
@@ -105,18 +163,20 @@ def fit_softly(
 
     Returns
     -------
-    fitted : classifier
+    fitted : classifier or regressor
         A fitted clone, or a `DrawnLabels` of fitted clones.
     """
+    if classes is None:
+        return clone(estimator).fit(as_given(X, form), labels[:, 0], **fit_params)
     name = weight_parameter(estimator)
     if name is None:
         rng = np.random.RandomState(seed)
         fitted = []
         for _ in range(N_DRAWS):
-            labels = classes[draw_labels(probabilities, draw_seed(rng))]
-            fitted.append(clone(estimator).fit(as_given(X, form), labels, **fit_params))
+            drawn = classes[draw_labels(labels, draw_seed(rng))]
+            fitted.append(clone(estimator).fit(as_given(X, form), drawn, **fit_params))
         return DrawnLabels(fitted, classes)
-    rows, codes, shares = copies(probabilities)
+    rows, codes, shares = copies(labels)
     fit_params = {
         key: np.asarray(value)[rows]
         if key.endswith("sample_weight") and value is not None

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.checks import ParameterError
+from tabgan.checks import ParameterError, short
 from tabgan.pipeline.joint import Features, column_names
 from tabgan.pipeline.synthesis import seeded_clone
+from tabgan.table.format import read_table
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class LatentColumns:
 
     Attributes
     ----------
-    transformer : transformer
-        Fitted.
+    transformer : transformer or None
+        Fitted; None for no further columns.
     """
 
-    transformer: Any
+    transformer: Any | None
 
     @classmethod
     def learn(
@@ -67,6 +68,8 @@ class LatentColumns:
         ParameterError
             If the transformer does not give one row of finite numbers for each row.
         """
+        if self.transformer is None:
+            return X
         latent = self.transformer.transform(X)
         latent = latent.toarray() if hasattr(latent, "toarray") else np.asarray(latent)
         if latent.ndim != 2 or len(latent) != len(X) or latent.dtype.kind not in "fiub":
@@ -87,6 +90,52 @@ class LatentColumns:
         return pd.concat([X, pd.DataFrame(latent, columns=names, index=X.index)], axis=1)
 
     def _name(self, position: int) -> str:
-        if hasattr(self.transformer, "get_feature_names_out"):
-            return str(self.transformer.get_feature_names_out()[position])
+        names = getattr(self.transformer, "get_feature_names_out", None)
+        if names is not None:
+            return str(names()[position])
         return f"feature{position}"
+
+
+def read_unlabelled(
+    unlabelled: Any, X: Features, has_features: bool, reader: str
+) -> Features | None:
+    """Read rows without labels, and refuse rows that no transformer would see.
+
+    Parameters
+    ----------
+    unlabelled : table or None
+    X : DataFrame or ndarray of shape (n_rows, n_features)
+        The rows with labels.
+    has_features : bool
+        Whether there is a transformer.
+    reader : str
+        Name of the class that reads the rows, for errors.
+
+    Returns
+    -------
+    rows : DataFrame or ndarray of shape (n_more, n_features) or None
+        Of the kind of `X`.
+
+    Raises
+    ------
+    ParameterError
+        There is no transformer, or the columns are others than those of `X`.
+    """
+    if unlabelled is None:
+        return None
+    if not has_features:
+        raise ParameterError(
+            "X_unlabelled must be None without features, which alone would learn from it; give "
+            "a transformer as features."
+        )
+    frame, _ = read_table(unlabelled, "X_unlabelled", reader)
+    if isinstance(X, np.ndarray):
+        rows: Features = frame.to_numpy(dtype=X.dtype)
+        labels, expected = list(range(rows.shape[1])), list(range(X.shape[1]))
+    else:
+        rows, labels, expected = frame, list(frame.columns), list(X.columns)
+    if labels != expected:
+        raise ParameterError(
+            f"X_unlabelled must have the columns of X, {short(expected)}, got {short(labels)}."
+        )
+    return rows

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import MetaEstimatorMixin, clone, is_classifier, is_regressor
-from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+from sklearn.base import MetaEstimatorMixin, clone, is_regressor
+from sklearn.model_selection import check_cv
 from sklearn.utils import (
     Bunch,
     assert_all_finite,
@@ -30,50 +30,20 @@ from tabgan.checks import (
     choice,
     having,
     integer,
-    sequence_of,
-    short,
 )
 from tabgan.notices import Progress, warn
-from tabgan.pipeline.fitting import fit_softly, lengthened, weight_parameter
+from tabgan.pipeline.amounts import asked_for, draw_rows, enough
+from tabgan.pipeline.fitting import check_fit_params, fit_softly, lengthened
+from tabgan.pipeline.folds import FOLDS, split_into_folds
 from tabgan.pipeline.joint import Features, Target, as_given, check_same_length
-from tabgan.pipeline.latent_columns import LatentColumns
-from tabgan.pipeline.mixture import Fold, Mixture, Teacher, fit_mixture, has_value_per_row
-from tabgan.pipeline.synthesis import (
-    RATIO,
-    SYNTHESIZER,
-    count_extra,
-    label_conditions,
-    seeded_clone,
-)
-from tabgan.pipeline.teachers import default_teachers, plain_columns
+from tabgan.pipeline.latent_columns import LatentColumns, read_unlabelled
+from tabgan.pipeline.mixture import Mixture, fit_mixture
+from tabgan.pipeline.synthesis import RATIO, SYNTHESIZER, seeded_clone
+from tabgan.pipeline.teachers import collect_teachers
 from tabgan.randomness import draw_seed
 from tabgan.table.format import TableFormat, read_table
 
-MOST_RATIO, FEW_ROWS = 10, 5000
-"""Synthetic rows per real row that "auto" adds, as long as there are no more than so many in all.
-
-On larger tables "auto" adds so many rows, or one for each real row if that is more.
-"""
-
-REAL_SHARE = 0.5
-"""Weight of a real row's own label in the soft label of that row; the mixture has the rest."""
-
 _DELEGATED = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score")
-
-_PAIR = Rule(
-    "a pair of sequences",
-    lambda value: isinstance(value, Sequence | np.ndarray) and len(value) == 2,
-)
-
-_FOLDS = replace(
-    NONE
-    | integer(2)
-    | having("split", "get_n_splits")
-    | sequence_of(_PAIR, "pairs", least=1)
-    | Rule("an iterator", lambda value: isinstance(value, Iterator)),
-    description="None, an integer of at least 2, a splitter such as KFold(), or an iterable of "
-    "(train, validation) pairs of row numbers",
-)
 
 
 def estimator_has(method: str) -> Callable[[Any], bool]:
@@ -103,9 +73,8 @@ class Seeds(NamedTuple):
 class Augmented(MetaEstimatorMixin):
     """Mixin for a meta-estimator that adds synthetic rows to the training rows of an estimator.
 
-    The mixin fits the teachers, decides how many rows to add, fits the synthesizer and the
-    estimator, and passes predictions on. A subclass holds the parameters, says whether the target
-    has classes (`_classes_of`), and how many folds the target allows (`_most_folds`).
+    The mixin fits the teachers, the synthesizer and the estimator, and passes predictions on. A
+    subclass holds the parameters, and says whether the target has classes (`_classes_of`).
     """
 
     estimator: Any
@@ -120,6 +89,7 @@ class Augmented(MetaEstimatorMixin):
     random_state: int | np.random.RandomState | None
 
     synthesizer_: Any
+    reason_: str = ""
     _loss_name: str
 
     _parameter_constraints: ClassVar[Mapping[str, Rule]] = {
@@ -135,7 +105,7 @@ class Augmented(MetaEstimatorMixin):
             NONE | having("fit", "transform", "get_params"),
             description="None or a transformer, an object with fit, transform and get_params",
         ),
-        "cv": _FOLDS,
+        "cv": FOLDS,
         "random_state": SEED,
         "n_jobs": replace(
             NONE | Rule("", lambda value: integer(-(2**31)).accepts(value) and value != 0),
@@ -179,246 +149,97 @@ class Augmented(MetaEstimatorMixin):
         routed = self._route_fit(fit_params)
         names_target = y
         X, y, form = self._check_table(X, y)
-        unlabelled = self._check_unlabelled(X, X_unlabelled)
-        self._check_per_row(routed.estimator.fit, len(y))
+        name = type(self).__name__
+        unlabelled = read_unlabelled(X_unlabelled, X, self.features is not None, name)
+        check_fit_params(routed.estimator.fit, len(y))
         rng = check_random_state(self.random_state)
         seeds = Seeds(*(draw_seed(rng) for _ in Seeds._fields))
 
-        classes = self._classes_of(y)
-        target = Target.beside(X, names_target, classes)
-        extra = self._asked_for(target, y)
-        self.cv_results_ = None
-        self.features_, wide, reads = None, X, X
-        with Progress(type(self).__name__ if self.verbose else None, 100, "%") as bar:
+        target = Target.beside(X, names_target, self._classes_of(y))
+        extra = asked_for(self.ratio, target, y)
+        self.cv_results_ = self.features_ = self.synthesizer_ = None
+        with Progress(name if self.verbose else None, 100, "%") as bar:
+            columns = LatentColumns(None)
             if self.features is not None:
-                latent = LatentColumns.learn(self.features, X, unlabelled, seeds.features)
-                self.features_, form = latent.transformer, None
-                wide = latent.beside(X)
+                columns = LatentColumns.learn(self.features, X, unlabelled, seeds.features)
+                self.features_, form = columns.transformer, None
             mixture = None
             if self.labels == "soft" and (extra is None or extra.sum() > 0):
-                mixture = self._teach(wide, y, classes, seeds, routed, form, bar)
+                mixture = self._teach(columns.beside(X), y, target, seeds, routed, form, bar)
             if extra is None:
-                extra = self._enough(mixture, len(y))
+                extra, self.reason_ = enough(mixture, len(y), self._loss_name, self.reason_)
             elif mixture is not None or self.labels == "synthesizer" or extra.sum() == 0:
                 self.reason_ = "The amount was given."
             bar.reach(50)
-            self.synthesizer_ = None
+            X_all, y_all = X, y
             if extra.sum() > 0:
                 self.synthesizer_ = seeded_clone(self.synthesizer, seeds.synthesizer)
                 self.synthesizer_.fit(target.join(X, y))
-                rows = self._draw(target, extra, seeds.rows)
-                reads, y_all = target.append(X, y, rows)
-                wide = latent.beside(reads) if self.features is not None else reads
-            else:
-                y_all = y
+                rows = draw_rows(self.synthesizer_, target, extra, seeds.rows)
+                X_all, y_all = target.append(X, y, rows)
             bar.reach(80)
             fit_params = lengthened(routed.estimator.fit, len(y_all) - len(y))
+            wide = columns.beside(X_all)
             if mixture is None or extra.sum() == 0:
                 self.estimator_ = clone(self.estimator).fit(
                     as_given(wide, form), y_all, **fit_params
                 )
             else:
-                labels = self._soft_labels(mixture, wide, y)
-                self.estimator_ = self._fit_softly(
-                    wide, labels, classes, fit_params, seeds.labels, form
+                labels = mixture.label(wide, y)
+                self.estimator_ = fit_softly(
+                    self.estimator, wide, labels, target.classes, fit_params, seeds.labels, form
                 )
             bar.reach(100)
         self.n_synthetic_ = int(extra.sum())
         self.ratio_ = self.n_synthetic_ / len(y)
-        if classes is not None:
-            self.classes_ = classes
+        if target.classes is not None:
+            self.classes_ = target.classes
         return self
-
-    def _asked_for(self, target: Target, y: np.ndarray) -> np.ndarray | None:
-        """Count the synthetic rows that `ratio` asks for.
-
-        Returns
-        -------
-        extra : ndarray of shape (n_classes,), ndarray of shape (1,) or None
-            Rows of each class, for "level"; rows of any classes, for a number; None for "auto".
-        """
-        if self.ratio == "auto":
-            return None
-        if self.ratio == "level":
-            counts = target.counts(y)
-            return np.where(counts > 0, counts.max() - counts, 0)
-        return np.array([count_extra("ratio", float(self.ratio), len(y))])
-
-    def _draw(self, target: Target, extra: np.ndarray, seed: int) -> Any:
-        """Draw the rows that `_asked_for` counts, from the fitted synthesizer."""
-        if self.ratio != "level":
-            return self.synthesizer_.sample(int(extra.sum()), random_state=seed)
-        assert target.classes is not None
-        conditions = label_conditions(target.name, target.classes, extra, target.dtype)
-        return self.synthesizer_.sample(random_state=seed, conditions=conditions)
 
     def _teach(
         self,
         X: Features,
         y: np.ndarray,
-        classes: np.ndarray | None,
+        target: Target,
         seeds: Seeds,
         routed: Bunch,
         form: TableFormat | None,
         bar: Progress,
     ) -> Mixture | None:
         """Fit the mixture of teachers, or say in `reason_` and in a warning why there is none."""
-        folds, obstacle = self._folds(X, y, seeds.folds, routed.splitter.split)
+        folds, obstacle = split_into_folds(
+            self.cv, X, y, target.classes, seeds.folds, routed.splitter.split
+        )
         if obstacle:
-            self.reason_ = obstacle
-            warn(obstacle)
+            self.reason_ = (
+                f"ratio='auto' added no rows (ratio_=0): {obstacle}"
+                if self.ratio == "auto"
+                else f"synthetic rows keep the labels that the synthesizer drew: {obstacle}"
+            )
+            warn(self.reason_)
             return None
+        teachers = collect_teachers(
+            self.estimator,
+            self.teachers,
+            len(y),
+            target.classes is not None,
+            seeds.teachers,
+            routed.estimator.fit,
+            form,
+        )
         # More workers than folds would idle.
         n_jobs = None if self.n_jobs is None else min(self.n_jobs, len(folds))
         mixture = fit_mixture(
-            self._teachers(len(y), classes, seeds.teachers, routed.estimator.fit, form),
+            teachers,
             X,
             y,
-            classes,
+            target.classes,
             folds,
             n_jobs,
             lambda done: bar.reach(50 * done // len(folds)),
         )
         self.cv_results_ = mixture.results
         return mixture
-
-    def _teachers(
-        self,
-        n_rows: int,
-        classes: np.ndarray | None,
-        seed: int,
-        fit_params: Mapping[str, Any],
-        form: TableFormat | None,
-    ) -> dict[str, Teacher]:
-        """List the teachers, the estimator itself first if the estimator can teach."""
-
-        def as_user_gave(X: Features) -> Any:
-            return as_given(X, form)
-
-        teachers = {}
-        if classes is None or hasattr(self.estimator, "predict_proba"):
-            teachers["estimator"] = Teacher(self.estimator, as_user_gave, fit_params)
-        given = self.teachers is not None
-        models = (
-            {f"teacher {position}": model for position, model in enumerate(self.teachers or ())}
-            if given
-            else default_teachers(classes is not None, n_rows, seed)
-        )
-        weights = [
-            value
-            for name, value in fit_params.items()
-            if name.endswith("sample_weight") and value is not None
-        ]
-        for name, model in models.items():
-            takes = weight_parameter(model)
-            params = {takes: weights[0]} if weights and takes is not None else {}
-            teachers[name] = Teacher(model, as_user_gave if given else plain_columns, params)
-        if not teachers:
-            raise ParameterError(
-                "teachers must hold at least one classifier with predict_proba where the estimator "
-                "has none, got ()."
-            )
-        return teachers
-
-    def _enough(self, mixture: Mixture | None, n_rows: int) -> np.ndarray:
-        """Decide how many rows "auto" adds, and say why in `reason_`.
-
-        No rows are added if the estimator alone has a lower loss out of fold than the mixture by
-        more than one standard error of the mean difference.
-        """
-        if mixture is None:
-            return np.array([0])
-        n_extra = min(MOST_RATIO * n_rows, max(FEW_ROWS, n_rows))
-        mixed = float(np.nanmean(mixture.losses[-1]))
-        told = f"out of fold, the {self._loss_name} of the mixture of teachers is {mixed:.4g}"
-        if "estimator" not in mixture.teachers:
-            self.reason_ = f"Rows with soft labels were added: {told}."
-            return np.array([n_extra])
-        alone = float(np.nanmean(mixture.losses[0]))
-        told += f", and that of the estimator alone is {alone:.4g}"
-        excess = mixture.losses[-1] - mixture.losses[0]
-        excess = excess[~np.isnan(excess)]
-        if excess.mean() > excess.std() / np.sqrt(len(excess)):
-            self.reason_ = f"No rows were added: {told}."
-            return np.array([0])
-        self.reason_ = f"Rows with soft labels were added: {told}."
-        return np.array([n_extra])
-
-    def _soft_labels(self, mixture: Mixture, X: Features, y: np.ndarray) -> np.ndarray:
-        """Label real rows by their own labels and the mixture, and synthetic rows by the mixture.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_rows + n_synthetic, n_outputs)
-        """
-        own = (
-            y[:, None].astype(np.float64)
-            if mixture.classes is None
-            else np.eye(len(mixture.classes))[np.searchsorted(mixture.classes, y)]
-        )
-        others = np.where(np.isnan(mixture.out_of_fold), own, mixture.out_of_fold)
-        synthetic = mixture.predict(_rows_from(X, len(y)))
-        return np.concatenate([REAL_SHARE * own + (1 - REAL_SHARE) * others, synthetic])
-
-    def _fit_softly(
-        self,
-        X: Features,
-        labels: np.ndarray,
-        classes: np.ndarray | None,
-        fit_params: dict[str, Any],
-        seed: int,
-        form: TableFormat | None,
-    ) -> Any:
-        if classes is None:
-            return clone(self.estimator).fit(as_given(X, form), labels[:, 0], **fit_params)
-        return fit_softly(self.estimator, X, labels, classes, fit_params, seed, form)
-
-    def _check_unlabelled(self, X: Features, unlabelled: Any) -> Features | None:
-        """Read the unlabelled rows, and refuse those that no transformer would see."""
-        if unlabelled is None:
-            return None
-        if self.features is None:
-            raise ParameterError(
-                "X_unlabelled must be None without features, which alone would learn from it; give "
-                "a transformer as features."
-            )
-        frame, form = read_table(unlabelled, "X_unlabelled", type(self).__name__)
-        if isinstance(X, np.ndarray):
-            rows: Features = frame.to_numpy(dtype=X.dtype)
-            labels, expected = list(range(rows.shape[1])), list(range(X.shape[1]))
-        else:
-            rows, labels, expected = frame, list(frame.columns), list(X.columns)
-        if labels != expected:
-            raise ParameterError(
-                f"X_unlabelled must have the columns of X, {short(expected)}, got {short(labels)}."
-            )
-        return rows
-
-    def _folds(
-        self, X: Features, y: np.ndarray, seed: int, split_params: dict[str, Any]
-    ) -> tuple[list[Fold], str]:
-        """Split the rows for inner validation, or say why that cannot be done."""
-        splitter = 5 if self.cv is None else self.cv
-        if isinstance(splitter, (int, np.integer)):
-            most, obstacle = self._most_folds(y)
-            if most < 2:
-                return [], self._without_folds(obstacle)
-            kind = StratifiedKFold if is_classifier(self) else KFold
-            splitter = kind(min(splitter, most), shuffle=True, random_state=seed)
-        elif not hasattr(splitter, "split"):
-            splitter = list(splitter)
-            _check_folds(splitter, len(y))
-        splitter = check_cv(splitter, y, classifier=is_classifier(self))
-        folds = list(splitter.split(X, y, **split_params))
-        if is_classifier(self) and any(len(np.unique(y[train])) < 2 for train, _ in folds):
-            return [], self._without_folds("the training rows of a fold are of one class.")
-        return folds, ""
-
-    def _without_folds(self, obstacle: str) -> str:
-        """Say what `fit` does where teachers cannot be fitted out of fold."""
-        if self.ratio == "auto":
-            return f"ratio='auto' added no rows (ratio_=0): {obstacle}"
-        return f"synthetic rows keep the labels that the synthesizer drew: {obstacle}"
 
     def _check_combinations(self) -> None:
         """Refuse parameters that are right one by one, but not together."""
@@ -451,16 +272,6 @@ class Augmented(MetaEstimatorMixin):
             y = y.astype(np.float64)
         assert_all_finite(y, input_name="y")
         return X, y, None if form.kind in ("array", "pandas") else form
-
-    def _check_per_row(self, fit_params: dict[str, Any], n_rows: int) -> None:
-        for name, value in fit_params.items():
-            if name.endswith("sample_weight"):
-                _check_weights(name, value, n_rows)
-            elif has_value_per_row(value, n_rows):
-                raise ParameterError(
-                    f"The fit parameter {name!r} has one value per row, which synthetic rows "
-                    "lack; only sample_weight can be passed that way."
-                )
 
     def _route_fit(self, fit_params: dict[str, Any]) -> Bunch:
         if get_config()["enable_metadata_routing"]:
@@ -565,66 +376,3 @@ class Augmented(MetaEstimatorMixin):
     def _classes_of(self, y: np.ndarray) -> np.ndarray | None:
         """Return the sorted classes of the target, or None for a numeric target."""
         raise NotImplementedError
-
-    def _most_folds(self, y: np.ndarray) -> tuple[int, str]:
-        """Return the most folds that the target allows, and the reason why it allows no more."""
-        raise NotImplementedError
-
-
-def _check_folds(folds: list[Any], n_rows: int) -> None:
-    """Refuse folds that are no pairs of row numbers.
-
-    Raises
-    ------
-    ParameterError
-        Names `cv` and the first thing that is no fold.
-    """
-    for fold in folds or [None]:
-        parts = [np.asarray(part) for part in fold] if _PAIR.accepts(fold) else [np.empty(0)] * 2
-        if not all(_are_row_numbers(part, n_rows) for part in parts):
-            raise ParameterError(
-                "cv must give one (train, validation) pair of non-empty sequences of row numbers "
-                f"below {n_rows} for each fold, got {'no folds' if fold is None else short(fold)}."
-            )
-
-
-def _are_row_numbers(part: np.ndarray, n_rows: int) -> bool:
-    if part.ndim != 1 or part.dtype.kind not in "iub" or not part.size:
-        return False
-    if part.dtype.kind == "b":
-        return len(part) == n_rows
-    return bool(part.min() >= -n_rows and part.max() < n_rows)
-
-
-def _check_weights(name: str, weights: Any, n_rows: int) -> None:
-    """Refuse weights that are not one finite number per real row; None is no weights.
-
-    Raises
-    ------
-    ParameterError
-        Names the parameter and the first weight that is not finite.
-    """
-    if weights is None:
-        return
-    try:
-        values = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ParameterError(
-            f"{name} must hold one finite number per row, got {short(weights)}."
-        ) from None
-    if values.shape != (n_rows,):
-        raise ParameterError(
-            f"{name} must hold one finite number per row, {n_rows} numbers, got "
-            f"an array of shape {values.shape}."
-        )
-    is_bad = ~np.isfinite(values)
-    if is_bad.any():
-        row = int(is_bad.argmax())
-        raise ParameterError(
-            f"{name} must hold one finite number per row, got {values[row]} in row {row}; "
-            "leave such rows out or give them a weight of 0."
-        )
-
-
-def _rows_from(X: Features, start: int) -> Features:
-    return X.iloc[start:] if hasattr(X, "iloc") else X[start:]

@@ -27,9 +27,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
+from tabgan.pipeline.folds import Fold
 from tabgan.pipeline.joint import Features
 
-Fold = tuple[np.ndarray, np.ndarray]
+REAL_SHARE = 0.5
+"""Weight of a real row's own label in the soft label of that row; the mixture has the rest."""
 
 PRIOR_ROWS = 10.0
 """Strength of the prior that all teachers are equally good, in rows that say so."""
@@ -117,6 +119,33 @@ class Mixture:
                     share = weight / len(models)
                     total = total + share * predictions(model, seen, self.classes)
         return total if self.classes is None else sharpened(total, self.exponent)
+
+    def label(self, X: Features, y: np.ndarray) -> np.ndarray:
+        """Give soft labels to real rows and to the synthetic rows that follow them.
+
+        The label of a real row is the mean of its own label and of the prediction out of fold,
+        with weight `REAL_SHARE` on its own. Synthetic rows are labelled by the mixture alone.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows + n_synthetic, n_features)
+            The real rows that the mixture was fitted on, in their order, come first.
+        y : ndarray of shape (n_rows,)
+            Labels of the real rows.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_rows + n_synthetic, n_outputs)
+        """
+        own = (
+            y[:, None].astype(np.float64)
+            if self.classes is None
+            else np.eye(len(self.classes))[np.searchsorted(self.classes, y)]
+        )
+        others = np.where(np.isnan(self.out_of_fold), own, self.out_of_fold)
+        synthetic = X.iloc[len(y) :] if isinstance(X, pd.DataFrame) else X[len(y) :]
+        real = REAL_SHARE * own + (1 - REAL_SHARE) * others
+        return np.concatenate([real, self.predict(synthetic)])
 
 
 def fit_mixture(

@@ -7,15 +7,14 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 from pandas.api import types
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from tabgan.checks import ParameterError, short
 from tabgan.pipeline.fitting import copies, draw_labels
+from tabgan.pipeline.folds import split_into_folds
 from tabgan.pipeline.mixture import Mixture, Teacher, fit_mixture
 from tabgan.pipeline.teachers import default_teachers, plain_columns
 from tabgan.randomness import draw_seed
 
-N_FOLDS = 5
 MOST_NUMERIC_CLASSES = 20
 """A numeric column of no more distinct values than these has classes."""
 
@@ -98,16 +97,12 @@ def _teach(
     X: pd.DataFrame, y: np.ndarray, classes: np.ndarray | None, target: Hashable, seed: int
 ) -> Mixture:
     rng = np.random.RandomState(seed)
-    n_folds = min(
-        N_FOLDS, len(y) // 2 if classes is None else int(np.bincount(y, minlength=1).min())
-    )
-    if n_folds < 2 or (classes is not None and len(classes) < 2):
+    folds, obstacle = split_into_folds(None, X, y, classes, draw_seed(rng))
+    if obstacle:
         raise ParameterError(
             "target must name a column with two rows of each of at least two classes, or with four "
             f"numbers, for teachers to learn from; got {short(target)}."
         )
-    splitter = KFold if classes is None else StratifiedKFold
-    folds = list(splitter(n_folds, shuffle=True, random_state=draw_seed(rng)).split(X, y))
     models = default_teachers(classes is not None, len(y), draw_seed(rng))
     teachers = {name: Teacher(model, plain_columns, {}) for name, model in models.items()}
     return fit_mixture(teachers, X, y, classes, folds)

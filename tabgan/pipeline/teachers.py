@@ -6,6 +6,7 @@ families of learners whose errors differ: linear models, averaged trees and boos
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,12 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from tabgan.pipeline.joint import Features, column_names
+from tabgan.checks import ParameterError
+from tabgan.pipeline.fitting import weight_parameter
+from tabgan.pipeline.joint import Features, as_given, column_names
+from tabgan.pipeline.mixture import Teacher
 from tabgan.randomness import draw_seed
+from tabgan.table.format import TableFormat
 
 MOST_CATEGORIES = 32
 """Categories of a column that default teachers tell apart; the rarer ones share one more."""
@@ -72,6 +77,71 @@ def _plain(column: pd.Series) -> pd.Series:
 
 def _text(value: Any) -> str:
     return "missing" if pd.api.types.is_scalar(value) and pd.isna(value) else f"value {value}"
+
+
+def collect_teachers(
+    estimator: Any,
+    given: Sequence[Any] | None,
+    n_rows: int,
+    is_classifier: bool,
+    seed: int,
+    fit_params: Mapping[str, Any],
+    form: TableFormat | None,
+) -> dict[str, Teacher]:
+    """List the teachers of an estimator, the estimator itself first if it can teach.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A classifier without ``predict_proba`` does not teach.
+    given : sequence of estimator or None
+        None stands for `default_teachers`.
+    n_rows : int
+        Training rows.
+    is_classifier : bool
+    seed : int
+        Seeds the default teachers.
+    fit_params : mapping
+        Passed to the estimator's ``fit``. Weights among these go to all teachers that take weights.
+    form : TableFormat or None
+        The kind of table that estimator and given teachers take; None for features as they are.
+
+    Returns
+    -------
+    teachers : dict of str to Teacher
+
+    Raises
+    ------
+    ParameterError
+        There is no teacher.
+    """
+
+    def as_user_gave(X: Features) -> Any:
+        return as_given(X, form)
+
+    teachers = {}
+    if not is_classifier or hasattr(estimator, "predict_proba"):
+        teachers["estimator"] = Teacher(estimator, as_user_gave, fit_params)
+    if given is None:
+        models, see = default_teachers(is_classifier, n_rows, seed), plain_columns
+    else:
+        models = {f"teacher {position}": model for position, model in enumerate(given)}
+        see = as_user_gave
+    weights = [
+        value
+        for name, value in fit_params.items()
+        if name.endswith("sample_weight") and value is not None
+    ]
+    for name, model in models.items():
+        takes = weight_parameter(model)
+        params = {takes: weights[0]} if weights and takes is not None else {}
+        teachers[name] = Teacher(model, see, params)
+    if not teachers:
+        raise ParameterError(
+            "teachers must hold at least one classifier with predict_proba where the estimator "
+            "has none, got ()."
+        )
+    return teachers
 
 
 def default_teachers(is_classifier: bool, n_rows: int, seed: int) -> dict[str, Any]:
