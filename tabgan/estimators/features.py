@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from tabgan.generation.source import CHUNK
+from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -47,14 +49,111 @@ def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], 
     return torch.cat(parts)
 
 
+N_COMPONENTS = 8
+"""Most principal components of a critic's hidden layer."""
+
+
+class Scaled(nn.Module):
+    """A factor on codes, by which all codes of a table together vary as one standardised column.
+
+    Learners such as logistic regression and nearest neighbours weigh a column by its variance.
+    Sixteen codes of variance 1 outweigh the columns of a small table, and the learner then does
+    worse with the codes than without.
+
+    Parameters
+    ----------
+    n_codes : int
+        Width of the codes.
+    n_others : int, default=0
+        Number of further features, such as probabilities, that stay as they are.
+    """
+
+    factor: Tensor
+
+    def __init__(self, n_codes: int, n_others: int = 0) -> None:
+        super().__init__()
+        self.n_codes, self.n_features = n_codes, n_codes + n_others
+        self.register_buffer("factor", torch.ones(()))
+
+    def learn(self, features: Tensor) -> None:
+        """Learn the factor from the features of the training rows, shape (n, n_features)."""
+        codes = features[:, : self.n_codes].double()
+        total = (codes - codes.mean(dim=0)).square().sum() / len(codes)
+        self.factor.copy_(torch.where(total > 0, total.rsqrt(), 1.0))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scale the codes among features, shape (n, n_features)."""
+        codes, others = features.tensor_split([self.n_codes], dim=1)
+        return torch.cat([codes * self.factor, others], dim=1)
+
+    def inverse(self, features: Tensor) -> Tensor:
+        """Undo the scaling of features, shape (n, n_features)."""
+        codes, others = features.tensor_split([self.n_codes], dim=1)
+        return torch.cat([codes / self.factor, others], dim=1)
+
+
+class Principal(nn.Module):
+    """The first principal components of features, which together vary as one standardised column.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Width of the features.
+    n_features : int
+        Number of components; at most `n_inputs`.
+    """
+
+    centre: Tensor
+    axes: Tensor
+
+    def __init__(self, n_inputs: int, n_features: int) -> None:
+        super().__init__()
+        self.n_features = n_features
+        self.register_buffer("centre", torch.zeros(n_inputs))
+        self.register_buffer("axes", torch.eye(n_inputs, n_features))
+
+    def learn(self, features: Tensor) -> None:
+        """Learn the components from the features of the training rows, shape (n, n_inputs)."""
+        exact = features.double()
+        centre = exact.mean(dim=0)
+        covariance = (exact - centre).T @ (exact - centre) / len(exact)
+        variance, axes = torch.linalg.eigh(covariance.cpu())
+        variance, axes = variance.flip(0)[: self.n_features], axes.flip(1)[:, : self.n_features]
+        # The sign of an axis is free. The largest entry is made positive.
+        largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
+        total = variance.clamp(min=0).sum()
+        factor = torch.where(total > 0, total.rsqrt(), 1.0)
+        self.centre.copy_(centre)
+        self.axes.copy_(axes * largest.sign() * factor)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Compute the components of features, shape (n, n_features)."""
+        return (features - self.centre) @ self.axes
+
+
 class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Mixin of synthesizers that are transformers: `transform` computes features of rows.
 
-    A class defines the features in `_features` and their number in `_n_features_out`.
+    A class defines the features in `_features`, and their last step, which is learnt from the
+    training rows, in `_make_scaling`.
     """
 
     _core: Any
     _encode_known: Callable[[Any], EncodedTable]
+
+    def _make_scaling(self, game: Any) -> nn.Module:
+        """Return the module that turns what `_features` computes into the public features."""
+        raise NotImplementedError
+
+    def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
+        super()._learn(data, streams, anew)
+        encoding = self._core.encoding
+        table = encoding.encoder.encode(data[encoding.encoder.schema.names]).to(self._core.device)
+        self._core.scaling.learn(over_rows(table, encoding.layout, self._features))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self._core.scaling.n_features)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Compute the features of rows.
@@ -86,10 +185,10 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         UserWarning
             If there are unknown categories and `handle_unknown` is "warn".
         """
-        return self._over_rows(X, self._features)
+        return self._over_rows(X, lambda row: self._core.scaling(self._features(row)))
 
     def _features(self, row: Tensor) -> Tensor:
-        """Compute features, shape (n, n_features_out), of encoded rows, shape (n, width)."""
+        """Compute features of encoded rows, shape (n, width), before they are scaled."""
         raise NotImplementedError
 
     def _over_rows(self, X: Any, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
@@ -104,7 +203,10 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
 
 class CriticFeatures(Features):
-    """Mixin of synthesizers whose features are the critic's last hidden layer, (n, hidden_dim)."""
+    """Mixin of synthesizers whose features are of the critic's last hidden layer.
+
+    The features are the first principal components of the layer, `N_COMPONENTS` of them.
+    """
 
     hidden_dim: int
 
@@ -140,9 +242,8 @@ class CriticFeatures(Features):
     def _features(self, row: Tensor) -> Tensor:
         return self._core.game.features(row, row[:, :0])
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.hidden_dim
+    def _make_scaling(self, game: Any) -> nn.Module:
+        return Principal(self.hidden_dim, min(N_COMPONENTS, self.hidden_dim))
 
 
 class Inverse:
@@ -180,11 +281,12 @@ class Inverse:
                 f"{n_features} that transform gives."
             )
         with torch.no_grad():
-            raw = self._raw_rows(torch.from_numpy(features).to(self._core.device))
+            scaled = torch.from_numpy(features).to(self._core.device)
+            raw = self._raw_rows(self._core.scaling.inverse(scaled))
         encoding = self._core.encoding
         table = EncodedTable(*encoding.layout.draw(raw))
         return self._format.restore(encoding.encoder.decode(table))
 
     def _raw_rows(self, features: Tensor) -> Tensor:
-        """Decode features of shape (n, n_features_out) into raw rows of shape (n, width)."""
+        """Decode features, not scaled, (n, n_features_out), into raw rows of shape (n, width)."""
         raise NotImplementedError

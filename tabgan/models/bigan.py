@@ -15,7 +15,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Features, Inverse
+from tabgan.estimators.features import Features, Inverse, Scaled
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
@@ -148,6 +148,5 @@ class BiGANSynthesizer(Inverse, Features, Latent, TableSynthesizer):
     def _raw_rows(self, features: Tensor) -> Tensor:
         return self._core.game.generator(features)
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.latent_dim
+    def _make_scaling(self, game: BiGANGame) -> Scaled:
+        return Scaled(self.latent_dim)

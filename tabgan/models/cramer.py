@@ -163,10 +163,6 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     def _features(self, row: Tensor) -> Tensor:
         return self._core.game.adversary.critic.embed(row)
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.hidden_dim
-
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
     """Return the Euclidean distances of n pairs, shape (n,)."""

@@ -17,7 +17,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, integer, number, sequence_of
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import CriticFeatures
+from tabgan.estimators.features import CriticFeatures, Scaled
 from tabgan.estimators.reading import check_n_samples
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.calibrated import Calibrated
@@ -361,9 +361,8 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         classes = [place for start, k in blocks for place in range(start, start + k)]
         return layout.activate(self._core.game.infer(row))[:, [*range(layout.n_scalars), *classes]]
 
-    @property
-    def _n_features_out(self) -> int:
-        return int((self._core.game.code_layout.level_mask == 0).sum())
+    def _make_scaling(self, game: InfoGANGame) -> Scaled:
+        return Scaled(0, int((game.code_layout.level_mask == 0).sum()))
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Infer the most probable class of each categorical code of rows.
