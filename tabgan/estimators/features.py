@@ -99,18 +99,18 @@ class Principal(nn.Module):
     ----------
     n_inputs : int
         Width of the features.
-    n_features : int
-        Number of components; at most `n_inputs`.
+    most : int, default=N_COMPONENTS
+        Most components. Boosted trees, to which a scale means nothing, lose by every further one.
     """
 
     centre: Tensor
     axes: Tensor
 
-    def __init__(self, n_inputs: int, n_features: int) -> None:
+    def __init__(self, n_inputs: int, most: int = N_COMPONENTS) -> None:
         super().__init__()
-        self.n_features = n_features
+        self.n_features = min(most, n_inputs)
         self.register_buffer("centre", torch.zeros(n_inputs))
-        self.register_buffer("axes", torch.eye(n_inputs, n_features))
+        self.register_buffer("axes", torch.eye(n_inputs, self.n_features))
 
     def learn(self, features: Tensor) -> None:
         """Learn the components from the features of the training rows, shape (n, n_inputs)."""
@@ -243,7 +243,7 @@ class CriticFeatures(Features):
         return self._core.game.features(row, row[:, :0])
 
     def _make_scaling(self, game: Any) -> nn.Module:
-        return Principal(self.hidden_dim, min(N_COMPONENTS, self.hidden_dim))
+        return Principal(self.hidden_dim)
 
 
 class Inverse:

@@ -354,15 +354,17 @@ class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
       encoder infers the missing labels. A few known labels and many unlabelled rows are enough.
       `AAEClusterer` needs no label at all.
 
-    `transform` gives the mean of the code. After a fit with ``y`` it adds the inferred label: the
-    probability of each class, or the rank of a number in [-1, 1]. `inverse_transform` gives the
-    most probable row of each code, and `predict` gives the label.
+    `transform` gives the mean of the code, times one factor by which all codes of the training rows
+    together vary as one standardised column. After a fit with ``y`` it adds the inferred label: the
+    probability of each class, or the rank of a number in [-1, 1]. `inverse_transform` takes scaled
+    codes and gives the most probable row of each, and `predict` gives the label.
 
-    The class differs from the paper in three ways. The encoder also sees smooth functions of the
-    ranks of numbers. For rows without a label, the discriminator and the decoder get draws from the
-    inferred probabilities, where the paper uses the probabilities. If some labels are missing, the
-    encoder must also infer the same label from a row and from a copy in which three columns in ten
-    hold values of other rows [2]_.
+    The class differs from the paper in three ways, all of which concern labels. A network of its
+    own infers labels, and sees ranks where the encoder sees bins. For rows without a label, the
+    discriminator and the decoder get draws from the inferred probabilities, where the paper uses
+    the probabilities. If some labels are missing, a copy of a row in which three columns in ten
+    hold values of other rows must get the label of the row [2]_, and each batch brings rows whose
+    labels are known.
 
     Parameters
     ----------

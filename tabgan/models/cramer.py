@@ -13,7 +13,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, integer, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Features
+from tabgan.estimators.features import Features, Principal
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.models.gan import GANGame
@@ -85,8 +85,9 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     gradient without bias, which does not hold for the Wasserstein distance. Columns are encoded as
     in `WGANSynthesizer`.
 
-    Use this class as an alternative to `WGANSynthesizer`. `transform` gives the features h of the
-    critic, of shape (n, hidden_dim).
+    Use this class as an alternative to `WGANSynthesizer`. `transform` gives the first eight
+    principal components of the features h, scaled so that together they vary as one standardised
+    column.
 
     The class differs from the paper in the critic's distance to a second real row, for which the
     paper takes ``|h(x)|``. Here each batch provides that second row.
@@ -120,7 +121,7 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     >>> model.sample(3).shape
     (3, 10)
     >>> model.transform(table).shape
-    (100, 32)
+    (100, 8)
     """
 
     plan = Plan(numbers="bins")
@@ -162,6 +163,9 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
 
     def _features(self, row: Tensor) -> Tensor:
         return self._core.game.adversary.critic.embed(row)
+
+    def _make_scaling(self, game: CramerGame) -> Principal:
+        return Principal(self.hidden_dim)
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
