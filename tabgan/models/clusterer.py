@@ -26,8 +26,8 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     that a cluster comes to stand for what the code does not say.
 
     `predict` gives the cluster of each row, a number from 0 to K - 1. `transform` gives the mean of
-    the code, scaled as in `AAESynthesizer`, and the probability of each cluster. ``sample(conditions={"cluster": 3})`` draws rows
-    of cluster 3.
+    the code, scaled as in `AAESynthesizer`, and the probability of each cluster.
+    ``sample(conditions={"cluster": 3})`` draws rows of cluster 3.
 
     The class differs from the paper in two ways. A network of its own infers clusters, and sees
     ranks where the encoder sees bins. The discriminator and the decoder get draws from the inferred
