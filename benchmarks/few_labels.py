@@ -1,6 +1,6 @@
 """Semi-supervised: the adversarial autoencoder with 100 labels, beside logistic regression.
 
-    python benchmarks/few_labels.py --data DIR [--tables digits texture] [--seeds 0 1 2] [--steps 1000]
+    python benchmarks/few_labels.py --data DIR [--tables digits] [--seeds 0 1 2] [--steps 1000]
 
 DIR holds the archives that `real_tables.py` names; digits come with scikit-learn. A hundred rows of
 at most 6,000 have labels. The autoencoder learns from all rows, at its defaults but for the number
