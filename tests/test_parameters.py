@@ -83,8 +83,8 @@ POSITIVE = (
     "n_clusters n_lessons lesson_size learner_dim n_rollouts every"
 ).split()
 WEIGHTS = (
-    "penalty_weight kl_weight info_weight adversarial_weight cycle_weight identity_weight "
-    "classifier_weight weight"
+    "penalty_weight kl_weight info_weight adversarial_weight label_weight cycle_weight "
+    "identity_weight classifier_weight weight"
 ).split()
 TAKES = {
     **{name: lambda value: is_integer(value, 1) for name in POSITIVE},
