@@ -67,7 +67,7 @@ def test_probabilities_of_labels_are_not_scaled():
     np.testing.assert_allclose(features[:, 3:].sum(axis=1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("hidden_dim", [4, 32])
+@pytest.mark.parametrize("hidden_dim", [3, 32])
 def test_features_of_a_critic_are_components_of_its_layer(hidden_dim):
     synthesizer = small(WGANSynthesizer, hidden_dim=hidden_dim).fit(narrow_table())
     features = synthesizer.transform(narrow_table())

@@ -49,7 +49,7 @@ def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], 
     return torch.cat(parts)
 
 
-N_COMPONENTS = 8
+N_COMPONENTS = 4
 """Most principal components of a critic's hidden layer."""
 
 

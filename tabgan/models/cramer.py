@@ -85,7 +85,7 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     gradient without bias, which does not hold for the Wasserstein distance. Columns are encoded as
     in `WGANSynthesizer`.
 
-    Use this class as an alternative to `WGANSynthesizer`. `transform` gives the first eight
+    Use this class as an alternative to `WGANSynthesizer`. `transform` gives the first four
     principal components of the features h, scaled so that together they vary as one standardised
     column.
 
@@ -121,7 +121,7 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     >>> model.sample(3).shape
     (3, 10)
     >>> model.transform(table).shape
-    (100, 8)
+    (100, 4)
     """
 
     plan = Plan(numbers="bins")

@@ -119,7 +119,7 @@ class GANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     Use this class as a baseline, or together with `techniques`. It is not meant for rows to rely
     on: real categories are one-hot and synthetic categories are soft, so the discriminator tells
     them apart by that alone, and the generator learns little. `WGANSynthesizer` does not have this
-    weakness. `transform` gives the first eight principal components of the discriminator's last
+    weakness. `transform` gives the first four principal components of the discriminator's last
     hidden layer, scaled so that together they vary as one standardised column.
 
     Parameters

@@ -35,7 +35,7 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     does not say when to stop, because the critic continues to learn while rows improve;
     `early_stopping` compares rows with held-out rows instead.
 
-    `transform` gives the first eight principal components of the critic's last hidden layer, scaled
+    `transform` gives the first four principal components of the critic's last hidden layer, scaled
     so that together they vary as one standardised column.
 
     The class differs from the papers in the Gumbel-softmax draws [3]_ that the critic sees, in the
@@ -82,7 +82,7 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     >>> model.sample(3).shape
     (3, 10)
     >>> model.transform(table).shape
-    (100, 8)
+    (100, 4)
     >>> model.score_samples(table).shape
     (100,)
     """
