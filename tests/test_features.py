@@ -11,7 +11,7 @@ from seeds import seed
 from sklearn.decomposition import PCA
 
 from tabgan import AAESynthesizer, ARAESynthesizer, BiGANSynthesizer, WGANSynthesizer
-from tabgan.estimators.features import N_COMPONENTS, Principal, Scaled
+from tabgan.estimators.features import N_COMPONENTS, VARIANCE, Principal, Scaled
 
 
 def random_features(n_rows=200, width=12):
@@ -25,7 +25,7 @@ def test_codes_vary_as_one_column_and_others_stay():
     scaled.learn(features)
     result = scaled(features)
     assert scaled.n_features == 12
-    assert result[:, :10].var(dim=0, correction=0).sum().item() == pytest.approx(1, rel=1e-4)
+    assert result[:, :10].var(dim=0, correction=0).sum().item() == pytest.approx(VARIANCE, rel=1e-4)
     torch.testing.assert_close(result[:, 10:], features[:, 10:])
     torch.testing.assert_close(scaled.inverse(result), features)
 
@@ -43,9 +43,9 @@ def test_components_are_those_of_a_reference():
     principal.learn(features)
     result = principal(features)
     expected = PCA(4, svd_solver="full").fit_transform(features.double().numpy())
-    expected /= np.sqrt(expected.var(axis=0).sum())
+    expected *= np.sqrt(VARIANCE / expected.var(axis=0).sum())
     np.testing.assert_allclose(np.abs(result.numpy()), np.abs(expected), atol=1e-4)
-    assert result.var(dim=0, correction=0).sum().item() == pytest.approx(1, rel=1e-4)
+    assert result.var(dim=0, correction=0).sum().item() == pytest.approx(VARIANCE, rel=1e-4)
 
 
 def test_components_of_constant_features_are_zero():
@@ -57,13 +57,13 @@ def test_components_of_constant_features_are_zero():
 @pytest.mark.parametrize("cls", [AAESynthesizer, ARAESynthesizer, BiGANSynthesizer])
 def test_codes_of_models_are_scaled(cls):
     codes = contract.fitted(cls).transform(narrow_table())
-    assert codes.var(axis=0).sum() == pytest.approx(1, rel=1e-3)
+    assert codes.var(axis=0).sum() == pytest.approx(VARIANCE, rel=1e-3)
 
 
 def test_probabilities_of_labels_are_not_scaled():
     y = np.arange(60) % 3
     features = small(AAESynthesizer).fit(narrow_table(), y).transform(narrow_table())
-    assert features[:, :3].var(axis=0).sum() == pytest.approx(1, rel=1e-3)
+    assert features[:, :3].var(axis=0).sum() == pytest.approx(VARIANCE, rel=1e-3)
     np.testing.assert_allclose(features[:, 3:].sum(axis=1), 1, rtol=1e-5)
 
 
@@ -73,5 +73,5 @@ def test_features_of_a_critic_are_components_of_its_layer(hidden_dim):
     features = synthesizer.transform(narrow_table())
     assert features.shape == (60, min(hidden_dim, N_COMPONENTS))
     assert len(synthesizer.get_feature_names_out()) == features.shape[1]
-    assert features.var(axis=0).sum() == pytest.approx(1, rel=1e-3)
+    assert features.var(axis=0).sum() == pytest.approx(VARIANCE, rel=1e-3)
     assert (np.diff(features.var(axis=0)) < 1e-6).all()

@@ -49,12 +49,20 @@ def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], 
     return torch.cat(parts)
 
 
+VARIANCE = 0.25
+"""Variance of all features together, beside columns that each have variance 1."""
+
 N_COMPONENTS = 4
 """Most principal components of a critic's hidden layer."""
 
 
+def factor_of(total: Tensor) -> Tensor:
+    """Return the factor that turns a variance into `VARIANCE`, or 1 for a variance of zero."""
+    return torch.where(total > 0, (VARIANCE / total).sqrt(), 1.0)
+
+
 class Scaled(nn.Module):
-    """A factor on codes, by which all codes of a table together vary as one standardised column.
+    """A factor on codes, by which the variances of all codes of a table add up to `VARIANCE`.
 
     Learners such as logistic regression and nearest neighbours weigh a column by its variance.
     Sixteen codes of variance 1 outweigh the columns of a small table, and the learner then does
@@ -79,7 +87,7 @@ class Scaled(nn.Module):
         """Learn the factor from the features of the training rows, shape (n, n_features)."""
         codes = features[:, : self.n_codes].double()
         total = (codes - codes.mean(dim=0)).square().sum() / len(codes)
-        self.factor.copy_(torch.where(total > 0, total.rsqrt(), 1.0))
+        self.factor.copy_(factor_of(total))
 
     def forward(self, features: Tensor) -> Tensor:
         """Scale the codes among features, shape (n, n_features)."""
@@ -93,7 +101,7 @@ class Scaled(nn.Module):
 
 
 class Principal(nn.Module):
-    """The first principal components of features, which together vary as one standardised column.
+    """The first principal components of features, whose variances add up to `VARIANCE`.
 
     Parameters
     ----------
@@ -121,8 +129,7 @@ class Principal(nn.Module):
         variance, axes = variance.flip(0)[: self.n_features], axes.flip(1)[:, : self.n_features]
         # The sign of an axis is free. The largest entry is made positive.
         largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
-        total = variance.clamp(min=0).sum()
-        factor = torch.where(total > 0, total.rsqrt(), 1.0)
+        factor = factor_of(variance.clamp(min=0).sum())
         self.centre.copy_(centre)
         self.axes.copy_(axes * largest.sign() * factor)
 

@@ -354,8 +354,8 @@ class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
       encoder infers the missing labels. A few known labels and many unlabelled rows are enough.
       `AAEClusterer` needs no label at all.
 
-    `transform` gives the mean of the code, times one factor by which all codes of the training rows
-    together vary as one standardised column. After a fit with ``y`` it adds the inferred label: the
+    `transform` gives the mean of the code, times one factor by which the variances of the codes of
+    the training rows add up to 0.25. After a fit with ``y`` it adds the inferred label: the
     probability of each class, or the rank of a number in [-1, 1]. `inverse_transform` takes scaled
     codes and gives the most probable row of each, and `predict` gives the label.
 

@@ -80,9 +80,9 @@ class BiGANSynthesizer(Inverse, Features, Latent, TableSynthesizer):
 
     Use this class for latent features that are learnt without a comparison of rows. No row is
     compared with its reconstruction, so E(x) keeps what matters to the joint distribution, and
-    G(E(x)) may be far from x. `transform` gives E(x), times one factor by which all codes of the
-    training rows together vary as one standardised column. `inverse_transform` takes scaled codes
-    and gives the most probable row of G. `AAESynthesizer` and `ARAESynthesizer` reconstruct rows
+    G(E(x)) may be far from x. `transform` gives E(x), times one factor by which the variances
+    of the codes of the training rows add up to 0.25. `inverse_transform` takes scaled codes and
+    gives the most probable row of G. `AAESynthesizer` and `ARAESynthesizer` reconstruct rows
     better.
 
     The class differs from the paper in the loss: the discriminator plays a relativistic game with

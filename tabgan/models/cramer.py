@@ -86,8 +86,7 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     in `WGANSynthesizer`.
 
     Use this class as an alternative to `WGANSynthesizer`. `transform` gives the first four
-    principal components of the features h, scaled so that together they vary as one standardised
-    column.
+    principal components of the features h, scaled so that their variances add up to 0.25.
 
     The class differs from the paper in the critic's distance to a second real row, for which the
     paper takes ``|h(x)|``. Here each batch provides that second row.
