@@ -20,14 +20,24 @@ def random_features(n_rows=200, width=12):
     return 3.0 + torch.randn(n_rows, width, generator=rng) @ mixing
 
 
-def test_codes_vary_as_one_column_and_others_stay():
-    features, scaled = random_features(), Scaled(10, 2)
+def test_codes_are_rounded_and_scaled_and_others_stay():
+    features, scaled = random_features(), Scaled(8, 4)
     scaled.learn(features)
     result = scaled(features)
     assert scaled.n_features == 12
-    assert result[:, :10].var(dim=0, correction=0).sum().item() == pytest.approx(VARIANCE, rel=1e-4)
-    torch.testing.assert_close(result[:, 10:], features[:, 10:])
-    torch.testing.assert_close(scaled.inverse(result), features)
+    assert result[:, :8].var(dim=0, correction=0).sum().item() == pytest.approx(VARIANCE, rel=1e-4)
+    torch.testing.assert_close(result[:, 8:], features[:, 8:])
+    # Codes of eight entries are rounded to a quarter of their standard deviation.
+    step = features[:, :8].var(dim=0, correction=0).mean().sqrt().item() / 4
+    back = scaled.inverse(result)
+    torch.testing.assert_close(back[:, :8] / step, (features[:, :8] / step).round())
+    assert (back - features).abs().max().item() <= step / 2 * 1.001
+
+
+def test_narrow_codes_are_not_rounded():
+    features, scaled = random_features(width=3), Scaled(3)
+    scaled.learn(features)
+    torch.testing.assert_close(scaled.inverse(scaled(features)), features)
 
 
 @pytest.mark.parametrize("width", [0, 3])

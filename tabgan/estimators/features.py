@@ -14,6 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
+from tabgan.adversarial.priors import code_step
 from tabgan.generation.source import CHUNK
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
@@ -62,11 +63,12 @@ def factor_of(total: Tensor) -> Tensor:
 
 
 class Scaled(nn.Module):
-    """A factor on codes, by which the variances of all codes of a table add up to `VARIANCE`.
+    """Codes rounded, and times a factor by which the variances of a table's codes add up to 0.25.
 
     Learners such as logistic regression and nearest neighbours weigh a column by its variance.
     Sixteen codes of variance 1 outweigh the columns of a small table, and the learner then does
-    worse with the codes than without.
+    worse with the codes than without. Boosted trees do not weigh columns. They overfit by the many
+    places at which they can cut a code, of which rounding leaves few; see `code_step`.
 
     Parameters
     ----------
@@ -77,22 +79,32 @@ class Scaled(nn.Module):
     """
 
     factor: Tensor
+    step: Tensor
 
     def __init__(self, n_codes: int, n_others: int = 0) -> None:
         super().__init__()
         self.n_codes, self.n_features = n_codes, n_codes + n_others
         self.register_buffer("factor", torch.ones(()))
+        self.register_buffer("step", torch.zeros(()))
 
     def learn(self, features: Tensor) -> None:
-        """Learn the factor from the features of the training rows, shape (n, n_features)."""
+        """Learn factor and step from the features of the training rows, shape (n, n_features)."""
+        if not self.n_codes:
+            return
         codes = features[:, : self.n_codes].double()
         total = (codes - codes.mean(dim=0)).square().sum() / len(codes)
-        self.factor.copy_(factor_of(total))
+        self.step.copy_(code_step(self.n_codes) * (total / self.n_codes).sqrt())
+        rounded = self._round(codes)
+        self.factor.copy_(factor_of((rounded - rounded.mean(dim=0)).square().sum() / len(codes)))
+
+    def _round(self, codes: Tensor) -> Tensor:
+        """Round codes to multiples of the step."""
+        return torch.where(self.step > 0, (codes / self.step).round() * self.step, codes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Scale the codes among features, shape (n, n_features)."""
+        """Round and scale the codes among features, shape (n, n_features)."""
         codes, others = features.tensor_split([self.n_codes], dim=1)
-        return torch.cat([codes * self.factor, others], dim=1)
+        return torch.cat([self._round(codes) * self.factor, others], dim=1)
 
     def inverse(self, features: Tensor) -> Tensor:
         """Undo the scaling of features, shape (n, n_features)."""

@@ -119,7 +119,9 @@ class AAEGame(Game):
     def encode(self, row: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute mean and standard deviation of the code, and the raw label, of encoded rows."""
         mean, spread = self.encoder(row).chunk(2, dim=1)
-        return mean, torch.sigmoid(spread - 1.0), self.labeller(row)
+        # NOTE[DIFF] The encoder of the paper may choose codes without noise, and then does: rows
+        # that are alike get codes that are not. The least noise keeps similar rows together.
+        return mean, self.prior.noise + torch.sigmoid(spread - 1.0), self.labeller(row)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Decode draws of the prior into raw rows, shape (n, width), one for each condition."""
@@ -354,17 +356,18 @@ class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
       encoder infers the missing labels. A few known labels and many unlabelled rows are enough.
       `AAEClusterer` needs no label at all.
 
-    `transform` gives the mean of the code, times one factor by which the variances of the codes of
-    the training rows add up to 0.25. After a fit with ``y`` it adds the inferred label: the
-    probability of each class, or the rank of a number in [-1, 1]. `inverse_transform` takes scaled
-    codes and gives the most probable row of each, and `predict` gives the label.
+    `transform` gives the mean of the code, rounded to about 32 bits a row, times one factor by which
+    the variances of the codes of the training rows add up to 0.25. Codes of one to three numbers
+    are not rounded. After a fit with ``y`` it adds the inferred label: the probability of each
+    class, or the rank of a number in [-1, 1]. `inverse_transform` takes such codes and gives the
+    most probable row of each, and `predict` gives the label.
 
-    The class differs from the paper in three ways, all of which concern labels. A network of its
-    own infers labels, and sees ranks where the encoder sees bins. For rows without a label, the
-    discriminator and the decoder get draws from the inferred probabilities, where the paper uses
-    the probabilities. If some labels are missing, a copy of a row in which three columns in ten
-    hold values of other rows must get the label of the row [2]_, and each batch brings rows whose
-    labels are known.
+    The class differs from the paper in four ways. Codes have at least the noise of rounding. A
+    network of its own infers labels, and sees ranks where the encoder sees bins. For rows without a
+    label, the discriminator and the decoder get draws from the inferred probabilities, where the
+    paper uses the probabilities. If some labels are missing, a copy of a row in which three columns
+    in ten hold values of other rows must get the label of the row [2]_, and each batch brings rows
+    whose labels are known.
 
     Parameters
     ----------
