@@ -356,7 +356,7 @@ class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
       encoder infers the missing labels. A few known labels and many unlabelled rows are enough.
       `AAEClusterer` needs no label at all.
 
-    `transform` gives the mean of the code, rounded to about 32 bits a row, times one factor by which
+    `transform` gives the mean of the code, rounded to about 32 bits a row, times a factor by which
     the variances of the codes of the training rows add up to 0.25. Codes of one to three numbers
     are not rounded. After a fit with ``y`` it adds the inferred label: the probability of each
     class, or the rank of a number in [-1, 1]. `inverse_transform` takes such codes and gives the

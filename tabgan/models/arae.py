@@ -170,7 +170,7 @@ class ARAESynthesizer(Inverse, Features, Latent, TableSynthesizer):
     Use this class for faithful rows together with latent features that have an inverse. Unlike
     `AAESynthesizer`, it does not force the distribution of codes into a given shape.
 
-    `transform` gives the mean of the code, rounded to about 32 bits a row, times one factor by which
+    `transform` gives the mean of the code, rounded to about 32 bits a row, times a factor by which
     the variances of the codes of the training rows add up to 0.25. Codes of one to three numbers
     are not rounded. `inverse_transform` takes such codes and gives the most probable row of each.
 

@@ -64,7 +64,7 @@ class BiGANGame(Game):
         if self.noise:
             # NOTE[DIFF] The paper's encoder is exact. Here codes have the noise of rounding, so
             # that the generator can read the rounded codes that `transform` gives.
-            code = code + self.noise * draw_normal(*code.shape, batch.rng)
+            code = code + self.noise * draw_normal(len(code), self.latent_dim, batch.rng)
         return torch.cat([batch.row, code], dim=1), torch.cat([made, z], dim=1)
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
