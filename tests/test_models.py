@@ -45,8 +45,10 @@ def test_scores_are_the_critics(cls):
     assert scores.shape == (60,) and scores.dtype == np.float64
     out = synthesizer._core.game.adversary.critic.out
     if cls is not InfoGANFeaturizer:  # whose features are Q's
-        features = torch.from_numpy(synthesizer.transform(table))
-        np.testing.assert_allclose(scores, out(features).detach()[:, 0], rtol=1e-3, atol=1e-5)
+        layer = torch.from_numpy(synthesizer._over_rows(table, synthesizer._features))
+        np.testing.assert_allclose(scores, out(layer).detach()[:, 0], rtol=1e-3, atol=1e-5)
+        components = synthesizer._core.scaling(layer)
+        np.testing.assert_allclose(synthesizer.transform(table), components, atol=1e-5)
     np.testing.assert_array_equal(synthesizer.score_samples(table[5:6]), scores[5:6])
 
 
