@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tabgan import DenoisingFeaturizer
 from tabgan.datasets import make_mixed_table
-from tabgan.models.denoising import FEATURES_TO_RAW, DenoisingGame
+from tabgan.models.denoising import DenoisingGame
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -82,9 +82,15 @@ def test_features_have_the_scale_that_the_docstring_says():
         for part in columns
     )
     # Training gives values that occur often a random rank, and transform the middle one.
-    assert features.var(axis=0).sum() == pytest.approx(FEATURES_TO_RAW * raw, rel=0.02)
+    assert features.var(axis=0).sum() == pytest.approx(raw, rel=0.02)
     np.testing.assert_allclose(features.var(axis=0), features.var(), rtol=0.1)
     np.testing.assert_allclose(features.mean(axis=0), 0.0, atol=0.1)
+
+
+def test_many_numbers_have_fewer_bins():
+    rows = np.random.default_rng(0).normal(size=(400, 70))
+    for n, n_bins in ((3, 32), (40, 25), (70, 14)):
+        assert small(DenoisingFeaturizer).fit(rows[:, :n])._core.game.n_bins == n_bins
 
 
 def test_features_of_a_constant_table_are_zero():

@@ -34,8 +34,9 @@ from tabgan.table.schema import Schema
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-FEATURES_TO_RAW = 2.0
-"""Variance of all features together, relative to the variance of the raw columns together."""
+MOST_BINS = 1024
+"""Most bins of all scalars together. With more than 32 scalars each scalar has fewer bins, so that
+the output layer does not take most of the time."""
 
 LEAST_SPREAD = 1e-4
 """Standard deviation of a hidden unit below which the unit is taken as constant."""
@@ -195,11 +196,11 @@ class DenoisingFeaturizer(Features, Estimator):
 
     `transform` gives the last hidden layer for rows without corruption. Each feature is centred at
     its training mean, and all features have the same variance. The variances of all features add
-    up to twice the variance of the raw columns together, which is 1 for each number, as if
-    standardised, and the sum of the variances of its one-hot columns for each categorical column.
-    In a distance, the features therefore weigh twice as much as raw columns that are standardised
-    and one-hot encoded, however many features there are. The features need no further scaling:
-    a `StandardScaler` after them would make each feature weigh as much as a raw column.
+    up to the variance of the raw columns together, which is 1 for each number, as if standardised,
+    and the sum of the variances of its one-hot columns for each categorical column. In a distance,
+    the features together therefore weigh as much as raw columns that are standardised and one-hot
+    encoded, however many features there are. The features need no further scaling: a
+    `StandardScaler` after them would make each feature weigh as much as a raw column.
 
     The class differs from the paper in four points: columns are restored by their likelihood and
     not by squared errors, with numbers cut into bins by their quantiles; one network has two
@@ -346,12 +347,17 @@ class DenoisingFeaturizer(Features, Estimator):
         return DenoisingGame(
             encoding.layout,
             encoding.level_ranks,
-            self.plan.cut(self._n_rows)["n_bins"],
+            self._n_bins(encoding.layout.n_scalars),
             self.hidden_dim,
             self.swap_rate,
             self.detection_weight,
-            FEATURES_TO_RAW * _raw_variance(encoding.encoder),
+            _raw_variance(encoding.encoder),
         )
+
+    def _n_bins(self, n_scalars: int) -> int:
+        """Choose the number of bins of each scalar."""
+        n_bins = self.plan.cut(self._n_rows)["n_bins"]
+        return min(n_bins, max(self.plan.fewest_bins, MOST_BINS // max(1, n_scalars)))
 
     def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
         core = self._core
