@@ -224,6 +224,7 @@ SYSTEMS: dict[str, Make] = {
     **{
         name: _ours(name)
         for name in (
+            "DenoisingFeaturizer",
             "AAESynthesizer",
             "ARAESynthesizer",
             "BiGANSynthesizer",

@@ -45,7 +45,7 @@ def test_scores_are_the_critics(cls):
     assert scores.shape == (60,) and scores.dtype == np.float64
     out = synthesizer._core.game.adversary.critic.out
     if cls is not InfoGANFeaturizer:  # whose features are Q's
-        layer = torch.from_numpy(synthesizer._over_rows(table, synthesizer._features))
+        layer = torch.from_numpy(synthesizer._over_rows(table, synthesizer._unscaled))
         np.testing.assert_allclose(scores, out(layer).detach()[:, 0], rtol=1e-3, atol=1e-5)
         components = synthesizer._core.scaling(layer)
         np.testing.assert_allclose(synthesizer.transform(table), components, atol=1e-5)

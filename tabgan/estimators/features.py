@@ -153,26 +153,11 @@ class Principal(nn.Module):
 class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Mixin of synthesizers that are transformers: `transform` computes features of rows.
 
-    A class defines the features in `_features`, and their last step, which is learnt from the
-    training rows, in `_make_scaling`.
+    A class defines the features in `_features` and their number in `_n_features_out`.
     """
 
     _core: Any
     _encode_known: Callable[[Any], EncodedTable]
-
-    def _make_scaling(self, game: Any) -> nn.Module:
-        """Return the module that turns what `_features` computes into the public features."""
-        raise NotImplementedError
-
-    def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
-        super()._learn(data, streams, anew)
-        encoding = self._core.encoding
-        table = encoding.encoder.encode(data[encoding.encoder.schema.names]).to(self._core.device)
-        self._core.scaling.learn(over_rows(table, encoding.layout, self._features))
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self._core.scaling.n_features)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Compute the features of rows.
@@ -204,10 +189,10 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         UserWarning
             If there are unknown categories and `handle_unknown` is "warn".
         """
-        return self._over_rows(X, lambda row: self._core.scaling(self._features(row)))
+        return self._over_rows(X, self._features)
 
     def _features(self, row: Tensor) -> Tensor:
-        """Compute features of encoded rows, shape (n, width), before they are scaled."""
+        """Compute features, shape (n, n_features_out), of encoded rows, shape (n, width)."""
         raise NotImplementedError
 
     def _over_rows(self, X: Any, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
@@ -221,7 +206,36 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return tags
 
 
-class CriticFeatures(Features):
+class ScaledFeatures(Features):
+    """Mixin of synthesizers whose features have a last step, which training rows teach.
+
+    A class defines the features before the last step in `_unscaled`, and the last step, which is
+    `Scaled` or `Principal`, in `_make_scaling`.
+    """
+
+    def _unscaled(self, row: Tensor) -> Tensor:
+        """Compute features of encoded rows, shape (n, width), before the last step."""
+        raise NotImplementedError
+
+    def _make_scaling(self, game: Any) -> nn.Module:
+        """Return the last step, before it has learnt."""
+        raise NotImplementedError
+
+    def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
+        super()._learn(data, streams, anew)
+        encoding = self._core.encoding
+        table = encoding.encoder.encode(data[encoding.encoder.schema.names]).to(self._core.device)
+        self._core.scaling.learn(over_rows(table, encoding.layout, self._unscaled))
+
+    def _features(self, row: Tensor) -> Tensor:
+        return self._core.scaling(self._unscaled(row))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self._core.scaling.n_features)
+
+
+class CriticFeatures(ScaledFeatures):
     """Mixin of synthesizers whose features are of the critic's last hidden layer.
 
     The features are the first principal components of the layer, `N_COMPONENTS` of them.
@@ -258,7 +272,7 @@ class CriticFeatures(Features):
     def _score(self, row: Tensor) -> Tensor:
         return self._core.game.score(row, row[:, :0])
 
-    def _features(self, row: Tensor) -> Tensor:
+    def _unscaled(self, row: Tensor) -> Tensor:
         return self._core.game.features(row, row[:, :0])
 
     def _make_scaling(self, game: Any) -> nn.Module:

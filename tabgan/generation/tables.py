@@ -124,7 +124,7 @@ class TableCore(ConditionedCore):
             seen = real.take(order[n_held:])
             validation = self._validation(real.take(order[:n_held]), n_steps, plan, run)
         elif run.n_steps is None:
-            n_steps = min(n_steps, plan.max_epochs * seen.n // min(run.batch_size, seen.n))
+            n_steps = plan.steps(seen.n, run.batch_size)
         layouts = self.encoding.layout, self.encoding.condition_layout
         data = TrainingSet(seen.made, layouts[0], seen.given, layouts[1])
         run.train(self.training, data, n_steps, streams.noise, validation)

@@ -20,7 +20,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import Prior
 from tabgan.checks import Rule, choice, integer, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Features, Inverse, Scaled
+from tabgan.estimators.features import Inverse, Scaled, ScaledFeatures
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
 from tabgan.generation.encoding import Encoding
@@ -193,7 +193,7 @@ class AAEGame(Game):
 
     def _label_of_copy(self, batch: Batch) -> Tensor:
         """Infer the raw labels of a corrupted copy of each row, shape (n, label width)."""
-        copy = swap_columns(batch.table, self.layout, SWAPPED, batch.rng)
+        copy, _ = swap_columns(batch.table, self.layout, SWAPPED, batch.rng)
         return self.labeller(self.layout.expand(*copy))
 
     def _disagreement(self, raw_label: Tensor, raw_target: Tensor) -> Tensor:
@@ -225,7 +225,7 @@ class AAEGame(Game):
         return {"reconstruction": self.layout.cross_entropy(raw, batch.table.codes).mean()}
 
 
-class AAECodes(Features):
+class AAECodes(ScaledFeatures):
     """Mixin of adversarial autoencoders: the game, the codes as features, and inferred labels.
 
     Parameters
@@ -291,7 +291,7 @@ class AAECodes(Features):
             self.label_weight,
         )
 
-    def _features(self, row: Tensor) -> Tensor:
+    def _unscaled(self, row: Tensor) -> Tensor:
         mean, _, label = self._core.game.encode(row)
         # The layout pads its blocks. The features are scalars, then probabilities, unpadded.
         layout = self._core.encoding.condition_layout

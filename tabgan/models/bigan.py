@@ -16,7 +16,7 @@ from tabgan.adversarial.priors import code_noise
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Features, Inverse, Scaled
+from tabgan.estimators.features import Inverse, Scaled, ScaledFeatures
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
@@ -76,7 +76,7 @@ class BiGANGame(Game):
         return self.adversary.swapped_loss(batch, *self.pairs(batch))
 
 
-class BiGANSynthesizer(Inverse, Features, Latent, TableSynthesizer):
+class BiGANSynthesizer(Inverse, ScaledFeatures, Latent, TableSynthesizer):
     """Bidirectional GAN [1]_: a generator, and an encoder that learns to be its inverse.
 
     The discriminator sees pairs of a row and a latent vector: a real row with its code, (x, E(x)),
@@ -150,7 +150,7 @@ class BiGANSynthesizer(Inverse, Features, Latent, TableSynthesizer):
     def _make_game(self, encoding: Encoding) -> BiGANGame:
         return BiGANGame(encoding.layout, self.latent_dim, self.hidden_dim)
 
-    def _features(self, row: Tensor) -> Tensor:
+    def _unscaled(self, row: Tensor) -> Tensor:
         return self._core.game.encoder(row)
 
     def _raw_rows(self, features: Tensor) -> Tensor:

@@ -354,7 +354,7 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
                 raise ValueError(f"codes: code {i} must be {told}, got {column[~is_right][0]}.")
         return wanted
 
-    def _features(self, row: Tensor) -> Tensor:
+    def _unscaled(self, row: Tensor) -> Tensor:
         """Compute Q's posterior: means of continuous codes, then probabilities of classes."""
         layout = self._core.game.code_layout
         blocks = zip(layout.offsets.tolist(), layout.n_levels, strict=True)
