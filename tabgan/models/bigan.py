@@ -89,7 +89,9 @@ class BiGANSynthesizer(Inverse, ScaledFeatures, Latent, TableSynthesizer):
 
     `transform` gives E(x), rounded to about 32 bits a row, times one factor by which the variances
     of the codes of the training rows add up to 0.25. Codes of one to three numbers are not rounded.
-    `inverse_transform` takes such codes and gives the most probable row of G.
+    `inverse_transform` takes such codes and gives the most probable row of G. Boosted trees gain
+    nothing from codes beside the columns, and with a few hundred labelled rows of a table of few
+    columns they lose.
 
     The class differs from the paper in two ways. The discriminator plays a relativistic game with
     gradient penalties [2]_. In training, codes of real rows have the noise of rounding.
