@@ -90,7 +90,9 @@ class AAEGame(Game):
         self.encoder = ResidualMLP(layout.width, [hidden_dim] * 2, 2 * latent_dim)
         # NOTE[DIFF] In the paper one network infers code and label. A network that sees bins of
         # numbers knows a hundred labels by heart; one that sees ranks generalises.
-        self.labeller = RankEncoder(layout, level_ranks, [hidden_dim] * 2, n_label)
+        self.labeller = None
+        if n_label:
+            self.labeller = RankEncoder(layout, level_ranks, [hidden_dim] * 2, n_label)
         self.decoder = ResidualMLP(latent_dim + n_label, [hidden_dim] * 2, layout.width)
         self.adversary = Adversary(Critic(latent_dim, [hidden_dim] * 2), NON_SATURATING)
         label_critic = Critic(max(1, n_label), [hidden_dim // 2])
@@ -101,11 +103,12 @@ class AAEGame(Game):
         critics: tuple[nn.Module, ...] = (self.adversary,)
         if self.unlabelled:
             critics += (self.label_adversary,)
+        coders: tuple[nn.Module, ...] = (self.encoder, self.decoder)
+        if self.labeller is not None:
+            coders += (self.labeller,)
         return (
             Player("discriminator", critics, self.discriminator_loss),
-            Player(
-                "autoencoder", (self.encoder, self.labeller, self.decoder), self.autoencoder_loss
-            ),
+            Player("autoencoder", coders, self.autoencoder_loss),
         )
 
     def draw_label(self, n: int, rng: torch.Generator) -> Tensor:
@@ -116,12 +119,16 @@ class AAEGame(Game):
         raw[:, : layout.n_scalars] = 2 * even - 1
         return layout.expand(*layout.draw(raw, draw_gumbel(n, layout.width, rng)))
 
+    def infer(self, row: Tensor) -> Tensor:
+        """Infer the raw labels of encoded rows, shape (n, label width)."""
+        return row[:, :0] if self.labeller is None else self.labeller(row)
+
     def encode(self, row: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute mean and standard deviation of the code, and the raw label, of encoded rows."""
         mean, spread = self.encoder(row).chunk(2, dim=1)
         # NOTE[DIFF] The encoder of the paper may choose codes without noise, and then does: rows
         # that are alike get codes that are not. The least noise keeps similar rows together.
-        return mean, self.prior.noise + torch.sigmoid(spread - 1.0), self.labeller(row)
+        return mean, self.prior.noise + torch.sigmoid(spread - 1.0), self.infer(row)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Decode draws of the prior into raw rows, shape (n, width), one for each condition."""
@@ -186,7 +193,7 @@ class AAEGame(Game):
         # of each row must get the label of the row itself, made sharper (Xie et al., 2020,
         # "Unsupervised Data Augmentation for Consistency Training", arXiv 1904.12848, equation 1),
         # so that rows without a label teach where classes end.
-        error = self._label_error(labelled, self.labeller(labelled.row))
+        error = self._label_error(labelled, self.infer(labelled.row))
         error = (error + self._label_error(labelled, self._label_of_copy(labelled))) / 2
         rise = min(1.0, batch.progress / RISE)
         return error + rise * self._disagreement(self._label_of_copy(batch), raw_label)
@@ -194,7 +201,7 @@ class AAEGame(Game):
     def _label_of_copy(self, batch: Batch) -> Tensor:
         """Infer the raw labels of a corrupted copy of each row, shape (n, label width)."""
         copy, _ = swap_columns(batch.table, self.layout, SWAPPED, batch.rng)
-        return self.labeller(self.layout.expand(*copy))
+        return self.infer(self.layout.expand(*copy))
 
     def _disagreement(self, raw_label: Tensor, raw_target: Tensor) -> Tensor:
         """Return the mean error of inferred labels, measured against others that stay as they are.
