@@ -103,12 +103,12 @@ def test_mixture_of_codes_of_one_number():
     assert len(fit(narrow_table(), prior="mixture", latent_dim=1).sample(5)) == 5
 
 
-def test_codes_have_the_noise_of_rounding():
+def test_codes_have_half_the_noise_of_rounding():
     """An even error of one step has a variance of a twelfth of the step's square."""
     assert code_step(16) == 1 and code_step(32) == 1 and code_step(3) == 0
     assert code_step(8) == 4 / 2 ** (32 / 8) and code_noise(8) == pytest.approx(0.25 / 12**0.5)
-    assert Prior("normal", 16, scale=2.0).noise == pytest.approx(2 / 12**0.5)
-    assert Prior("mixture", 16).noise == pytest.approx(0.15 / 12**0.5)
+    assert Prior("normal", 16, scale=2.0).noise == pytest.approx(1 / 12**0.5)
+    assert Prior("mixture", 16).noise == pytest.approx(0.075 / 12**0.5)
     assert Prior("mixture", 2).noise == 0
     game = fit(narrow_table(), n_steps=0, latent_dim=16)._core.game
     spread = game.encode(torch.full((5, game.layout.width), -100.0))[1]

@@ -85,9 +85,12 @@ class Prior:
 
     @property
     def noise(self) -> float:
-        """Least standard deviation of a row's code, `code_noise` in units of the narrowest part."""
+        """Least standard deviation of a row's code: half of `code_noise`, by the narrowest part.
+
+        All of `code_noise` makes the rows of an autoencoder less faithful.
+        """
         narrowest = ACROSS if self.name == "mixture" else 1.0
-        return self.scale * narrowest * code_noise(self.width)
+        return self.scale * narrowest * code_noise(self.width) / 2
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw codes on the generator's device.
