@@ -370,12 +370,12 @@ class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
     most probable row of each, and `predict` gives the label. Boosted trees gain nothing from codes
     beside the columns, and with a few hundred labelled rows of a table of few columns they lose.
 
-    The class differs from the paper in four ways. Codes have a least noise, half of that of rounding. A
-    network of its own infers labels, and sees ranks where the encoder sees bins. For rows without a
-    label, the discriminator and the decoder get draws from the inferred probabilities, where the
-    paper uses the probabilities. If some labels are missing, a copy of a row in which three columns
-    in ten hold values of other rows must get the label of the row [2]_, and each batch brings rows
-    whose labels are known.
+    The class differs from the paper in four ways. Codes have a least noise, half of that of
+    rounding. A network of its own infers labels, and sees ranks where the encoder sees bins. For
+    rows without a label, the discriminator and the decoder get draws from the inferred
+    probabilities, where the paper uses the probabilities. If some labels are missing, a copy of a
+    row in which three columns in ten hold values of other rows must get the label of the row [2]_,
+    and each batch brings rows whose labels are known.
 
     Parameters
     ----------
