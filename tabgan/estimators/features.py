@@ -206,12 +206,14 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return tags
 
 
-class ScaledFeatures(Features):
-    """Mixin of synthesizers whose features have a last step, which training rows teach.
+class Scaling:
+    """Mixin, before `Features`, of synthesizers whose features have a last step that is learnt.
 
     A class defines the features before the last step in `_unscaled`, and the last step, which is
     `Scaled` or `Principal`, in `_make_scaling`.
     """
+
+    _core: Any
 
     def _unscaled(self, row: Tensor) -> Tensor:
         """Compute features of encoded rows, shape (n, width), before the last step."""
@@ -222,7 +224,7 @@ class ScaledFeatures(Features):
         raise NotImplementedError
 
     def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
-        super()._learn(data, streams, anew)
+        super()._learn(data, streams, anew)  # type: ignore[misc]
         encoding = self._core.encoding
         table = encoding.encoder.encode(data[encoding.encoder.schema.names]).to(self._core.device)
         self._core.scaling.learn(over_rows(table, encoding.layout, self._unscaled))
@@ -235,7 +237,7 @@ class ScaledFeatures(Features):
         return int(self._core.scaling.n_features)
 
 
-class CriticFeatures(ScaledFeatures):
+class CriticFeatures(Scaling, Features):
     """Mixin of synthesizers whose features are of the critic's last hidden layer.
 
     The features are the first principal components of the layer, `N_COMPONENTS` of them.

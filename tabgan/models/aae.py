@@ -20,7 +20,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import Prior
 from tabgan.checks import Rule, choice, integer, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Inverse, Scaled, ScaledFeatures
+from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
 from tabgan.generation.encoding import Encoding
@@ -232,7 +232,7 @@ class AAEGame(Game):
         return {"reconstruction": self.layout.cross_entropy(raw, batch.table.codes).mean()}
 
 
-class AAECodes(ScaledFeatures):
+class AAECodes(Scaling, Features):
     """Mixin of adversarial autoencoders: the game, the codes as features, and inferred labels.
 
     Parameters

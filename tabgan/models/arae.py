@@ -16,7 +16,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, integer, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Inverse, Scaled, ScaledFeatures
+from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
@@ -157,7 +157,7 @@ class RowARAEGame(ARAEGame):
         return self.decoder(self.make_codes(len(condition), rng))
 
 
-class ARAESynthesizer(Inverse, ScaledFeatures, Latent, TableSynthesizer):
+class ARAESynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
     """Adversarially regularised autoencoder [1]_: a generator of codes for an autoencoder of rows.
 
     An encoder maps each row to a code, and a decoder maps each code to a distribution of rows. A

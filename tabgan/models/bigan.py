@@ -16,7 +16,7 @@ from tabgan.adversarial.priors import code_noise
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Inverse, Scaled, ScaledFeatures
+from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
@@ -76,7 +76,7 @@ class BiGANGame(Game):
         return self.adversary.swapped_loss(batch, *self.pairs(batch))
 
 
-class BiGANSynthesizer(Inverse, ScaledFeatures, Latent, TableSynthesizer):
+class BiGANSynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
     """Bidirectional GAN [1]_: a generator, and an encoder that learns to be its inverse.
 
     The discriminator sees pairs of a row and a latent vector: a real row with its code, (x, E(x)),

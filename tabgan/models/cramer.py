@@ -13,7 +13,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, integer, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Principal, ScaledFeatures
+from tabgan.estimators.features import Features, Principal, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.models.gan import GANGame
@@ -77,7 +77,7 @@ class CramerGame(GANGame):
         return {"energy": (real - self.adversary.score(fake, *others)).mean()}
 
 
-class CramerGANSynthesizer(ScaledFeatures, Latent, TableSynthesizer):
+class CramerGANSynthesizer(Scaling, Features, Latent, TableSynthesizer):
     """Cramér GAN [1]_: a GAN that minimises the energy distance in learnt features.
 
     The critic learns features h in which real and synthetic rows lie far apart, and the generator

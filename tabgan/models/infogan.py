@@ -158,8 +158,10 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
     Another seed may find other codes. For rows alone, other classes are better.
 
     `transform` gives Q's posterior: first the mean of each continuous code, then the probability of
-    each class of the categorical codes, both in the order of `codes`. `predict` gives the most
-    probable class. `sample` draws rows, from given codes if there are any.
+    each class of the categorical codes, both in the order of `codes`. Posteriors of more than three
+    numbers are rounded, and all are times one factor by which their variances over the training
+    rows add up to 0.25. `predict` gives the most probable class. `sample` draws rows, from given
+    codes if there are any.
 
     The class differs from the paper in the game, which is that of WGAN-GP.
 
@@ -362,7 +364,7 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         return layout.activate(self._core.game.infer(row))[:, [*range(layout.n_scalars), *classes]]
 
     def _make_scaling(self, game: InfoGANGame) -> Scaled:
-        return Scaled(0, int((game.code_layout.level_mask == 0).sum()))
+        return Scaled(int((game.code_layout.level_mask == 0).sum()))
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Infer the most probable class of each categorical code of rows.
