@@ -87,12 +87,14 @@ class AAEGame(Game):
         n_label = condition_layout.width
         rates = condition_layout.along_row(label_rates, fill=1.0).log()
         self.register_buffer("label_rates", rates, persistent=False)
-        self.encoder = ResidualMLP(layout.width, [hidden_dim] * 2, 2 * latent_dim)
-        # NOTE[DIFF] In the paper one network infers code and label. A network that sees bins of
-        # numbers knows a hundred labels by heart; one that sees ranks generalises.
-        self.labeller = None
-        if n_label:
-            self.labeller = RankEncoder(layout, level_ranks, [hidden_dim] * 2, n_label)
+        hidden, self.labeller = [hidden_dim] * 2, None
+        if n_label and label_weight:
+            # NOTE[DIFF] In the paper one network infers code and label. A network that sees bins of
+            # numbers knows a hundred labels by heart; one that sees ranks generalises. Clusters,
+            # which no label teaches, are better inferred as in the paper.
+            self.labeller = RankEncoder(layout, level_ranks, hidden, n_label)
+        n_beside = 0 if self.labeller else n_label
+        self.encoder = ResidualMLP(layout.width, hidden, 2 * latent_dim + n_beside)
         self.decoder = ResidualMLP(latent_dim + n_label, [hidden_dim] * 2, layout.width)
         self.adversary = Adversary(Critic(latent_dim, [hidden_dim] * 2), NON_SATURATING)
         label_critic = Critic(max(1, n_label), [hidden_dim // 2])
@@ -121,14 +123,17 @@ class AAEGame(Game):
 
     def infer(self, row: Tensor) -> Tensor:
         """Infer the raw labels of encoded rows, shape (n, label width)."""
-        return row[:, :0] if self.labeller is None else self.labeller(row)
+        return self.encode(row)[2] if self.labeller is None else self.labeller(row)
 
     def encode(self, row: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute mean and standard deviation of the code, and the raw label, of encoded rows."""
-        mean, spread = self.encoder(row).chunk(2, dim=1)
+        d = self.latent_dim
+        mean, spread, label = self.encoder(row).tensor_split([d, 2 * d], dim=1)
+        if self.labeller is not None:
+            label = self.labeller(row)
         # NOTE[DIFF] The encoder of the paper may choose codes without noise, and then does: rows
         # that are alike get codes that are not. The least noise keeps similar rows together.
-        return mean, self.prior.noise + torch.sigmoid(spread - 1.0), self.infer(row)
+        return mean, self.prior.noise + torch.sigmoid(spread - 1.0), label
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Decode draws of the prior into raw rows, shape (n, width), one for each condition."""

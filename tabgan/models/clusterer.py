@@ -29,9 +29,9 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     the code, scaled as in `AAESynthesizer`, and the probability of each cluster.
     ``sample(conditions={"cluster": 3})`` draws rows of cluster 3.
 
-    The class differs from the paper in two ways. A network of its own infers clusters, and sees
-    ranks where the encoder sees bins. The discriminator and the decoder get draws from the inferred
-    probabilities, where the paper uses the probabilities.
+    The class differs from the paper in two ways. Codes have a least noise, half of that of
+    rounding. The discriminator and the decoder get draws from the inferred probabilities, where the
+    paper uses the probabilities.
 
     Parameters
     ----------
