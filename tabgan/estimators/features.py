@@ -115,6 +115,8 @@ class Scaled(nn.Module):
 class Principal(nn.Module):
     """The first principal components of features, whose variances add up to `VARIANCE`.
 
+    Each component is rounded to whole standard deviations, for the reason that `Scaled` gives.
+
     Parameters
     ----------
     n_inputs : int
@@ -125,12 +127,14 @@ class Principal(nn.Module):
 
     centre: Tensor
     axes: Tensor
+    step: Tensor
 
     def __init__(self, n_inputs: int, most: int = N_COMPONENTS) -> None:
         super().__init__()
         self.n_features = min(most, n_inputs)
         self.register_buffer("centre", torch.zeros(n_inputs))
         self.register_buffer("axes", torch.eye(n_inputs, self.n_features))
+        self.register_buffer("step", torch.zeros(self.n_features))
 
     def learn(self, features: Tensor) -> None:
         """Learn the components from the features of the training rows, shape (n, n_inputs)."""
@@ -141,13 +145,16 @@ class Principal(nn.Module):
         variance, axes = variance.flip(0)[: self.n_features], axes.flip(1)[:, : self.n_features]
         # The sign of an axis is free. The largest entry is made positive.
         largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
-        factor = factor_of(variance.clamp(min=0).sum())
+        variance = variance.clamp(min=0)
+        factor = factor_of(variance.sum())
+        self.step.copy_(variance.sqrt() * factor)
         self.centre.copy_(centre)
         self.axes.copy_(axes * largest.sign() * factor)
 
     def forward(self, features: Tensor) -> Tensor:
         """Compute the components of features, shape (n, n_features)."""
-        return (features - self.centre) @ self.axes
+        components = (features - self.centre) @ self.axes
+        return torch.where(self.step > 0, (components / self.step).round() * self.step, 0.0)
 
 
 class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):

@@ -86,7 +86,8 @@ class CramerGANSynthesizer(Scaling, Features, Latent, TableSynthesizer):
     in `WGANSynthesizer`.
 
     Use this class as an alternative to `WGANSynthesizer`. `transform` gives the first four
-    principal components of the features h, scaled so that their variances add up to 0.25.
+    principal components of the features h, scaled so that their variances add up to 0.25, and
+    rounded to whole standard deviations.
 
     The class differs from the paper in the critic's distance to a second real row, for which the
     paper takes ``|h(x)|``. Here each batch provides that second row.

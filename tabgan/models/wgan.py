@@ -36,7 +36,7 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     `early_stopping` compares rows with held-out rows instead.
 
     `transform` gives the first four principal components of the critic's last hidden layer, scaled
-    so that their variances add up to 0.25.
+    so that their variances add up to 0.25, and rounded to whole standard deviations.
 
     The class differs from the papers in the Gumbel-softmax draws [3]_ that the critic sees, in the
     weight of the penalty, in the functions of ranks, and in the rejection of rows after training.
