@@ -35,10 +35,12 @@ display.ax_.set_title("validation rows, no label seen")
 # Circles through the petals, decoded
 # -----------------------------------
 # Neighbouring points become neighbouring images. Each row of images is one round about the centre,
-# beginning on the right; the innermost is at the top.
+# beginning on the right; the innermost is at the top. Codes are scaled so that their variances add
+# up to 0.25, and the circles go through quantiles of the codes' distances from the centre.
 
 angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-radii = np.array([0.7, 1.2, 1.7, 2.2, 2.7])[:, None]
+distances = np.linalg.norm(plane.transform(X), axis=1)
+radii = np.quantile(distances, [0.02, 0.2, 0.5, 0.8, 0.98])[:, None]
 points = np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=-1).reshape(-1, 2)
 display = RowGridDisplay.from_rows(plane.inverse_transform(points), 16, image_shape=(8, 8))
 display.ax_.set_title("points on five circles, decoded")
@@ -50,7 +52,7 @@ display.ax_.set_title("points on five circles, decoded")
 # line in the code's space, the same one for every class: slant and stroke change, the digit stays.
 
 supervised = AAESynthesizer(latent_dim=2, **settings).fit(X, y)
-steps = np.linspace(-2, 2, 10)
+steps = np.linspace(-0.75, 0.75, 10)
 line = np.column_stack([np.tile(steps, 10), np.zeros(100)])
 labels = np.repeat(np.eye(10), 10, axis=0)
 walked = supervised.inverse_transform(np.hstack([line, labels]))

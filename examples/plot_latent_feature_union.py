@@ -50,7 +50,7 @@ columns = make_column_transformer(
     remainder=StandardScaler(),
     verbose_feature_names_out=False,
 )
-code = make_pipeline(FrozenEstimator(featurizer), StandardScaler())
+code = FrozenEstimator(featurizer)
 both = FeatureUnion([("columns", columns), ("code", code)], verbose_feature_names_out=False)
 both.set_output(transform="pandas")
 

@@ -23,6 +23,7 @@ import tabgan.models
 from tabgan.adversarial.training import TrainingSet
 from tabgan.datasets import make_mixed_table
 from tabgan.estimators.estimator import Estimator
+from tabgan.estimators.features import Features
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.registry import MODELS
 
@@ -37,7 +38,7 @@ every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls:
 # What teaches best need not be like the table: rows of it that are rare may never be made.
 LIKENESSES = [cls for cls in SYNTHESIZERS if cls is not tabgan.TeachingSynthesizer]
 every_likeness = pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
-FEATURIZERS = [cls for cls in SYNTHESIZERS if hasattr(cls, "transform")]
+FEATURIZERS = [cls for cls in ESTIMATORS if issubclass(cls, Features)]
 
 assert all(issubclass(cls, Estimator) for cls in EVERYONE)
 
@@ -92,6 +93,8 @@ def outcome(estimator, random_state=None):
     if isinstance(estimator, tabgan.CycleGANTranslator):
         there = estimator.transform(narrow_table())
         return pd.concat([there, estimator.inverse_transform(narrow_table())])
+    if isinstance(estimator, Features):
+        return pd.DataFrame(estimator.transform(narrow_table()))
     return pd.DataFrame(estimator.predict_proba(narrow_table()))
 
 

@@ -12,7 +12,7 @@ from seeds import seed
 from sklearn.metrics import accuracy_score
 
 from tabgan import AAESynthesizer
-from tabgan.adversarial.priors import Prior
+from tabgan.adversarial.priors import Prior, code_noise, code_step
 from tabgan.datasets import make_mixed_table
 
 
@@ -101,6 +101,18 @@ def test_mixture_is_a_flower():
 
 def test_mixture_of_codes_of_one_number():
     assert len(fit(narrow_table(), prior="mixture", latent_dim=1).sample(5)) == 5
+
+
+def test_codes_have_half_the_noise_of_rounding():
+    """An even error of one step has a variance of a twelfth of the step's square."""
+    assert code_step(16) == 1 and code_step(32) == 1 and code_step(3) == 0
+    assert code_step(8) == 4 / 2 ** (32 / 8) and code_noise(8) == pytest.approx(0.25 / 12**0.5)
+    assert Prior("normal", 16, scale=2.0).noise == pytest.approx(1 / 12**0.5)
+    assert Prior("mixture", 16).noise == pytest.approx(0.075 / 12**0.5)
+    assert Prior("mixture", 2).noise == 0
+    game = fit(narrow_table(), n_steps=0, latent_dim=16)._core.game
+    spread = game.encode(torch.full((5, game.layout.width), -100.0))[1]
+    assert (spread >= game.prior.noise).all()
 
 
 def test_codes_and_back():
@@ -211,12 +223,14 @@ def test_one_class_and_missing_labels():
 def test_rows_without_a_label_do_not_count_as_labelled():
     """In regression no softmax level stands for a missing label: 120 of 180 are missing here."""
     y = np.where(np.arange(180) % 3 == 0, np.linspace(0.0, 1.0, 180), np.nan)
-    synthesizer = fit(narrow_table(180), y, n_steps=0, adversarial_weight=0.0)
+    settings = {"n_steps": 0, "adversarial_weight": 0.0, "label_weight": 1.0}
+    synthesizer = fit(narrow_table(180), y, **settings)
     game, table = synthesizer._core.training.game, narrow_table(180).assign(target=y)
     assert game.condition_layout.n_blocks == 0 and game.unlabelled
     batch = whole_batch(synthesizer, table)
-    known = game._is_labelled(batch).squeeze(1)
+    known = batch.condition_table.is_known()
     assert known.sum() == 60
+    batch.labelled = None
     batch.rng.manual_seed(seed(1))
     loss = game.autoencoder_loss(batch)
     batch.rng.manual_seed(seed(1))
@@ -228,6 +242,50 @@ def test_rows_without_a_label_do_not_count_as_labelled():
     # The labels that `sample` draws are those that were known: evenly spread, not all the median.
     drawn = synthesizer._core.encoding.conditions.draw(1000, np.random.default_rng(seed(0))).scalars
     assert drawn.std().item() == pytest.approx(np.sqrt(1 / 3), abs=0.05)
+
+
+def test_every_batch_brings_rows_with_labels():
+    """Four of 60 labels are known, and all further rows of a batch have one of them."""
+    y = np.array([*"abab", *[None] * 56], dtype=object)
+    synthesizer = fit(narrow_table(), y, n_steps=0)
+    batch = whole_batch(synthesizer, narrow_table().assign(target=y))
+    assert batch.condition_table.is_known().sum() == 4
+    assert batch.labelled.condition_table.is_known().tolist() == [True] * 4
+    assert sorted(batch.labelled.condition_table.codes[:, 0].tolist()) == [0, 0, 1, 1]
+    every = whole_batch(synthesizer, narrow_table().assign(target=["a", "b"] * 30))
+    assert every.labelled is None
+
+
+def test_labels_of_corrupted_copies_count():
+    """The disagreement is the cross-entropy against sharpened labels, once its weight has risen."""
+    y = np.array([*"abab", *[None] * 56], dtype=object)
+    synthesizer = fit(narrow_table(), y, n_steps=0)
+    game = synthesizer._core.training.game
+    raw, target = torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])
+    sharp, p = torch.softmax(target / 0.5, dim=1), torch.softmax(raw, dim=1)
+    expected = -(sharp * p.log()).sum().item()
+    assert game._disagreement(raw, target).item() == pytest.approx(expected, rel=1e-5)
+    batch = whole_batch(synthesizer, narrow_table().assign(target=y))
+    errors = []
+    for batch.progress in (0.0, 0.15, 0.3, 0.9):
+        batch.rng.manual_seed(seed(1))
+        label = game.labeller(batch.row)
+        errors.append(game._semi_supervised_error(batch, batch.labelled, label).item())
+    rise = np.diff(errors)
+    assert rise[0] > 0 and rise[1] == pytest.approx(rise[0], rel=1e-3)
+    assert rise[2] == pytest.approx(0, abs=1e-6)
+
+
+def test_labels_are_inferred_from_ranks():
+    """Rows whose numbers lie in neighbouring bins get nearly the same label."""
+    X = pd.DataFrame({"x": np.arange(640.0), "kind": ["a", "b"] * 320})
+    synthesizer = fit(X, np.arange(640) % 2, n_steps=0)
+    game, encoding = synthesizer._core.game, synthesizer._core.encoding
+    codes, block = torch.zeros(64, 2, dtype=torch.long), encoding.layout.n_levels.index(64)
+    codes[:, block] = torch.arange(64)
+    raw = game.labeller(encoding.layout.expand(codes, torch.empty(64, 0)))
+    steps = raw.diff(dim=0).norm(dim=1).max() / (raw[0] - raw[-1]).norm()
+    assert steps < 0.2
 
 
 def test_numbers_as_labels():

@@ -311,7 +311,7 @@ def test_partial_fit_on_other_columns(cls):
 def test_grid_search_over_a_pipeline(cls, numbers):
     X, y = numbers
     steps = make_pipeline(small(cls), StandardScaler(), LogisticRegression())
-    grid = {f"{cls.__name__.lower()}__latent_dim": [2, 4]}
+    grid = {f"{cls.__name__.lower()}__hidden_dim": [2, 4]}
     search = GridSearchCV(steps, grid, cv=2, error_score="raise").fit(X, y)
     assert search.predict(X).shape == y.shape
     assert len(search.cv_results_["params"]) == 2

@@ -45,8 +45,10 @@ def test_scores_are_the_critics(cls):
     assert scores.shape == (60,) and scores.dtype == np.float64
     out = synthesizer._core.game.adversary.critic.out
     if cls is not InfoGANFeaturizer:  # whose features are Q's
-        features = torch.from_numpy(synthesizer.transform(table))
-        np.testing.assert_allclose(scores, out(features).detach()[:, 0], rtol=1e-3, atol=1e-5)
+        layer = torch.from_numpy(synthesizer._over_rows(table, synthesizer._unscaled))
+        np.testing.assert_allclose(scores, out(layer).detach()[:, 0], rtol=1e-3, atol=1e-5)
+        components = synthesizer._core.scaling(layer)
+        np.testing.assert_allclose(synthesizer.transform(table), components, atol=1e-5)
     np.testing.assert_array_equal(synthesizer.score_samples(table[5:6]), scores[5:6])
 
 
@@ -353,8 +355,10 @@ def test_codes_that_cannot_be(infogan, asked, told):
 def test_posterior_and_hard_codes(infogan):
     """Means first, then class probabilities, both in the order of `codes`."""
     table = narrow_table()
-    features, classes = infogan.transform(table), infogan.predict(table)
+    features, classes = infogan._over_rows(table, infogan._unscaled), infogan.predict(table)
     assert features.shape == (60, 2 + 10 + 3 + 2) and classes.shape == (60, 3)
+    scaled = infogan._core.scaling(torch.from_numpy(features))
+    np.testing.assert_allclose(infogan.transform(table), scaled, atol=1e-5)
     for block, span in enumerate((slice(2, 12), slice(12, 15), slice(15, 17))):
         np.testing.assert_allclose(features[:, span].sum(axis=1), 1, rtol=1e-5)
         np.testing.assert_array_equal(features[:, span].argmax(axis=1), classes[:, block])

@@ -83,8 +83,8 @@ POSITIVE = (
     "n_clusters n_lessons lesson_size learner_dim n_rollouts every"
 ).split()
 WEIGHTS = (
-    "penalty_weight kl_weight info_weight adversarial_weight cycle_weight identity_weight "
-    "classifier_weight weight"
+    "penalty_weight kl_weight info_weight adversarial_weight label_weight cycle_weight "
+    "identity_weight classifier_weight detection_weight weight"
 ).split()
 TAKES = {
     **{name: lambda value: is_integer(value, 1) for name in POSITIVE},
@@ -101,6 +101,7 @@ TAKES = {
     "dropout": lambda value: value is None or is_number(value, 0, 1, but=(1,)),
     "validation_fraction": lambda value: is_number(value, 0, 1, but=(0, 1)),
     "pretraining": lambda value: is_number(value, 0, 1),
+    "swap_rate": lambda value: is_number(value, 0, 1),
     "acceptance_rounds": lambda value: is_integer(value, 0),
     "max_categories": lambda value: is_integer(value, 2),
     "categorical_features": lambda value: value is None or is_list(value, is_label),

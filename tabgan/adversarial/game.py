@@ -38,6 +38,8 @@ class Batch:
         Number of updates of the player before this update.
     progress : float in [0, 1)
         Share of the run's steps that are over.
+    labelled : Batch or None
+        Further rows, whose conditions are known, if the conditions of some rows are not.
     """
 
     table: EncodedTable
@@ -48,6 +50,7 @@ class Batch:
     mask: Tensor | None = None
     index: int = 0
     progress: float = 0.0
+    labelled: Batch | None = None
 
 
 @dataclass(frozen=True)

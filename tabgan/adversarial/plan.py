@@ -57,6 +57,8 @@ class Plan:
     (0.0, 0.9)
     >>> Plan(max_bins=64, rows_per_bin=10).cut(n_rows=300)
     {'n_bins': 30, 'n_halvings': 0}
+    >>> Plan(n_steps=2000).steps(n_rows=300, batch_size=100)
+    900
     """
 
     n_steps: int = 1000
@@ -74,6 +76,22 @@ class Plan:
     rows_per_bin: int = 10
     max_halvings: int = 0
     rows_per_tail: int = 5
+
+    def steps(self, n_rows: int, batch_size: int) -> int:
+        """Return the number of steps on a table if the parameter `n_steps` is None.
+
+        Parameters
+        ----------
+        n_rows : int >= 1
+            Number of training rows.
+        batch_size : int >= 1
+
+        Returns
+        -------
+        int
+            `n_steps` of the plan, or fewer so that there are at most `max_epochs` passes.
+        """
+        return min(self.n_steps, self.max_epochs * n_rows // min(batch_size, n_rows))
 
     def cut(self, n_rows: int) -> dict[str, int]:
         """Choose how finely numeric columns are cut into bins.

@@ -11,6 +11,46 @@ from torch import Tensor
 
 from tabgan.adversarial.game import draw_normal
 
+ACROSS = 0.15
+"""Standard deviation of a petal across the ray from the origin."""
+
+BITS = 32
+"""Bits of a rounded code, at two for each entry of a code of sixteen."""
+
+
+def code_step(width: int) -> float:
+    """Return the step to which the entries of a code are rounded, in standard deviations.
+
+    A code of `width` entries, each at one of ``2 ** (BITS / width)`` places in the range of four
+    standard deviations, holds `BITS` bits. The step is at most 1. Codes of up to three entries are
+    not rounded.
+
+    Parameters
+    ----------
+    width : int >= 1
+        Entries of a code.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 stands for codes that are not rounded.
+
+    Examples
+    --------
+    >>> from tabgan.adversarial.priors import code_step
+    >>> code_step(16), code_step(8), code_step(2)
+    (1.0, 0.25, 0.0)
+    """
+    return min(1.0, 4.0 * 2.0 ** (-BITS / width)) if width > 3 else 0.0
+
+
+def code_noise(width: int) -> float:
+    """Return the standard deviation of the error of rounding to `code_step`.
+
+    A decoder that learns from codes with this much noise can read rounded codes.
+    """
+    return code_step(width) / math.sqrt(12.0)
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -42,6 +82,15 @@ class Prior:
     width: int
     scale: float = 1.0
     n_components: int = 10
+
+    @property
+    def noise(self) -> float:
+        """Least standard deviation of a row's code: half of `code_noise`, by the narrowest part.
+
+        All of `code_noise` makes the rows of an autoencoder less faithful.
+        """
+        narrowest = ACROSS if self.name == "mixture" else 1.0
+        return self.scale * narrowest * code_noise(self.width) / 2
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw codes on the generator's device.
@@ -88,7 +137,7 @@ def draw_petals(n: int, width: int, n_components: int, rng: torch.Generator) -> 
     code = draw_normal(n, max(2, width), rng)
     petal = torch.randint(n_components, (n,), generator=rng, device=rng.device)
     angle = petal * (2 * math.pi / n_components)
-    outwards, across = 2 + 0.5 * code[:, 0], 0.15 * code[:, 1]
+    outwards, across = 2 + 0.5 * code[:, 0], ACROSS * code[:, 1]
     x = outwards * angle.cos() - across * angle.sin()
     y = outwards * angle.sin() + across * angle.cos()
     return torch.cat([torch.stack([x, y], dim=1), code[:, 2:]], dim=1)[:, :width]

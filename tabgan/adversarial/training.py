@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,9 @@ class TrainingSet:
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Yield batches without end, shuffled anew when fewer rows than a batch are left.
 
+        If the conditions of some rows are unknown, each batch brings further rows, a quarter of its
+        size, whose conditions are known: there may be none among its own rows.
+
         Parameters
         ----------
         batch_size : int >= 1
@@ -136,16 +140,27 @@ class TrainingSet:
         ------
         Batch
         """
+        known = self.condition_table.is_known().nonzero().squeeze(1)
+        labelled: Iterator[Tensor | None] = itertools.repeat(None)
+        if 0 < len(known) < len(self.table):
+            labelled = shuffled(len(known), max(1, batch_size // 4), rng)
         for index in shuffled(len(self.table), batch_size, rng):
-            table = self.table.rows(index)
-            condition_table = self.condition_table.rows(index)
-            yield Batch(
-                table=table,
-                row=self.layout.expand(*table),
-                condition=self.condition_layout.expand(*condition_table).nan_to_num(),
-                condition_table=condition_table,
-                rng=rng,
-            )
+            batch, further = self._batch(index, rng), next(labelled)
+            if further is not None:
+                batch.labelled = self._batch(known[further], rng)
+            yield batch
+
+    def _batch(self, index: Tensor, rng: torch.Generator) -> Batch:
+        """Make a batch of the rows of an index."""
+        table = self.table.rows(index)
+        condition_table = self.condition_table.rows(index)
+        return Batch(
+            table=table,
+            row=self.layout.expand(*table),
+            condition=self.condition_layout.expand(*condition_table).nan_to_num(),
+            condition_table=condition_table,
+            rng=rng,
+        )
 
 
 class Training:

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
+from tabgan.adversarial.priors import code_step
 from tabgan.generation.source import CHUNK
+from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -45,6 +48,113 @@ def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], 
         padding = row.new_zeros(max(0, SMALLEST_BATCH - len(row)), row.shape[1])
         parts.append(function(torch.cat([row, padding]))[: len(row)])
     return torch.cat(parts)
+
+
+VARIANCE = 0.25
+"""Variance of all features together, beside columns that each have variance 1."""
+
+N_COMPONENTS = 4
+"""Most principal components of a critic's hidden layer."""
+
+
+def factor_of(total: Tensor) -> Tensor:
+    """Return the factor that turns a variance into `VARIANCE`, or 1 for a variance of zero."""
+    return torch.where(total > 0, (VARIANCE / total).sqrt(), 1.0)
+
+
+class Scaled(nn.Module):
+    """Codes rounded, and times a factor by which the variances of a table's codes add up to 0.25.
+
+    Learners such as logistic regression and nearest neighbours weigh a column by its variance.
+    Sixteen codes of variance 1 outweigh the columns of a small table, and the learner then does
+    worse with the codes than without. Boosted trees do not weigh columns. They overfit by the many
+    places at which they can cut a code, of which rounding leaves few; see `code_step`.
+
+    Parameters
+    ----------
+    n_codes : int
+        Width of the codes.
+    n_others : int, default=0
+        Number of further features, such as probabilities, that stay as they are.
+    """
+
+    factor: Tensor
+    step: Tensor
+
+    def __init__(self, n_codes: int, n_others: int = 0) -> None:
+        super().__init__()
+        self.n_codes, self.n_features = n_codes, n_codes + n_others
+        self.register_buffer("factor", torch.ones(()))
+        self.register_buffer("step", torch.zeros(()))
+
+    def learn(self, features: Tensor) -> None:
+        """Learn factor and step from the features of the training rows, shape (n, n_features)."""
+        if not self.n_codes:
+            return
+        codes = features[:, : self.n_codes].double()
+        total = (codes - codes.mean(dim=0)).square().sum() / len(codes)
+        self.step.copy_(code_step(self.n_codes) * (total / self.n_codes).sqrt())
+        rounded = self._round(codes)
+        self.factor.copy_(factor_of((rounded - rounded.mean(dim=0)).square().sum() / len(codes)))
+
+    def _round(self, codes: Tensor) -> Tensor:
+        """Round codes to multiples of the step."""
+        return torch.where(self.step > 0, (codes / self.step).round() * self.step, codes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Round and scale the codes among features, shape (n, n_features)."""
+        codes, others = features.tensor_split([self.n_codes], dim=1)
+        return torch.cat([self._round(codes) * self.factor, others], dim=1)
+
+    def inverse(self, features: Tensor) -> Tensor:
+        """Undo the scaling of features, shape (n, n_features)."""
+        codes, others = features.tensor_split([self.n_codes], dim=1)
+        return torch.cat([codes / self.factor, others], dim=1)
+
+
+class Principal(nn.Module):
+    """The first principal components of features, whose variances add up to `VARIANCE`.
+
+    Each component is rounded to whole standard deviations, for the reason that `Scaled` gives.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Width of the features.
+    most : int, default=N_COMPONENTS
+        Most components. Boosted trees, to which a scale means nothing, lose by every further one.
+    """
+
+    centre: Tensor
+    axes: Tensor
+    step: Tensor
+
+    def __init__(self, n_inputs: int, most: int = N_COMPONENTS) -> None:
+        super().__init__()
+        self.n_features = min(most, n_inputs)
+        self.register_buffer("centre", torch.zeros(n_inputs))
+        self.register_buffer("axes", torch.eye(n_inputs, self.n_features))
+        self.register_buffer("step", torch.zeros(self.n_features))
+
+    def learn(self, features: Tensor) -> None:
+        """Learn the components from the features of the training rows, shape (n, n_inputs)."""
+        exact = features.double()
+        centre = exact.mean(dim=0)
+        covariance = (exact - centre).T @ (exact - centre) / len(exact)
+        variance, axes = torch.linalg.eigh(covariance.cpu())
+        variance, axes = variance.flip(0)[: self.n_features], axes.flip(1)[:, : self.n_features]
+        # The sign of an axis is free. The largest entry is made positive.
+        largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
+        variance = variance.clamp(min=0)
+        factor = factor_of(variance.sum())
+        self.step.copy_(variance.sqrt() * factor)
+        self.centre.copy_(centre)
+        self.axes.copy_(axes * largest.sign() * factor)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Compute the components of features, shape (n, n_features)."""
+        components = (features - self.centre) @ self.axes
+        return torch.where(self.step > 0, (components / self.step).round() * self.step, 0.0)
 
 
 class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -103,8 +213,42 @@ class Features(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return tags
 
 
-class CriticFeatures(Features):
-    """Mixin of synthesizers whose features are the critic's last hidden layer, (n, hidden_dim)."""
+class Scaling:
+    """Mixin, before `Features`, of synthesizers whose features have a last step that is learnt.
+
+    A class defines the features before the last step in `_unscaled`, and the last step, which is
+    `Scaled` or `Principal`, in `_make_scaling`.
+    """
+
+    _core: Any
+
+    def _unscaled(self, row: Tensor) -> Tensor:
+        """Compute features of encoded rows, shape (n, width), before the last step."""
+        raise NotImplementedError
+
+    def _make_scaling(self, game: Any) -> nn.Module:
+        """Return the last step, before it has learnt."""
+        raise NotImplementedError
+
+    def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
+        super()._learn(data, streams, anew)  # type: ignore[misc]
+        encoding = self._core.encoding
+        table = encoding.encoder.encode(data[encoding.encoder.schema.names]).to(self._core.device)
+        self._core.scaling.learn(over_rows(table, encoding.layout, self._unscaled))
+
+    def _features(self, row: Tensor) -> Tensor:
+        return self._core.scaling(self._unscaled(row))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self._core.scaling.n_features)
+
+
+class CriticFeatures(Scaling, Features):
+    """Mixin of synthesizers whose features are of the critic's last hidden layer.
+
+    The features are the first principal components of the layer, `N_COMPONENTS` of them.
+    """
 
     hidden_dim: int
 
@@ -137,12 +281,11 @@ class CriticFeatures(Features):
     def _score(self, row: Tensor) -> Tensor:
         return self._core.game.score(row, row[:, :0])
 
-    def _features(self, row: Tensor) -> Tensor:
+    def _unscaled(self, row: Tensor) -> Tensor:
         return self._core.game.features(row, row[:, :0])
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.hidden_dim
+    def _make_scaling(self, game: Any) -> nn.Module:
+        return Principal(self.hidden_dim)
 
 
 class Inverse:
@@ -180,11 +323,12 @@ class Inverse:
                 f"{n_features} that transform gives."
             )
         with torch.no_grad():
-            raw = self._raw_rows(torch.from_numpy(features).to(self._core.device))
+            scaled = torch.from_numpy(features).to(self._core.device)
+            raw = self._raw_rows(self._core.scaling.inverse(scaled))
         encoding = self._core.encoding
         table = EncodedTable(*encoding.layout.draw(raw))
         return self._format.restore(encoding.encoder.decode(table))
 
     def _raw_rows(self, features: Tensor) -> Tensor:
-        """Decode features of shape (n, n_features_out) into raw rows of shape (n, width)."""
+        """Decode features, not scaled, (n, n_features_out), into raw rows of shape (n, width)."""
         raise NotImplementedError

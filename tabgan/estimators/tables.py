@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from tabgan.checks import FLAG, Rule, integer, number
 from tabgan.estimators.estimator import Estimator
@@ -103,6 +104,10 @@ class TableSynthesizer(Estimator):
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
         """Return the source of rows, before any row is rejected."""
         return Calibrated(RawRows(game, encoding))
+
+    def _make_scaling(self, game: Any) -> nn.Module | None:
+        """Return the last step of latent features, or None if there are none."""
+        return None
 
     # ------------------------------------------------------------------ training
 
@@ -204,7 +209,13 @@ class TableSynthesizer(Estimator):
         training = self._train_game(encoding, device)
         source = self._make_source(training.averaged, encoding)
         return TableCore(
-            encoding, self.schema_, training, source, self.acceptance_rounds, self._seed
+            encoding,
+            self.schema_,
+            training,
+            source,
+            self.acceptance_rounds,
+            self._seed,
+            self._make_scaling(training.averaged),
         )
 
     def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:

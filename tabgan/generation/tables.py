@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from tabgan.adversarial.game import Game
 from tabgan.adversarial.plan import Plan
@@ -44,6 +45,8 @@ class TableCore(ConditionedCore):
         Most rounds of `Acceptance`; 0 keeps every row.
     seed : int
         Seed of the streams that judge rows.
+    scaling : Module, optional
+        The last step of latent features, if the estimator has any.
 
     Attributes
     ----------
@@ -61,12 +64,19 @@ class TableCore(ConditionedCore):
         source: Source,
         acceptance_rounds: int,
         seed: int,
+        scaling: nn.Module | None = None,
     ) -> None:
         self.judge = RowJudge(encoding.encoder, encoding.conditions.encoder)
         self.source, self.seed = source, seed
         chain = Accepted(source, encoding, self.judge, acceptance_rounds)
         super().__init__(encoding, training, chain)
+        self.scaling = None if scaling is None else scaling.to(self.device)
         self.rows = OnDemand(self.chain, encoding, schema)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the modules of the chain, of the game and of the features."""
+        scaling = {} if self.scaling is None else {"scaling": self.scaling}
+        return {**super().modules(), **scaling}
 
     # ------------------------------------------------------------------ learning
 
@@ -114,7 +124,7 @@ class TableCore(ConditionedCore):
             seen = real.take(order[n_held:])
             validation = self._validation(real.take(order[:n_held]), n_steps, plan, run)
         elif run.n_steps is None:
-            n_steps = min(n_steps, plan.max_epochs * seen.n // min(run.batch_size, seen.n))
+            n_steps = plan.steps(seen.n, run.batch_size)
         layouts = self.encoding.layout, self.encoding.condition_layout
         data = TrainingSet(seen.made, layouts[0], seen.given, layouts[1])
         run.train(self.training, data, n_steps, streams.noise, validation)

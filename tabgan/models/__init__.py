@@ -9,6 +9,7 @@ from tabgan.models.clusterer import AAEClusterer
 from tabgan.models.cramer import CramerGANSynthesizer
 from tabgan.models.cyclegan import CycleGANTranslator
 from tabgan.models.dagan import DAGANAugmenter
+from tabgan.models.denoising import DenoisingFeaturizer
 from tabgan.models.gan import GANSynthesizer
 from tabgan.models.genclass import GenClassClassifier
 from tabgan.models.infogan import InfoGANFeaturizer
@@ -29,6 +30,7 @@ __all__ = [
     "CramerGANSynthesizer",
     "CycleGANTranslator",
     "DAGANAugmenter",
+    "DenoisingFeaturizer",
     "GANSynthesizer",
     "GenClassClassifier",
     "InfoGANFeaturizer",

@@ -26,11 +26,12 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     that a cluster comes to stand for what the code does not say.
 
     `predict` gives the cluster of each row, a number from 0 to K - 1. `transform` gives the mean of
-    the code and the probability of each cluster. ``sample(conditions={"cluster": 3})`` draws rows
-    of cluster 3.
+    the code, scaled as in `AAESynthesizer`, and the probability of each cluster.
+    ``sample(conditions={"cluster": 3})`` draws rows of cluster 3.
 
-    The class differs from the paper in the clusters that the discriminator and the decoder get: the
-    paper uses probabilities, and this class draws from them.
+    The class differs from the paper in two ways. Codes have a least noise, half of that of
+    rounding. The discriminator and the decoder get draws from the inferred probabilities, where the
+    paper uses the probabilities.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, integer, number
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import Features
+from tabgan.estimators.features import Features, Principal, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.models.gan import GANGame
@@ -77,7 +77,7 @@ class CramerGame(GANGame):
         return {"energy": (real - self.adversary.score(fake, *others)).mean()}
 
 
-class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
+class CramerGANSynthesizer(Scaling, Features, Latent, TableSynthesizer):
     """Cramér GAN [1]_: a GAN that minimises the energy distance in learnt features.
 
     The critic learns features h in which real and synthetic rows lie far apart, and the generator
@@ -85,8 +85,9 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     gradient without bias, which does not hold for the Wasserstein distance. Columns are encoded as
     in `WGANSynthesizer`.
 
-    Use this class as an alternative to `WGANSynthesizer`. `transform` gives the features h of the
-    critic, of shape (n, hidden_dim).
+    Use this class as an alternative to `WGANSynthesizer`. `transform` gives the first four
+    principal components of the features h, scaled so that their variances add up to 0.25, and
+    rounded to whole standard deviations.
 
     The class differs from the paper in the critic's distance to a second real row, for which the
     paper takes ``|h(x)|``. Here each batch provides that second row.
@@ -120,7 +121,7 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
     >>> model.sample(3).shape
     (3, 10)
     >>> model.transform(table).shape
-    (100, 32)
+    (100, 4)
     """
 
     plan = Plan(numbers="bins")
@@ -160,12 +161,11 @@ class CramerGANSynthesizer(Features, Latent, TableSynthesizer):
             critic=critic,
         )
 
-    def _features(self, row: Tensor) -> Tensor:
+    def _unscaled(self, row: Tensor) -> Tensor:
         return self._core.game.adversary.critic.embed(row)
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.hidden_dim
+    def _make_scaling(self, game: CramerGame) -> Principal:
+        return Principal(self.hidden_dim)
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:

@@ -119,7 +119,9 @@ class GANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     Use this class as a baseline, or together with `techniques`. It is not meant for rows to rely
     on: real categories are one-hot and synthetic categories are soft, so the discriminator tells
     them apart by that alone, and the generator learns little. `WGANSynthesizer` does not have this
-    weakness.
+    weakness. `transform` gives the first four principal components of the discriminator's last
+    hidden layer, scaled so that their variances add up to 0.25, and rounded to whole
+    standard deviations.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, integer, number, sequence_of
 from tabgan.estimators.adversarial import Latent
-from tabgan.estimators.features import CriticFeatures
+from tabgan.estimators.features import CriticFeatures, Scaled
 from tabgan.estimators.reading import check_n_samples
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.calibrated import Calibrated
@@ -158,8 +158,10 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
     Another seed may find other codes. For rows alone, other classes are better.
 
     `transform` gives Q's posterior: first the mean of each continuous code, then the probability of
-    each class of the categorical codes, both in the order of `codes`. `predict` gives the most
-    probable class. `sample` draws rows, from given codes if there are any.
+    each class of the categorical codes, both in the order of `codes`. Posteriors of more than three
+    numbers are rounded, and all are times one factor by which their variances over the training
+    rows add up to 0.25. `predict` gives the most probable class. `sample` draws rows, from given
+    codes if there are any.
 
     The class differs from the paper in the game, which is that of WGAN-GP.
 
@@ -354,16 +356,15 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
                 raise ValueError(f"codes: code {i} must be {told}, got {column[~is_right][0]}.")
         return wanted
 
-    def _features(self, row: Tensor) -> Tensor:
+    def _unscaled(self, row: Tensor) -> Tensor:
         """Compute Q's posterior: means of continuous codes, then probabilities of classes."""
         layout = self._core.game.code_layout
         blocks = zip(layout.offsets.tolist(), layout.n_levels, strict=True)
         classes = [place for start, k in blocks for place in range(start, start + k)]
         return layout.activate(self._core.game.infer(row))[:, [*range(layout.n_scalars), *classes]]
 
-    @property
-    def _n_features_out(self) -> int:
-        return int((self._core.game.code_layout.level_mask == 0).sum())
+    def _make_scaling(self, game: InfoGANGame) -> Scaled:
+        return Scaled(int((game.code_layout.level_mask == 0).sum()))
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Infer the most probable class of each categorical code of rows.

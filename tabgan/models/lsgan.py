@@ -30,7 +30,7 @@ class LSGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
 
     The generator minimises the squared distance of the discriminator's output from 1. Use this
     class as a baseline, and as an example of a system of your own. On categories it has the
-    weakness of `GANSynthesizer`.
+    weakness of `GANSynthesizer`. `transform` gives the features that it gives there.
 
     Parameters
     ----------

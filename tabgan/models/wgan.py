@@ -35,6 +35,9 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     does not say when to stop, because the critic continues to learn while rows improve;
     `early_stopping` compares rows with held-out rows instead.
 
+    `transform` gives the first four principal components of the critic's last hidden layer, scaled
+    so that their variances add up to 0.25, and rounded to whole standard deviations.
+
     The class differs from the papers in the Gumbel-softmax draws [3]_ that the critic sees, in the
     weight of the penalty, in the functions of ranks, and in the rejection of rows after training.
 
@@ -79,7 +82,7 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     >>> model.sample(3).shape
     (3, 10)
     >>> model.transform(table).shape
-    (100, 32)
+    (100, 4)
     >>> model.score_samples(table).shape
     (100,)
     """

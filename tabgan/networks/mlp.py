@@ -116,9 +116,13 @@ class ResidualMLP(nn.Module):
         )
         self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, n_outputs))
 
+    def enter(self, x: Tensor) -> Tensor:
+        """Map (n, n_inputs) to the input of the first block, shape (n, hidden[0])."""
+        return self.inward(x)
+
     def features(self, x: Tensor) -> Tensor:
         """Map (n, n_inputs) to the activations before the output layer, shape (n, hidden[0])."""
-        x = self.inward(x)
+        x = self.enter(x)
         for block in self.blocks:
             x = x + block(x)
         return x

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from tabgan.networks.mlp import Critic
+from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 
 N_WAVES, N_RAMPS = 8, 8
@@ -140,3 +140,46 @@ class RankCritic(Critic):
         weight = own + F.pad(of_levels, (0, 0, 0, len(own) - len(of_levels)))
         hidden = F.linear(torch.cat([x, *given], dim=1), weight.T, first.bias)
         return self.trunk[1:](hidden)
+
+
+class RankEncoder(ResidualMLP):
+    """A `ResidualMLP` of encoded rows that sees ranks in place of ordered levels.
+
+    Two rows whose numbers lie in neighbouring bins have no level in common, and a network that sees
+    the levels soon knows a few rows by heart. A rank shows that the rows are alike. Ranks are
+    standardised: evenly spread ranks have mean 0 and variance 1. Levels without an order are seen
+    as they are.
+
+    Parameters
+    ----------
+    layout : Layout
+    level_ranks : sequence of ndarray
+        For each block, each level's rank in [0, 1], or NaN for a level without an order.
+    hidden : sequence of int
+        One residual block for each entry. The first entry is the width of all blocks.
+    n_outputs : int
+        Entries of an output row.
+    """
+
+    ranks: Tensor
+    has_no_rank: Tensor
+
+    def __init__(
+        self,
+        layout: Layout,
+        level_ranks: Sequence[NDArray[np.float64]],
+        hidden: Sequence[int],
+        n_outputs: int,
+    ) -> None:
+        super().__init__(layout.width + layout.n_blocks, hidden, n_outputs)
+        self.layout = layout
+        ranks = layout.along_row(level_ranks, fill=math.nan)[:, None]
+        standardised = math.sqrt(3.0) * (2.0 * ranks - 1.0)
+        self.register_buffer("ranks", standardised.nan_to_num(), persistent=False)
+        self.register_buffer("has_no_rank", ranks.isnan().float(), persistent=False)
+
+    def enter(self, x: Tensor) -> Tensor:
+        """Map encoded rows, shape (n, width), to the input of the blocks, shape (n, hidden[0])."""
+        own, shared = self.inward.weight.T.tensor_split([self.layout.width])
+        of_levels = level_weights(self.layout, self.ranks, shared[:, None])
+        return F.linear(x, (own * self.has_no_rank + of_levels).T, self.inward.bias)

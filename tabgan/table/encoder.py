@@ -53,6 +53,10 @@ class EncodedTable(NamedTuple):
         """Return the rows of an index."""
         return EncodedTable(self.codes[index], self.scalars[index])
 
+    def is_known(self) -> Tensor:
+        """Return whether all entries of a row are known, shape (n,)."""
+        return (self.codes >= 0).all(dim=1) & ~self.scalars.isnan().any(dim=1)
+
     def __len__(self) -> int:
         return len(self.codes)
 

@@ -233,11 +233,23 @@ class Layout(nn.Module):
         -------
         Tensor of shape (n, n_scalars)
         """
-        if not self.n_blocks:
-            return scalars
+        return scalars.masked_fill(~self.applies(codes), 0.0)
+
+    def applies(self, codes: Tensor) -> Tensor:
+        """Return whether each scalar applies in each row.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+
+        Returns
+        -------
+        Tensor of shape (n, n_scalars), bool
+        """
         gates = self.gates.to(codes.device)
-        absent = (gates >= 0) & (codes[:, gates.clamp(min=0)] != 0)
-        return scalars.masked_fill(absent, 0.0)
+        if not self.n_blocks:
+            return (gates < 0).expand(len(codes), -1)
+        return (gates < 0) | (codes[:, gates.clamp(min=0)] == 0)
 
     def log_probabilities(self, raw: Tensor) -> Tensor:
         """Return the log-softmax of each block, in the row's order and without the scalars.
