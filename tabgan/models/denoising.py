@@ -118,6 +118,8 @@ class DenoisingGame(Game):
         -------
         Tensor of shape (n,), in nats
         """
+        # NOTE[DIFF] The paper restores numbers by squared errors. A likelihood over bins also
+        # learns distributions with several modes, and weighs all kinds of columns alike.
         layout = self.layout
         of_levels, of_bins = raw.split(self.sizes[:2], dim=1)
         nats = layout.cross_entropy(of_levels, table.codes)
@@ -133,6 +135,8 @@ class DenoisingGame(Game):
         corrupted, is_changed = swap_columns(batch.table, self.layout, self.swap_rate, batch.rng)
         raw = self.network(self.see(self.layout.expand(*corrupted)))
         restored, changed = raw.split([sum(self.sizes[:2]), self.sizes[2]], dim=1)
+        # NOTE[DIFF] In the paper a swap counts as swapped even if both rows have the same value,
+        # which no network could detect.
         detection = F.binary_cross_entropy_with_logits(changed, is_changed.to(raw.dtype))
         return self.restoration(restored, batch.table).mean(), detection
 
@@ -159,8 +163,9 @@ class DenoisingGame(Game):
         """
         self.centre.zero_()
         self.map.copy_(torch.eye(len(self.map)))
-        hidden = over_rows(table, self.layout, self.features).double()
-        self.centre[:] = hidden.mean(dim=0)
+        # On the CPU, because some devices have no float64.
+        hidden = over_rows(table, self.layout, self.features).cpu().double()
+        self.centre.copy_(hidden.mean(dim=0))
         spread = hidden.std(dim=0, correction=0)
         is_used = spread > LEAST_SPREAD
         per_unit = torch.where(is_used, 1 / spread.clamp(min=LEAST_SPREAD), 0.0)
