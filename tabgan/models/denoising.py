@@ -246,8 +246,7 @@ class DenoisingFeaturizer(Features, Estimator):
         Weight of telling which columns were swapped, relative to the restoration, which is averaged
         over the columns.
     n_steps : int >= 0 or None, default=None
-        Number of training steps. None takes 2,500 steps, and fewer on small tables: at most 300
-        passes over the rows.
+        Number of training steps. None takes 2,500 steps.
     learning_rate : float > 0, default=1e-3
     hidden_dim : int >= 1, default=256
         Number of units in each hidden layer, and number of features.
@@ -274,7 +273,8 @@ class DenoisingFeaturizer(Features, Estimator):
     (100, 32)
     """
 
-    plan = Plan(n_steps=2500, betas=(0.9, 0.99), warm_up=100, max_bins=32)
+    # Each pass over a small table swaps other columns, so that passes need no bound.
+    plan = Plan(n_steps=2500, betas=(0.9, 0.99), warm_up=100, max_bins=32, max_epochs=2500)
     _saved: ClassVar[tuple[str, ...]] = ("_n_rows",)
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "swap_rate": number(0, 1),
