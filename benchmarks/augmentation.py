@@ -693,6 +693,7 @@ def summary(options: argparse.Namespace) -> None:
         if column not in lines:
             lines[column] = np.nan
     lines = lines[lines["method"].isin(options.methods)].drop_duplicates(KEY, keep="last")
+    lines["half"] = lines["table"].map(half_of)
     parts = []
     for (which, kind), part in lines.groupby(["half", "kind"], sort=False):
         found = {"half": which, **summarize(part, kind)}

@@ -389,8 +389,16 @@ def gains(lines: list[dict[str, Any]]) -> pd.DataFrame:
                 for n, value in of_sizes.items():
                     before = base.get(learner, {}).get(n)
                     if before is not None:
-                        key = (line["half"], line["table"], line["system"], form, learner, int(n))
-                        found.append((*key, line["draw"], before, 100 * (value - before)))
+                        key = (line["table"], line["system"], form, learner, int(n))
+                        found.append(
+                            (
+                                real_tables.half(line["table"]),
+                                *key,
+                                line["draw"],
+                                before,
+                                100 * (value - before),
+                            )
+                        )
     by = ["half", "table", "system", "form", "learner", "n"]
     frame = pd.DataFrame(found, columns=[*by, "draw", "raw", "gain"])
     grouped = frame.groupby(by, sort=False)

@@ -171,13 +171,20 @@ def _numbers() -> dict[str, Source]:
 SOURCES: dict[str, Source] = {**_classes(), **_numbers()}
 
 
+LOOKED_AT = ("bupa", "pima", "vehicle", "yeast")
+"""Families that hashes deal to the final half, but that were looked at while methods were designed:
+two tables were taken off the list after the first looks, and others changed halves by that."""
+
+
 def half(name: str) -> str:
     """Return "design" or "final", the half that the family of a table belongs to.
 
     Families of one kind of target are put in the order of a hash of their names, and are dealt to
-    the two halves in turn.
+    the two halves in turn. Families that were `LOOKED_AT` are of the design half.
     """
     source = SOURCES[name]
+    if source.family in LOOKED_AT:
+        return "design"
     families = {each.family for each in SOURCES.values() if each.is_numeric == source.is_numeric}
     order = sorted(families, key=lambda each: hashlib.sha256(each.encode()).hexdigest())
     return ("design", "final")[order.index(source.family) % 2]
