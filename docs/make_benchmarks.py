@@ -265,13 +265,10 @@ def losses() -> str:
 
 
 def augmentation() -> str:
-    """Write the tables of both halves and their picture, once there are results."""
-    if not (BENCHMARKS / "results" / "augmentation.json").exists():
-        return "There are no results yet.\n"
+    """Write the tables of both halves and their picture."""
     text = augmentation_tables(read("augmentation"))
-    if (Path(__file__).parent / AUGMENTATION_PICTURE).exists():
-        text += f"\n![Mean ranks, bars over what is not told apart](../{AUGMENTATION_PICTURE})\n"
-    return text
+    picture = f"![Mean ranks, bars over what is not told apart](../{AUGMENTATION_PICTURE})"
+    return f"{text}\n{picture}\n"
 
 
 def augmentation_tables(parts: Iterable[Entry]) -> str:
