@@ -369,6 +369,12 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def half_of(line: dict[str, Any]) -> str:
+    """Name the half of a line's table; tables of tests keep what the line says."""
+    known = line["table"] in real_tables.SOURCES
+    return real_tables.half(line["table"]) if known else str(line["half"])
+
+
 def gains(lines: list[dict[str, Any]]) -> pd.DataFrame:
     """Compute the gains over the raw columns, a row for each table, system, form, learner and n.
 

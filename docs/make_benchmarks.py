@@ -58,7 +58,6 @@ SUMMARY_ROWS = {
 }
 SECONDS = ("fit_s", "fit_cpu_s", "infogan_fit_s", "seconds")
 REAL_TABLES = ("adult", "shoppers", "beijing")
-AUGMENTATION_PICTURE = "images_guide/augmentation.png"
 GAINS = {
     "auc": "AUC",
     "average_precision": "average precision",
@@ -265,10 +264,8 @@ def losses() -> str:
 
 
 def augmentation() -> str:
-    """Write the tables of both halves and their picture."""
-    text = augmentation_tables(read("augmentation"))
-    picture = f"![Mean ranks, bars over what is not told apart](../{AUGMENTATION_PICTURE})"
-    return f"{text}\n{picture}\n"
+    """Write the tables of both halves."""
+    return augmentation_tables(read("augmentation"))
 
 
 def augmentation_tables(parts: Iterable[Entry]) -> str:

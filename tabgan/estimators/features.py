@@ -44,7 +44,8 @@ def over_rows(table: EncodedTable, layout: Layout, function: Callable[[Tensor], 
     """
     parts = []
     for index in torch.arange(len(table), device=table.codes.device).split(CHUNK):
-        row = layout.expand(*table.rows(index))
+        # Networks have the default dtype of torch; encoded numbers are always float32.
+        row = layout.expand(*table.rows(index)).to(torch.get_default_dtype())
         padding = row.new_zeros(max(0, SMALLEST_BATCH - len(row)), row.shape[1])
         parts.append(function(torch.cat([row, padding]))[: len(row)])
     return torch.cat(parts)
