@@ -398,7 +398,7 @@ def gains(lines: list[dict[str, Any]]) -> pd.DataFrame:
                         key = (line["table"], line["system"], form, learner, int(n))
                         found.append(
                             (
-                                real_tables.half(line["table"]),
+                                half_of(line),
                                 *key,
                                 line["draw"],
                                 before,
