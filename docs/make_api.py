@@ -24,8 +24,8 @@ def sections(module: str) -> dict[str, list[str]]:
     """Group the public names of a module: one group of classes and one of functions.
 
     A name that `tabgan` exports too stands on the page of `tabgan` alone. The names of `tabgan`
-    are grouped by what they are for: systems that make rows, systems that make sequences, the
-    estimators of pipelines, and functions.
+    are grouped by what they are for: systems that make rows, systems that make features alone,
+    systems that make sequences, the estimators of pipelines, and functions.
     """
     home = importlib.import_module(module)
     groups: dict[str, list[str]] = {}
@@ -33,7 +33,8 @@ def sections(module: str) -> dict[str, list[str]]:
     for name in sorted(set(home.__all__) - above, key=str.lower):
         thing = getattr(home, name)
         groups.setdefault(_group(module, thing), []).append(name)
-    order = ["Tables", "Sequences", "From rows to rows", "Pipelines", "Classes", "Functions"]
+    order = ["Tables", "Features", "Sequences", "From rows to rows"]
+    order += ["Pipelines", "Classes", "Functions"]
     return {title: groups[title] for title in order if title in groups}
 
 
@@ -47,6 +48,8 @@ def _group(module: str, thing: object) -> str:
     bases = {base.__name__ for base in thing.__mro__}
     if "TableSynthesizer" in bases:
         return "Tables"
+    if "Features" in bases and not hasattr(thing, "sample"):
+        return "Features"
     return "Sequences" if "entity" in inspect.signature(thing).parameters else "From rows to rows"
 
 

@@ -54,7 +54,7 @@ class GANSampler(BaseOverSampler):
 
     See Also
     --------
-    AugmentedClassifier : Chooses by inner validation how many rows to add.
+    AugmentedClassifier : Adds rows with soft labels inside a classifier.
 
     Notes
     -----
