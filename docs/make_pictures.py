@@ -225,7 +225,7 @@ def rcgan() -> plt.Figure:
     model.fit(waves)
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.6), layout="constrained", sharey=True)
     for ax, kind in zip(axes, ("sine", "sawtooth"), strict=True):
-        made = model.sample(conditions={"wave": [kind] * 4}, random_state=1)
+        made = model.sample(4, conditions={"wave": kind}, random_state=1)
         lines = made.pivot(index="time", columns="entity", values="value")
         ax.plot(lines.to_numpy(), linewidth=1.4)
         ax.set(title=f"asked for: {kind}", xlabel="time")

@@ -39,7 +39,7 @@ def values(table: pd.DataFrame) -> np.ndarray:
 figure, axes = plt.subplots(2, 2, figsize=(10, 5), layout="constrained", sharex=True, sharey=True)
 for column, kind in zip(axes.T, ("sine", "sawtooth"), strict=True):
     real = values(waves[waves["wave"] == kind])[:5]
-    synthetic = values(model.sample(conditions={"wave": [kind] * 5}, random_state=1))
+    synthetic = values(model.sample(5, conditions={"wave": kind}, random_state=1))
     for ax, lines, name in zip(column, (real, synthetic), ("real", "synthetic"), strict=True):
         ax.plot(lines.T, linewidth=1.5)
         ax.set_title(f"{kind}, {name}")
@@ -57,7 +57,7 @@ weights = np.stack([1 - share, share])
 plane = np.einsum("ai,bj,abd->ijd", weights, weights, corners).reshape(49, -1)
 figure, axes = plt.subplots(1, 2, figsize=(12, 5.5), layout="constrained")
 for ax, kind in zip(axes, ("sine", "sawtooth"), strict=True):
-    morphs = values(model.sample(latent=plane, conditions={"wave": [kind] * 49}, random_state=0))
+    morphs = values(model.sample(49, latent=plane, conditions={"wave": kind}, random_state=0))
     RowGridDisplay.from_rows(morphs, 7, ax=ax)
     ax.set_title(f"{kind}: from corner to corner of the latent plane")
 

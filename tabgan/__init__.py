@@ -48,10 +48,13 @@ if TYPE_CHECKING:
     )
     from tabgan.persistence import load
     from tabgan.pipeline import AugmentedClassifier, AugmentedRegressor, GANSampler, augment
+    from tabgan.table.conditions import ANY, PRESENT
 
 __version__ = version("sklearn-tabgan")
 
 __all__ = [
+    "ANY",
+    "PRESENT",
     "AAEClusterer",
     "AAESynthesizer",
     "ARAESynthesizer",
@@ -83,6 +86,7 @@ _ROOMS = ("adversarial", "datasets", "displays", "evaluation", "models", "pipeli
 """Packages that are imported on first access as an attribute, such as `tabgan.evaluation`."""
 
 _HOMES = {"augment": "pipeline", "evaluate": "evaluation", "load": "persistence"}
+_HOMES |= dict.fromkeys(["ANY", "PRESENT"], "table.conditions")
 _HOMES |= dict.fromkeys(["AugmentedClassifier", "AugmentedRegressor", "GANSampler"], "pipeline")
 
 

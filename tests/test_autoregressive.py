@@ -295,5 +295,5 @@ def test_wide_tables_do_not_blow_up():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.random((40, 300)) < 0.3)
     model = fit_small(AutoregressiveSynthesizer, table, hidden_dim=128, acceptance_rounds=0)
-    assert sum(p.numel() for p in model._core.game.parameters()) < 12_000_000
+    assert sum(p.numel() for p in model._core.game.parameters()) < 20_000_000
     assert model.sample(3).shape == (3, 300)

@@ -48,7 +48,6 @@ class TestConditionFrame:
     @pytest.mark.parametrize(
         "values",
         [
-            [1, 2],
             (1, 2),
             np.array([1, 2]),
             pd.Series([1, 2], index=[7, 7]),
@@ -65,9 +64,9 @@ class TestConditionFrame:
         assert frame["text"].to_list() == ["a", "a"]
 
     def test_a_tuple_that_is_a_category_is_one_value(self, schema):
-        frame = condition_frame({"tuple": (1, 2), "integer": [1, 2, 3]}, 1, schema)
+        frame = condition_frame({"tuple": (1, 2), "integer": np.array([1, 2, 3])}, 1, schema)
         assert frame["tuple"].to_list() == [(1, 2)] * 3
-        assert condition_frame({"tuple": [(1, 2), (3, 4)]}, 1, schema)["tuple"].to_list() == [
+        assert condition_frame({"tuple": ((1, 2), (3, 4))}, 1, schema)["tuple"].to_list() == [
             (1, 2),
             (3, 4),
         ]
@@ -94,7 +93,7 @@ class TestConditionFrame:
     def test_labels_that_are_not_strings(self):
         labels = pd.Index([("a", 1), None, 1.5, 3], dtype=object, tupleize_cols=False)
         schema = Schema.infer(pd.DataFrame(np.ones((2, 4)), columns=labels))
-        frame = condition_frame({("a", 1): 1, None: 1.0, 3: [1, 1]}, 1, schema)
+        frame = condition_frame({("a", 1): 1, None: 1.0, 3: np.ones(2)}, 1, schema)
         assert frame.columns.to_list() == [("a", 1), None, 3]
         assert frame.shape == (2, 3)
 
@@ -107,15 +106,15 @@ class TestConditionFrame:
                 1,
                 "conditions is empty; leave it out to sample without conditions.",
             ),
-            ({"integer": []}, 1, "conditions has 0 rows; give at least one."),
+            ({"integer": ()}, 1, "conditions has 0 rows; give at least one."),
             (
-                {"integer": [1, 2], "text": ["a"] * 3},
+                {"integer": (1, 2), "text": ("a",) * 3},
                 1,
-                "conditions holds lists of different lengths, [2, 3]; "
-                "give every column one value, or lists of one length.",
+                "conditions holds arrays of different lengths, [2, 3]; "
+                "give every column one value, or arrays of one length.",
             ),
             (
-                {"integer": [1, 2]},
+                {"integer": (1, 2)},
                 3,
                 "n_samples is 3 but conditions has 2 rows; "
                 "leave n_samples out, or make the two agree.",

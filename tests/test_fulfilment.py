@@ -13,7 +13,7 @@ from tables import askable_table
 
 from tabgan import AAESynthesizer, CGANSynthesizer, WGANSynthesizer
 from tabgan.generation import on_demand
-from tabgan.generation.conditions import ConditionModel, MadeRows
+from tabgan.generation.conditions import ConditionModel, MadeRows, equal_conditions
 from tabgan.generation.on_demand import fulfil
 from tabgan.notices import Progress
 from tabgan.table.conditions import encode_condition
@@ -44,13 +44,8 @@ class Resampler:
 
     def fulfil(self, asked, shared=True):
         asked_for = {name: encode_condition(self.encoder, name, asked[name]) for name in asked}
-        told = [part for condition in asked_for.values() for part in condition[:4]]
-        group = np.unique(
-            np.nan_to_num(np.column_stack(told), nan=-9.0), axis=0, return_inverse=True
-        )[1]
-        frame = fulfil(
-            self.make, self.encoder, asked_for, group.ravel(), shared, Progress(None, 0, "row")
-        )
+        group = equal_conditions(asked_for)
+        frame = fulfil(self.make, self.encoder, asked_for, group, shared, Progress(None, 0, "row"))
         for name, condition in asked_for.items():
             frame[name] = condition.impose(frame[name], np.arange(len(asked)))
         return frame

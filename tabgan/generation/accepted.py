@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.judge import RowJudge
-from tabgan.generation.source import Source
+from tabgan.generation.source import Source, fill
 from tabgan.generation.trees import (
     MAX_DEPTH,
     MAX_TREES,
@@ -22,6 +22,7 @@ from tabgan.generation.trees import (
 )
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
+from tabgan.table.evidence import Evidence
 
 MIN_REAL_ROWS, MAX_REAL_ROWS = 200, 50_000
 """Bounds on the real rows that trees learn from.
@@ -99,8 +100,41 @@ class Accepted(Source):
             candidates = Rows(self.source.draw(rejected, noise), rejected)
         return made
 
+    @property
+    def has_proposals(self) -> bool:  # type: ignore[override]
+        """Whether the source has proposals."""
+        return self.source.has_proposals
+
+    def propose(
+        self, evidence: Evidence, given: EncodedTable, n_candidates: int, noise: torch.Generator
+    ) -> tuple[EncodedTable, Tensor]:
+        """Draw candidates, and multiply their weights by the probability that a row is kept.
+
+        Parameters
+        ----------
+        evidence : Evidence of n rows
+        given : EncodedTable of n rows
+        n_candidates : int >= 1
+        noise : torch.Generator
+
+        Returns
+        -------
+        candidates : EncodedTable of n * n_candidates rows
+        log_weights : Tensor of shape (n, n_candidates)
+        """
+        made, log_weights = self.source.propose(evidence, given, n_candidates, noise)
+        if self.acceptance.is_active:
+            each = torch.arange(len(given), device=made.codes.device)
+            candidates = Rows(made, given.rows(each.repeat_interleave(n_candidates)))
+            kept = self.acceptance.log_chance(self.judge.features(candidates))
+            log_weights = log_weights + kept.view(log_weights.shape)
+        return made, log_weights
+
     def learn(self, real: Rows, streams: Streams) -> None:
         """Let the source learn, then let trees learn to tell the source's rows from real rows.
+
+        Levels of real rows that are unknown are drawn first, because trees would tell rows apart by
+        their gaps.
 
         Parameters
         ----------
@@ -111,7 +145,7 @@ class Accepted(Source):
         self.acceptance.clear()
         if not self.acceptance.n_rounds:
             return
-        real = real.some(MAX_REAL_ROWS, streams.rng)
+        real = fill(self.source, real.some(MAX_REAL_ROWS, streams.rng), streams.noise)
         given = self.encoding.conditions.draw(POOL_SIZE * real.n, streams.rng)
         given = given.to(real.made.codes.device)
         pool = Rows(self.source.draw(given, streams.noise), given)
@@ -307,8 +341,21 @@ class Acceptance(nn.Module):
         Tensor of shape (n,), bool
             True for rows to keep.
         """
-        chance = self._log_weight(self.log_ratio(rows)).exp()
+        chance = self.log_chance(rows).exp()
         return torch.rand(len(rows), generator=rng, device=rows.device) < chance
+
+    def log_chance(self, rows: Tensor) -> Tensor:
+        """Compute the logarithm of the probability that each row is kept.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n, n_features)
+
+        Returns
+        -------
+        Tensor of shape (n,), at most 0
+        """
+        return self._log_weight(self.log_ratio(rows))
 
 
 def _split(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
-from tabgan.table.conditions import EncodedCondition, SyntheticColumn
+from tabgan.table.conditions import EncodedCondition, Kind, SyntheticColumn
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
 
@@ -162,12 +162,12 @@ class ConditionModel:
     ) -> EncodedTable:
         """Draw a complete condition for each partial condition that was asked for.
 
-        Without intervals, a combination is drawn from the histogram with weights: zero for
-        combinations of other levels, and the count times ``exp(-N_BINS * distance)`` for others,
-        where the distance is that of the combination's bins from the scalars asked for. With
-        intervals, weights would need the share of each bin within the interval. Complete conditions
-        are then drawn without regard to the intervals, and those that lie in the intervals are
-        used.
+        If values alone are asked for, a combination is drawn from the histogram with weights: zero
+        for combinations of other levels, and the count times ``exp(-N_BINS * distance)`` for
+        others, where the distance is that of the combination's bins from the scalars asked for.
+        With intervals and sets, weights would need the share of each bin within the interval.
+        Complete conditions are then drawn without regard to what was asked for, and those that meet
+        it are used.
 
         Parameters
         ----------
@@ -189,10 +189,8 @@ class ConditionModel:
         """
         if not asked_for:
             return self.draw(len(asked), rng)
-        if any(
-            np.isfinite(condition.high[asked] - condition.low[asked]).any()
-            for condition in asked_for.values()
-        ):
+        some = (Kind.INTERVAL, Kind.ONE_OF, Kind.PRESENT)
+        if any(np.isin(condition.kinds[asked], some).any() for condition in asked_for.values()):
             table = self._draw_like(asked_for, asked, rng)
         else:
             picked = np.empty(len(asked), dtype=np.int64)
@@ -287,8 +285,7 @@ def equal_conditions(asked_for: Mapping[Hashable, EncodedCondition]) -> NDArray[
     ndarray of shape (n,), int64
         Numbers 0 to k - 1.
     """
-    parts = [part for condition in asked_for.values() for part in condition[:4]]
-    table = np.nan_to_num(np.column_stack(parts), nan=-9.0)
+    table = np.concatenate([condition.keys() for condition in asked_for.values()], axis=1)
     return np.unique(table, axis=0, return_inverse=True)[1].ravel()
 
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from tabgan.generation.conditions import MadeRows, equal_conditions, made_column
 from tabgan.generation.encoding import Encoding
-from tabgan.generation.source import Source
+from tabgan.generation.source import Source, complete
 from tabgan.notices import Progress
 from tabgan.randomness import Streams
+from tabgan.table.allowed import decode_within, read_evidence
 from tabgan.table.conditions import EncodedCondition, encode_condition
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
@@ -71,11 +72,16 @@ class OnDemand:
         encoding = self.encoding
         on_device = given.to(encoding.layout.offsets.device)
         table = self.source.draw(on_device, streams.noise)
+        return MadeRows(self._decoded(table, given, streams), table)
+
+    def _decoded(self, table: EncodedTable, given: EncodedTable, streams: Streams) -> pd.DataFrame:
+        """Decode rows and their conditions, with the columns in the order of the schema."""
+        encoding = self.encoding
         frame = encoding.encoder.decode(table, streams.rng)
         if encoding.conditions.names:
             columns = encoding.conditions.encoder.decode(given, streams.rng)
             frame = pd.concat([frame, columns], axis=1)[self.schema.names]
-        return MadeRows(frame, table)
+        return frame
 
     def draw_asked(
         self, asked: pd.DataFrame, streams: Streams, progress: str | None = None
@@ -112,7 +118,10 @@ class OnDemand:
             return self.of_conditions(conditions.draw_given(given, wanted, streams.rng), streams)
 
         everyone = np.arange(len(asked))
-        if others:
+        if others and self.source.has_proposals:
+            wanted = conditions.draw_given(given, everyone, streams.rng)
+            frame = self._completed(others, wanted, streams)
+        elif others:
             group = equal_conditions(given | others)
             with Progress(progress, len(asked), "row") as bar:
                 frame = fulfil(make, encoder, others, group, not given, bar)
@@ -120,6 +129,26 @@ class OnDemand:
             frame = make(everyone).frame
         for name, condition in (given | others).items():
             frame[name] = condition.impose(frame[name], everyone)
+        return frame
+
+    def _completed(
+        self,
+        asked_for: Mapping[Hashable, EncodedCondition],
+        given: EncodedTable,
+        streams: Streams,
+    ) -> pd.DataFrame:
+        """Draw rows that meet conditions without rejection, from a source with proposals."""
+        encoder, device = self.encoding.encoder, self.encoding.layout.offsets.device
+        evidence = read_evidence(encoder, asked_for, len(given)).to(device)
+        table = complete(self.source, evidence, given.to(device), streams.noise)
+        frame = self._decoded(table, given, streams)
+        for name, condition in asked_for.items():
+            place = encoder.schema.position(name)
+            codec, block = encoder.codecs[place], encoder.blocks[place]
+            levels = np.zeros(len(given), dtype=np.int64)
+            if block >= 0:
+                levels = table.codes[:, block].cpu().numpy()
+            frame[name] = decode_within(codec, condition, frame[name], levels, streams.rng)
         return frame
 
 
@@ -172,9 +201,7 @@ def fulfil(
     n = len(group)
     first = np.unique(group, return_index=True)[1]
     # Groups are dictionary entries in the order in which groups choose, the widest interval first.
-    width = sum(
-        np.nan_to_num(condition.high - condition.low)[first] for condition in asked_for.values()
-    )
+    width = sum(condition.widths()[first] for condition in asked_for.values())
     waiting = {g: np.flatnonzero(group == g).tolist() for g in np.argsort(-width, kind="stable")}
     parts: list[pd.DataFrame] = []
     places: list[int] = []

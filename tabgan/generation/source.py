@@ -9,13 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from tabgan.adversarial.game import draw_gumbel
-from tabgan.generation.encoding import Encoding
+from tabgan.generation.encoding import Encoding, Rows
 from tabgan.networks.precision import fast_matmul
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
+from tabgan.table.evidence import FREE, Evidence
 
 CHUNK = 16_384
 """Most rows that one pass of the generator makes."""
+
+N_CANDIDATES = 8
+"""Candidates of which `complete` picks one."""
 
 
 class Source:
@@ -28,6 +32,8 @@ class Source:
     ----------
     has_likelihood : bool
         Whether the source implements `log_likelihood`.
+    has_proposals : bool
+        Whether the source implements `propose`.
     """
 
     def draw(self, given: Any, noise: torch.Generator) -> EncodedTable:
@@ -63,6 +69,34 @@ class Source:
         """
         raise NotImplementedError
 
+    has_proposals = False
+    """Whether the source implements `propose`."""
+
+    def propose(
+        self, evidence: Evidence, given: EncodedTable, n_candidates: int, noise: torch.Generator
+    ) -> tuple[EncodedTable, Tensor]:
+        """Draw candidates for rows of which something is known, with their importance weights.
+
+        Candidates that are picked in proportion to their weights follow the source's distribution
+        of rows given the evidence, the more nearly the more candidates there are.
+
+        Parameters
+        ----------
+        evidence : Evidence of n rows, on the device
+        given : EncodedTable of n rows, on the device
+            The conditions.
+        n_candidates : int >= 1
+            Candidates for each row.
+        noise : torch.Generator
+
+        Returns
+        -------
+        candidates : EncodedTable of n * n_candidates rows
+            The candidates of a row lie next to each other.
+        log_weights : Tensor of shape (n, n_candidates)
+        """
+        raise NotImplementedError
+
     def learn(self, real: Any, streams: Streams) -> None:
         """Learn after training what makes drawn rows more like real rows; by default nothing.
 
@@ -81,6 +115,62 @@ class Source:
             By the name that the module has in files.
         """
         return {}
+
+
+def complete(
+    source: Source, evidence: Evidence, given: EncodedTable, noise: torch.Generator
+) -> EncodedTable:
+    """Draw one row for each row of evidence, by sampling importance resampling [1]_.
+
+    Of `N_CANDIDATES` candidates of a row, one is picked in proportion to its importance weight.
+
+    Parameters
+    ----------
+    source : Source
+        A source with proposals.
+    evidence : Evidence of n rows, on the device
+    given : EncodedTable of n rows, on the device
+    noise : torch.Generator
+
+    Returns
+    -------
+    EncodedTable of n rows, on the device
+        Known levels are as the evidence says, and open ones are allowed by the evidence.
+
+    References
+    ----------
+    .. [1] Rubin (1988), "Using the SIR Algorithm to Simulate Posterior Distributions", Bayesian
+       Statistics 3.
+    """
+    candidates, log_weights = source.propose(evidence, given, N_CANDIDATES, noise)
+    n, n_candidates = log_weights.shape
+    picked = (log_weights + draw_gumbel(n, n_candidates, noise)).argmax(dim=1)
+    first = n_candidates * torch.arange(n, device=picked.device)
+    return candidates.rows(first + picked)
+
+
+def fill(source: Source, real: Rows, noise: torch.Generator) -> Rows:
+    """Draw the unknown levels of real rows, if the source has proposals.
+
+    Parameters
+    ----------
+    source : Source
+    real : Rows
+    noise : torch.Generator
+
+    Returns
+    -------
+    Rows
+        The same rows; unknown levels stay unknown if the source has no proposals.
+    """
+    gaps = (real.made.codes < 0).any(dim=1).nonzero().squeeze(1)
+    if not source.has_proposals or not len(gaps):
+        return real
+    some = real.take(gaps)
+    made = complete(source, Evidence(some.made.codes.clamp(min=FREE), {}, {}), some.given, noise)
+    codes = real.made.codes.clone()
+    codes[gaps] = made.codes
+    return Rows(EncodedTable(codes, real.made.scalars), real.given)
 
 
 class RawRows(Source):

@@ -18,7 +18,7 @@ from tabgan.generation.core import ConditionedCore, Run
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.judge import MAX_ROWS, RowJudge
 from tabgan.generation.on_demand import OnDemand
-from tabgan.generation.source import Source
+from tabgan.generation.source import Source, fill
 from tabgan.notices import warn
 from tabgan.randomness import Streams
 from tabgan.table.schema import Schema
@@ -129,7 +129,8 @@ class TableCore(ConditionedCore):
         data = TrainingSet(seen.made, layouts[0], seen.given, layouts[1])
         run.train(self.training, data, n_steps, streams.noise, validation)
         self.chain.learn(real, streams)
-        self._warn_of_collapse(real.some(MAX_ROWS, streams.rng), streams, run.name)
+        some = fill(self.source, real.some(MAX_ROWS, streams.rng), streams.noise)
+        self._warn_of_collapse(some, streams, run.name)
 
     def _validation(self, held: Rows, n_steps: int, plan: Plan, run: Run) -> Validation:
         """Choose the score on held-out rows, and how often weights are scored.

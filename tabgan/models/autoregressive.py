@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
-from tabgan.checks import NONE, Rule, number
+from tabgan.checks import NONE, Rule, choice, number
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.source import Source
+from tabgan.networks.any_order import AnyOrderNetworks
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.precision import fast_matmul
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
+from tabgan.table.evidence import Evidence
+from tabgan.table.schema import Schema
 
 DROPOUTS, MANY_ROWS = (0.2, 0.35), 25_000
 """Range of the default dropout, and the number of rows from which the lowest dropout holds.
@@ -36,15 +40,20 @@ class AutoregressiveGame(Game):
     Parameters
     ----------
     networks : ColumnNetworks
+    any_order : AnyOrderNetworks
+        Networks that propose values for unknown columns, whichever columns are known.
     """
 
-    def __init__(self, networks: ColumnNetworks) -> None:
+    def __init__(self, networks: ColumnNetworks, any_order: AnyOrderNetworks) -> None:
         super().__init__()
-        self.networks = networks
+        self.networks, self.any_order = networks, any_order
 
     def players(self) -> tuple[Player, ...]:
-        """Return the generator alone; the trees that reject rows learn after training."""
-        return (Player("generator", (self.networks,), self.generator_loss),)
+        """Return the generator and the proposal; trees learn to reject rows after training."""
+        return (
+            Player("generator", (self.networks,), self.generator_loss),
+            Player("proposal", (self.any_order,), self.proposal_loss),
+        )
 
     def log_likelihood(
         self, table: EncodedTable, condition: Tensor, rng: torch.Generator | None = None
@@ -56,6 +65,10 @@ class AutoregressiveGame(Game):
     def generator_loss(self, batch: Batch) -> Tensor:
         """Return the negative log-likelihood of a row, in nats, with dropout."""
         return -self.log_likelihood(batch.table, batch.condition, batch.rng).mean()
+
+    def proposal_loss(self, batch: Batch) -> Tensor:
+        """Return the negative log-likelihood of a row in random orders, in nats."""
+        return self.any_order.hidden_loss(batch.table.codes, batch.condition, batch.rng)
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Return the negative log-likelihood of a training row, in nats, without dropout."""
@@ -73,6 +86,7 @@ class ColumnRows(Source):
     """
 
     has_likelihood = True
+    has_proposals = True
 
     def __init__(self, game: Any, encoding: Encoding) -> None:
         self.game, self.encoding = game, encoding
@@ -88,6 +102,39 @@ class ColumnRows(Source):
         return EncodedTable(codes, condition.new_zeros(len(codes), 0))
 
     @torch.no_grad()
+    def propose(
+        self, evidence: Evidence, given: EncodedTable, n_candidates: int, noise: torch.Generator
+    ) -> tuple[EncodedTable, Tensor]:
+        """Draw candidates from the any-order networks, weighted to follow the generator.
+
+        Parameters
+        ----------
+        evidence : Evidence of n rows
+        given : EncodedTable of n rows
+        n_candidates : int >= 1
+        noise : torch.Generator
+
+        Returns
+        -------
+        candidates : EncodedTable of n * n_candidates rows
+        log_weights : Tensor of shape (n, n_candidates)
+        """
+        any_order = self.game.any_order
+        condition = self.encoding.condition_layout.expand(*given)
+        size = max(1, any_order.draws_at_once // n_candidates)
+        drawn = []
+        with fast_matmul():
+            for rows in torch.arange(len(given), device=condition.device).split(size):
+                drawn.append(
+                    any_order.draw(evidence.rows(rows), condition[rows], n_candidates, noise)
+                )
+        codes, log_density = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+        table = EncodedTable(codes, condition.new_zeros(len(codes), 0))
+        each = torch.arange(len(given), device=codes.device).repeat_interleave(n_candidates)
+        log_weights = self.log_likelihood(Rows(table, given.rows(each))) - log_density
+        return table, log_weights.view(len(given), n_candidates)
+
+    @torch.no_grad()
     def log_likelihood(self, real: Rows) -> Tensor:
         """Return the log-probability of each row given its condition, shape (n,), in nats."""
         return torch.cat(
@@ -101,7 +148,8 @@ class ColumnRows(Source):
     def learn(self, real: Rows, streams: Streams) -> None:
         """Correct the bias of each level so that its mean probability equals its training rate.
 
-        The mean is taken over real rows, each column given the columns before it. One round
+        The mean is taken over the real rows in which the level is known, each column given the
+        columns before it. One round
         multiplies the odds of a level by the ratio of the two rates (iterative proportional
         fitting). Softmax blocks interact through the normalisation, so that a few rounds are
         needed.
@@ -112,7 +160,9 @@ class ColumnRows(Source):
         for _ in range(N_CALIBRATIONS):
             made = torch.zeros_like(rate)
             for part, condition in parts:
-                made += layout.activate(networks(part.made.codes, condition)).sum(dim=0)
+                chance = layout.activate(networks(part.made.codes, condition))
+                # Rows in which a block is unknown do not count for the rates of that block.
+                made += layout.where_known(part.made.codes, chance).sum(dim=0)
             networks.bias += torch.where(rate > 0, (rate / made.clamp(min=1e-9)).log(), 0.0)
 
     def _parts(self, real: Rows) -> list[tuple[Rows, Tensor]]:
@@ -158,6 +208,11 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     dropout : float in [0, 1) or None, default=None
         Probability that a hidden unit is left out of a training step. None takes 0.2 for tables of
         25,000 rows or more. For smaller tables None takes ``0.2 * sqrt(25000 / n)``, at most 0.35.
+    missing : {"level", "unknown"}, default="level"
+        What a missing value in training means. "level" learns where values are missing, as one more
+        level of the column: synthetic rows then miss values at the same rates. "unknown" takes a
+        missing value as one that exists and was not recorded: the likelihood passes over it, the
+        other values of the row still teach, and synthetic rows have no missing values.
     early_stopping : bool, default=True
         Whether the likelihood of held-out rows decides when training stops. When the likelihood
         stops growing for the first time, training continues from the best weights at a third of the
@@ -207,7 +262,10 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         max_bins=256,
         max_halvings=4,
     )
-    _parameter_constraints: ClassVar[dict[str, Rule]] = {"dropout": number(0, 1, "left") | NONE}
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "dropout": number(0, 1, "left") | NONE,
+        "missing": choice("level", "unknown"),
+    }
 
     def __init__(
         self,
@@ -215,6 +273,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         learning_rate: float = 4e-3,
         hidden_dim: int = 128,
         dropout: float | None = None,
+        missing: Literal["level", "unknown"] = "level",
         early_stopping: bool = True,
         n_iter_no_change: int = 2,
         acceptance_rounds: int = 3,
@@ -229,22 +288,30 @@ class AutoregressiveSynthesizer(TableSynthesizer):
             **shared,
         )
         self.dropout = dropout
+        self.missing = missing
+
+    def _infer_schema(self, table: pd.DataFrame) -> Schema:
+        schema = super()._infer_schema(table)
+        return schema.without_missing() if self.missing == "unknown" else schema
 
     def _make_game(self, encoding: Encoding) -> AutoregressiveGame:
         dropout = self.dropout
         if dropout is None:
             fewer = (MANY_ROWS / encoding.n_rows) ** 0.5
             dropout = float(np.clip(DROPOUTS[0] * fewer, *DROPOUTS))
-        networks = ColumnNetworks(
+        shared = (
             encoding.layout,
             encoding.masses,
             encoding.level_ranks,
-            n_rows=encoding.n_rows,
-            n_given=encoding.condition_layout.width,
-            hidden_dim=self.hidden_dim,
-            dropout=dropout,
+            encoding.n_rows,
+            encoding.condition_layout.width,
         )
-        return AutoregressiveGame(networks)
+        networks = ColumnNetworks(*shared, self.hidden_dim, dropout)
+        # Hidden blocks do for the proposal what dropout does for the generator.
+        any_order = AnyOrderNetworks(
+            *shared, max(1, self.hidden_dim // 2), max(0.0, dropout - DROPOUTS[0])
+        )
+        return AutoregressiveGame(networks, any_order)
 
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
         return ColumnRows(game, encoding)

@@ -1,9 +1,9 @@
-"""Column networks: one network for each column predicts the column from the columns before."""
+"""Column networks: one network for each column predicts the column from other columns."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tabgan.networks.grouped import CausalLinear, GroupedResidual, drop_units
+from tabgan.networks.grouped import CausalLinear, GroupedResidual, MaskedLinear, drop_units
 from tabgan.networks.precision import quick_dtype
 from tabgan.networks.ranks import level_weights, rank_functions
 from tabgan.table.layout import Layout
@@ -36,17 +36,14 @@ STRATUM = 64
 """Equal strata of [0, 1), one for each of 64 neighbouring rows that draw their next level."""
 
 
-class ColumnNetworks(nn.Module):
-    """An autoregressive model of rows: each block's levels are predicted from the blocks before.
+class BlockNetworks(nn.Module):
+    """Networks, one for each block, that predict the block's levels from other blocks.
 
-    The model is the product ``p(x) = prod_b p(x_b | x_<b, condition)``. Blocks follow each other in
-    the order in which the blocks lie in a row, which puts blocks of few levels first. Each block
-    has a network of its own: a causal linear layer, a residual block and a softmax. All networks
-    have one shape and run as one: the causal layer as a masked product (`CausalLinear`), the rest
-    as batched products (`GroupedResidual`). A row needs one pass to be scored, and one pass per
-    block to be drawn.
+    Each block has a network of its own: a masked linear layer, which decides which other blocks the
+    network sees, a residual block and a softmax. All networks have one shape and run as one: the
+    masked layer as one product (`MaskedLinear`), the rest as batched products (`GroupedResidual`).
 
-    Each level has an embedding, by which later blocks see the level, and output weights, which give
+    Each level has an embedding, by which other blocks see the level, and output weights, which give
     the level's log-probability. Both are the sum of the level's own weights and of weights on
     smooth functions of the level's rank (`rank_functions`). Neighbouring levels share the latter,
     so that neighbours learn from each other's rows. A level with few rows has little say of its
@@ -77,6 +74,9 @@ class ColumnNetworks(nn.Module):
     draws_at_once : int
         Rows that `draw` should get at most.
     """
+
+    make_inward: Callable[[int, int, int, int], MaskedLinear]
+    """Makes the masked layer from n_given, n_groups, n_inputs and n_outputs."""
 
     functions: Tensor
     own_share: Tensor
@@ -115,7 +115,7 @@ class ColumnNetworks(nn.Module):
         self.smooth_embedding = nn.Parameter(
             0.3 * torch.randn(n_blocks, n_functions, self.embedding_dim)
         )
-        self.inward = CausalLinear(n_given, n_blocks, self.embedding_dim, hidden_dim)
+        self.inward = self.make_inward(n_given, n_blocks, self.embedding_dim, hidden_dim)
         self.block = GroupedResidual(n_blocks, hidden_dim, dropout)
         self.norm = nn.LayerNorm(hidden_dim)
         self.dropout = dropout
@@ -139,7 +139,7 @@ class ColumnNetworks(nn.Module):
         Parameters
         ----------
         codes : Tensor of shape (n, n_blocks)
-            Levels; a negative code is unknown, and later blocks then see zeros.
+            Levels; a negative code is unknown, and other blocks then see zeros.
         given : Tensor of shape (n, n_given)
             Conditions, laid out for a network.
         rng : torch.Generator, optional
@@ -149,11 +149,10 @@ class ColumnNetworks(nn.Module):
         Returns
         -------
         Tensor of shape (n, width)
-            Unnormalised log-probabilities; the entries of a block depend on earlier blocks alone.
+            Unnormalised log-probabilities. The entries of a block depend on the blocks that its
+            network sees, and never on the block's own level.
         """
-        known = (codes >= 0).unsqueeze(2)
-        levels = F.embedding(self.layout.positions(codes), self.embeddings()) * known
-        seen = torch.cat([given, levels[:, self.layout.order].flatten(1)], dim=1)
+        seen = self.seen(codes, given)
         dtype = torch.float32 if rng is None else quick_dtype(given.device)
         with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
             hidden = self.block(self.inward(seen), rng)
@@ -166,6 +165,61 @@ class ColumnNetworks(nn.Module):
                 for of_blocks, weight in zip(self.layout.split_blocks(hidden), weights, strict=True)
             ]
         return torch.cat(parts, dim=1).to(self.bias.dtype) + self.bias
+
+    def seen(self, codes: Tensor, given: Tensor) -> Tensor:
+        """Lay rows out for the masked layer: the condition, then the embedding of each level.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+            Levels; a negative code is unknown and becomes zeros.
+        given : Tensor of shape (n, n_given)
+
+        Returns
+        -------
+        Tensor of shape (n, n_given + n_blocks * embedding_dim)
+            The blocks in the order in which they lie in a row.
+        """
+        known = (codes >= 0).unsqueeze(2)
+        levels = F.embedding(self.layout.positions(codes), self.embeddings()) * known
+        return torch.cat([given, levels[:, self.layout.order].flatten(1)], dim=1)
+
+    def raw_levels(self, place: int, seen: Tensor, outputs: Tensor) -> Tensor:
+        """Predict one block.
+
+        Parameters
+        ----------
+        place : int
+            Place of the block in the row.
+        seen : Tensor of shape (n, at least the inputs that the block's network sees)
+        outputs : Tensor of shape (width, hidden_dim)
+            Output weights of all levels, see `outputs`, in the dtype of `seen`.
+
+        Returns
+        -------
+        Tensor of shape (n, n_levels of the block), float32
+            Unnormalised log-probabilities.
+        """
+        block = int(self.layout.order[place])
+        start = int(self.layout.offsets[block])
+        own = slice(start, start + self.layout.n_levels[block])
+        quick = seen.dtype != torch.float32
+        with torch.autocast(seen.device.type, seen.dtype, enabled=quick):
+            hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, seen))))
+            raw = F.linear(hidden, outputs[own])
+        return raw.float().add_(self.bias[own])
+
+
+class ColumnNetworks(BlockNetworks):
+    """An autoregressive model of rows: each block's levels are predicted from the blocks before.
+
+    The model is the product ``p(x) = prod_b p(x_b | x_<b, condition)``. Blocks follow each other in
+    the order in which the blocks lie in a row, which puts blocks of few levels first. A row needs
+    one pass to be scored, and one pass per block to be drawn. `BlockNetworks` describes the
+    networks and the parameters.
+    """
+
+    make_inward = CausalLinear
 
     def draw(self, given: Tensor, rng: torch.Generator) -> Tensor:
         """Draw one row for each condition, block by block.
@@ -208,11 +262,7 @@ class ColumnNetworks(nn.Module):
         prefix = everyone if len(seen) == n else torch.zeros_like(everyone)
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
-            own = slice(start, start + layout.n_levels[block])
-            with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
-                hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, seen))))
-                raw = F.linear(hidden, outputs[own])
-            edges = torch.softmax(raw.float().add_(self.bias[own]), dim=1)
+            edges = torch.softmax(self.raw_levels(place, seen, outputs), dim=1)
             torch.cumsum(edges, dim=1, out=edges)
             if prefix is not everyone:
                 edges = edges[prefix]

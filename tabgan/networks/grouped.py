@@ -35,11 +35,63 @@ def drop_units(x: Tensor, rate: float, rng: torch.Generator) -> Tensor:
     return x * (is_kept.to(x.dtype) * (256 / kept))
 
 
-class CausalLinear(nn.Module):
-    """A linear layer between groups of units, in which no group sees itself or later groups.
+class MaskedLinear(nn.Module):
+    """A linear layer between groups of units, in which a mask says which groups see which.
+
+    One masked product computes all groups at once, as in MADE [1]_.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+        Inputs and outputs of each group.
+    mask : Tensor of shape (n_groups * n_outputs, n_given + n_groups * n_inputs), bool
+        Row i is True for the inputs that output i sees. Every group sees the `n_given` first
+        inputs.
+
+    References
+    ----------
+    .. [1] Germain et al. (2015), "MADE: Masked Autoencoder for Distribution Estimation",
+       arXiv 1502.03509, section 4.
+    """
+
+    mask: Tensor
+
+    def __init__(self, n_inputs: int, n_outputs: int, mask: Tensor) -> None:
+        super().__init__()
+        self.n_inputs, self.n_outputs = n_inputs, n_outputs
+        self.n_groups = len(mask) // n_outputs
+        weight = torch.empty(mask.shape).uniform_(-1.0, 1.0)
+        n_seen = mask.sum(dim=1, keepdim=True).clamp(min=1)
+        self.weight = nn.Parameter(weight * (3.0 / n_seen).sqrt())
+        self.bias = nn.Parameter(torch.zeros(len(mask)))
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, n_given + n_groups * n_inputs) to (n_groups, n, n_outputs)."""
+        y = F.linear(x, self.weight * self.mask, self.bias)
+        return y.unflatten(1, (self.n_groups, self.n_outputs)).transpose(0, 1)
+
+    def one(self, group: int, x: Tensor) -> Tensor:
+        """Compute the outputs of one group.
+
+        Parameters
+        ----------
+        group : int
+        x : Tensor of shape (n, n_given + n_groups * n_inputs)
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs)
+        """
+        rows = slice(group * self.n_outputs, (group + 1) * self.n_outputs)
+        return F.linear(x, self.weight[rows] * self.mask[rows], self.bias[rows])
+
+
+class CausalLinear(MaskedLinear):
+    """A masked layer in which no group sees itself or later groups.
 
     Group g of the outputs depends on the `n_given` first inputs and on groups 0 to g - 1 of the
-    inputs. One masked product computes all groups at once, as in MADE [1]_.
+    inputs.
 
     Parameters
     ----------
@@ -50,31 +102,12 @@ class CausalLinear(nn.Module):
         Inputs of each group.
     n_outputs : int
         Outputs of each group.
-
-    References
-    ----------
-    .. [1] Germain et al. (2015), "MADE: Masked Autoencoder for Distribution Estimation",
-       arXiv 1502.03509, section 4.
     """
 
-    mask: Tensor
-
     def __init__(self, n_given: int, n_groups: int, n_inputs: int, n_outputs: int) -> None:
-        super().__init__()
-        self.n_groups, self.n_outputs = n_groups, n_outputs
         self.n_seen = [n_given + group * n_inputs for group in range(n_groups)]
         seen = torch.tensor(self.n_seen).repeat_interleave(n_outputs)[:, None]
-        weight = torch.empty(len(seen), n_given + n_groups * n_inputs).uniform_(-1.0, 1.0)
-        self.weight = nn.Parameter(weight * (3.0 / seen.clamp(min=1)).sqrt())
-        self.bias = nn.Parameter(torch.zeros(len(seen)))
-        # Row i of the mask is one for the inputs that output i sees and zero for later groups.
-        mask = torch.arange(weight.shape[1]) < seen
-        self.register_buffer("mask", mask, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n, n_given + n_groups * n_inputs) to (n_groups, n, n_outputs)."""
-        y = F.linear(x, self.weight * self.mask, self.bias)
-        return y.unflatten(1, (self.n_groups, self.n_outputs)).transpose(0, 1)
+        super().__init__(n_inputs, n_outputs, torch.arange(n_given + n_groups * n_inputs) < seen)
 
     def one(self, group: int, x: Tensor) -> Tensor:
         """Compute the outputs of one group.
@@ -91,6 +124,28 @@ class CausalLinear(nn.Module):
         rows = slice(group * self.n_outputs, (group + 1) * self.n_outputs)
         n_seen = self.n_seen[group]
         return F.linear(x[:, :n_seen], self.weight[rows, :n_seen], self.bias[rows])
+
+
+class OthersLinear(MaskedLinear):
+    """A masked layer in which every group sees all groups except itself.
+
+    Parameters
+    ----------
+    n_given : int
+        Number of first inputs, which every group sees.
+    n_groups : int
+    n_inputs : int
+        Inputs of each group.
+    n_outputs : int
+        Outputs of each group.
+    """
+
+    def __init__(self, n_given: int, n_groups: int, n_inputs: int, n_outputs: int) -> None:
+        of_input = torch.arange(n_groups).repeat_interleave(n_inputs)
+        of_output = torch.arange(n_groups).repeat_interleave(n_outputs)
+        given = torch.ones(len(of_output), n_given, dtype=torch.bool)
+        mask = torch.cat([given, of_output[:, None] != of_input], dim=1)
+        super().__init__(n_inputs, n_outputs, mask)
 
 
 class GroupedLinear(nn.Module):

@@ -7,6 +7,7 @@ that table in the terms of an encoder. `SyntheticColumn` says which synthetic ro
 
 from __future__ import annotations
 
+import enum
 import numbers
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
@@ -32,15 +33,48 @@ RANK_TOLERANCE = 0.02
 condition, in ranks, meets the condition."""
 
 
+class Wildcard(enum.Enum):
+    """Conditions that are not values: `ANY` and `PRESENT`, which `tabgan` exports.
+
+    Attributes
+    ----------
+    ANY
+        Nothing is asked of this cell. With `ANY`, the rows of a DataFrame of conditions may name
+        different columns.
+    PRESENT
+        The cell must not be missing.
+    """
+
+    ANY = "any value"
+    PRESENT = "any value that is not missing"
+
+    def __repr__(self) -> str:
+        return f"tabgan.{self.name}"
+
+
+ANY, PRESENT = Wildcard.ANY, Wildcard.PRESENT
+
+
+class Kind(enum.IntEnum):
+    """What a condition asks for: a value (which may be missing), or one of several values."""
+
+    VALUE = 0
+    INTERVAL = 1
+    ONE_OF = 2
+    PRESENT = 3
+    ANY = 4
+
+
 def condition_frame(conditions: Any, n_samples: int, schema: Schema) -> pd.DataFrame:
     """Turn a dict, Series or DataFrame into one row of conditions for each synthetic row.
 
     Parameters
     ----------
     conditions : dict, Series or DataFrame
-        A dict, or a Series indexed by column, holds for all `n_samples` rows; a list-like value in
-        it has one entry for each row. A DataFrame of m rows, or a Series of m values that is named
-        after a column, has one row of conditions for each of m synthetic rows.
+        A dict, or a Series indexed by column, holds for all `n_samples` rows. A set or a list in it
+        means "one of these"; an array or another list-like value has one entry for each row. A
+        DataFrame of m rows, or a Series of m values that is named after a column, has one row of
+        conditions for each of m synthetic rows.
     n_samples : int
         1, or the number of rows of conditions; values that hold for all rows are repeated so often.
     schema : Schema
@@ -97,13 +131,15 @@ def _frame_of_mapping(
     per_row = {
         name: as_objects(value)
         for name, value in conditions.items()
-        if is_list_like(value, allow_sets=False) and not _is_category(value, name, schema)
+        if is_list_like(value, allow_sets=False)
+        and not isinstance(value, list)
+        and not _is_category(value, name, schema)
     }
     lengths = {len(values) for values in per_row.values()}
     if len(lengths) > 1:
         raise ValueError(
-            f"conditions holds lists of different lengths, {sorted(lengths)}; "
-            "give every column one value, or lists of one length."
+            f"conditions holds arrays of different lengths, {sorted(lengths)}; "
+            "give every column one value, or arrays of one length."
         )
     n_rows = lengths.pop() if lengths else n_samples
     columns = [
@@ -125,20 +161,30 @@ class EncodedCondition(NamedTuple):
 
     Attributes
     ----------
+    column : NumericColumn or CategoricalColumn
+        The column.
+    kinds : ndarray of shape (n,), int64
+        The `Kind` of each condition.
     codes : ndarray of shape (n,), int64
-        The level of the condition; -1 where any level will do, as for an interval.
+        The level of a value; -1 where any level will do, as for an interval.
     scalars : ndarray of shape (n,), float64
-        The scalar of the condition; NaN where any scalar will do.
+        The scalar of a value; NaN where any scalar will do.
     low, high : ndarray of shape (n,), float64
         The ends of an interval, in the column's numbers; NaN for other conditions.
     numbers : ndarray of shape (n,), float64
         The value of the condition in the column's numbers; NaN where the condition is not a number.
     values : Series of shape (n,)
-        The values of the conditions in the column's dtype; meaningless for an interval.
+        The values of the conditions in the column's dtype; meaningless unless the kind is a value.
     asked : Series of shape (n,)
         The conditions as the user wrote them.
+    choice : ndarray of shape (n,), int64
+        For "one of", the position in `choices`; -1 for other conditions.
+    choices : tuple of EncodedCondition
+        The distinct sets of values, intervals and missing values, each with one row for a member.
     """
 
+    column: NumericColumn | CategoricalColumn
+    kinds: NDArray[np.int64]
     codes: NDArray[np.int64]
     scalars: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -146,6 +192,20 @@ class EncodedCondition(NamedTuple):
     numbers: NDArray[np.float64]
     values: pd.Series
     asked: pd.Series
+    choice: NDArray[np.int64]
+    choices: tuple[EncodedCondition, ...]
+
+    def keys(self) -> NDArray[np.float64]:
+        """Return numbers that tell conditions apart, shape (n, 6)."""
+        parts = [self.kinds, self.choice, self.codes, self.scalars, self.low, self.high]
+        return np.nan_to_num(np.column_stack(parts).astype(np.float64), nan=-9.0)
+
+    def widths(self) -> NDArray[np.float64]:
+        """Return how much each condition leaves open, shape (n,): 0 for a value."""
+        width = np.nan_to_num(self.high - self.low)
+        of_choice = np.array([members.widths().sum() for members in self.choices] + [0.0])
+        width = np.where(self.kinds == Kind.ONE_OF, of_choice[self.choice], width)
+        return np.where(self.kinds >= Kind.PRESENT, np.finfo(np.float64).max / 1e9, width)
 
     def impose(self, made: pd.Series, asked: NDArray[np.int64]) -> pd.Series:
         """Replace the values of rows that meet conditions by the exact values of the conditions.
@@ -164,9 +224,37 @@ class EncodedCondition(NamedTuple):
         -------
         Series of shape (m,)
         """
+        kinds = self.kinds[asked]
+        if (kinds == Kind.VALUE).all():
+            return self.values.iloc[asked].set_axis(made.index)
         wanted = self.values.iloc[asked].set_axis(made.index)
-        in_interval = ~np.isnan(self.low[asked])
-        return made.where(in_interval, wanted) if in_interval.any() else wanted
+        made = made.where(kinds != Kind.VALUE, wanted)
+        if isinstance(self.column, NumericColumn):
+            for c in np.unique(self.choice[asked][kinds == Kind.ONE_OF]):
+                rows = np.flatnonzero(self.choice[asked] == c)
+                made.iloc[rows] = self.choices[c].nearest(made.iloc[rows])
+        return made
+
+    def nearest(self, made: pd.Series) -> pd.Series:
+        """Replace numbers that are no member of a set of conditions by the nearest member.
+
+        Parameters
+        ----------
+        made : Series of shape (m,)
+            Numbers, each of which meets a member.
+
+        Returns
+        -------
+        Series of shape (m,)
+        """
+        assert isinstance(self.column, NumericColumn)
+        numbers = self.column.numbers(made)[:, None]
+        low, high = (np.where(np.isnan(end), self.numbers, end) for end in (self.low, self.high))
+        away = np.fmax(np.fmax(low - numbers, numbers - high), 0.0)
+        is_missing = np.isnan(numbers[:, 0])
+        member = np.where(is_missing, 0, np.argmin(np.nan_to_num(away, nan=np.inf), axis=1))
+        stays = is_missing | (away[np.arange(len(made)), member] == 0)
+        return made.where(stays, self.values.iloc[member].set_axis(made.index))
 
     def as_written(self, i: int) -> Any:
         """Return condition `i` as the user wrote it, for use in errors."""
@@ -197,12 +285,17 @@ class SyntheticColumn:
         values: pd.Series,
     ) -> None:
         self.condition, self.codes, self.scalars = condition, codes, scalars
+        self.is_missing = values.isna().to_numpy()
         self.numbers = np.full(len(values), np.nan)
         if (
             isinstance(column, NumericColumn)
             and not np.isnan([condition.numbers, condition.low]).all()
         ):
             self.numbers = column.numbers(values)
+        self.choices = [
+            SyntheticColumn(members, column, codes, scalars, values)
+            for members in condition.choices
+        ]
 
     def meets(self, i: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say which synthetic rows meet a condition.
@@ -219,6 +312,12 @@ class SyntheticColumn:
         ndarray of shape (k,), bool
         """
         condition = self.condition
+        if condition.kinds[i] == Kind.ONE_OF:
+            of_choice = self.choices[condition.choice[i]]
+            members = range(len(of_choice.condition.kinds))
+            return np.any([of_choice.meets(member, rows) for member in members], axis=0)
+        if condition.kinds[i] == Kind.PRESENT:
+            return ~self.is_missing[rows]
         fits = np.ones(len(rows), dtype=bool)
         if self.codes is not None and condition.codes[i] >= 0:
             fits &= self.codes[rows] == condition.codes[i]
@@ -240,8 +339,8 @@ def encode_condition(encoder: Encoder, name: Hashable, asked: pd.Series) -> Enco
     name : hashable
         Label of a column of the encoder's schema.
     asked : Series of shape (n,), dtype object
-        The conditions: values, missing values, or ``pandas.Interval`` for numbers, dates and
-        durations.
+        The conditions: values, missing values, ``pandas.Interval`` for numbers, dates and
+        durations, sets or lists of all these, `ANY` or `PRESENT`.
 
     Returns
     -------
@@ -251,34 +350,86 @@ def encode_condition(encoder: Encoder, name: Hashable, asked: pd.Series) -> Enco
     ------
     ValueError
         An unknown category, a number out of range or of the wrong type, an interval in which no
-        value was seen, or a missing value where training had none.
+        value was seen, an empty set, or a missing value where training had none.
     """
     index = encoder.schema.position(name)
     codec = encoder.codecs[index]
     column = codec.column
     if isinstance(column, IdentifierColumn):
         raise ValueError(f"conditions: {name!r} is an identifier, which is not learnt; drop it.")
-    missing = asked.isna().to_numpy()
+    kinds = np.array([_kind(value, column) for value in asked], dtype=np.int64)
+    is_value = kinds == Kind.VALUE
+    missing = is_value & asked.isna().to_numpy()
     if missing.any() and column.missing_rate == 0:
         raise ValueError(
             f"conditions: {name!r} is missing, but it never was in training; "
-            "leave the column out to accept any value."
+            "leave the column out, or write tabgan.ANY, to accept any value."
         )
+    if (kinds == Kind.PRESENT).any() and column.missing_rate == 1:
+        raise ValueError(f"conditions: {name!r} was always missing in training.")
     low, high, numbers_asked = np.full((3, len(asked)), np.nan)
     if isinstance(column, CategoricalColumn):
-        in_interval = np.zeros(len(asked), dtype=bool)
-        values = column.series(_category_codes(column, asked))
+        levels_asked = np.full(len(asked), -1)
+        levels_asked[is_value] = _category_codes(column, asked[is_value])
+        values = column.series(levels_asked)
     else:
-        in_interval = np.array([isinstance(value, pd.Interval) for value in asked], dtype=bool)
+        in_interval = kinds == Kind.INTERVAL
         low[in_interval], high[in_interval] = _interval_ends(column, asked[in_interval])
-        values = _amounts(column, asked, missing, in_interval)
-        numbers_asked = np.where(in_interval, np.nan, column.numbers(values))
+        values = _amounts(column, asked, missing, ~is_value)
+        numbers_asked = np.where(is_value, column.numbers(values), np.nan)
     levels = codec.encode(values)
-    is_any = in_interval | (encoder.blocks[index] < 0)
-    codes = np.where(is_any, -1, levels.codes)
-    is_scalar = codec.has_scalar & ~in_interval & (levels.codes == 0)
+    codes = np.where(is_value & (encoder.blocks[index] >= 0), levels.codes, -1)
+    is_scalar = codec.has_scalar & is_value & (levels.codes == 0)
     scalars = np.where(is_scalar, 2 * levels.ranks - 1, np.nan)
-    return EncodedCondition(codes, scalars, low, high, numbers_asked, values, asked)
+    choice, choices = _choices(encoder, name, asked, kinds)
+    return EncodedCondition(
+        column, kinds, codes, scalars, low, high, numbers_asked, values, asked, choice, choices
+    )
+
+
+def _kind(value: Any, column: NumericColumn | CategoricalColumn) -> Kind:
+    """Say what a cell of a table of conditions asks for."""
+    if isinstance(value, Wildcard):
+        return Kind.PRESENT if value is PRESENT else Kind.ANY
+    if isinstance(value, set | frozenset | list):
+        is_category = (
+            isinstance(column, CategoricalColumn)
+            and isinstance(value, Hashable)
+            and value in column.categories
+        )
+        return Kind.VALUE if is_category else Kind.ONE_OF
+    if isinstance(value, pd.Interval) and isinstance(column, NumericColumn):
+        return Kind.INTERVAL
+    return Kind.VALUE
+
+
+def _choices(
+    encoder: Encoder, name: Hashable, asked: pd.Series, kinds: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], tuple[EncodedCondition, ...]]:
+    """Encode sets of conditions, each distinct set once.
+
+    Raises
+    ------
+    ValueError
+        A set is empty, or a member of a set is no condition.
+    """
+    choice = np.full(len(asked), -1)
+    places: dict[Any, int] = {}
+    choices: list[EncodedCondition] = []
+    for i in np.flatnonzero(kinds == Kind.ONE_OF):
+        members = asked.iloc[i]
+        key = frozenset(members) if all(isinstance(m, Hashable) for m in members) else id(members)
+        if key not in places:
+            if not len(members):
+                raise ValueError(
+                    f"conditions: {name!r} is to be one of no values; give at least one."
+                )
+            places[key] = len(choices)
+            choices.append(
+                encode_condition(encoder, name, pd.Series(as_objects(members), dtype=object))
+            )
+        choice[i] = places[key]
+    return choice, tuple(choices)
 
 
 def _category_codes(column: CategoricalColumn, asked: pd.Series) -> NDArray[np.int64]:
@@ -300,10 +451,10 @@ def _amounts(
     column: NumericColumn,
     asked: pd.Series,
     missing: NDArray[np.bool_],
-    in_interval: NDArray[np.bool_],
+    is_open: NDArray[np.bool_],
 ) -> pd.Series:
-    """Cast conditions to the column's dtype; an interval becomes the lowest value seen."""
-    is_value = ~missing & ~in_interval
+    """Cast values to the column's dtype; any other condition becomes the lowest value seen."""
+    is_value = ~missing & ~is_open
     lowest = column.series(column.table.low[:1])
     amounts = np.repeat(raw_amounts(lowest, column.kind, column.inner), len(asked))
     if is_value.any():

@@ -124,6 +124,15 @@ class CategoricalCodec:
             codes[in_tail] = self.n_own + np.minimum(draws, len(self._tail_edges) - 1)
         return self.column.series(codes)
 
+    def shares_of_level(self, categories: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the share of each category in its level's mass, 1 unless levels are shared."""
+        shares = np.ones(len(categories))
+        if self.n_own < self.n_present:
+            rare = categories >= self.n_own
+            of_tail = np.diff(self._tail_edges, prepend=0.0)
+            shares[rare] = of_tail[categories[rare] - self.n_own]
+        return shares
+
 
 class NumericCodec:
     """Encode a numeric column into one block of levels, and into one scalar where there is need.
@@ -229,6 +238,128 @@ class NumericCodec:
         is_atom = (atom >= 0) & (atom < len(self.atoms))
         numbers[is_atom] = self.atoms[atom[is_atom]]
         return self.column.series(numbers)
+
+    def shares(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compute which share of the mass of each level lies in closed intervals.
+
+        Parameters
+        ----------
+        low, high : ndarray of shape (n,)
+            Ends, in the column's numbers.
+
+        Returns
+        -------
+        ndarray of shape (n, n_levels), in [0, 1]
+            An interval between two steps of the column, in which no mass lies, gets the bin around
+            it.
+        """
+        shares = np.zeros((len(low), len(self.masses)))
+        inside = (low[:, None] <= self.atoms) & (self.atoms <= high[:, None])
+        shares[:, self.n_rest : self.n_present] = inside
+        if self.rest is not None:
+            first, last = self._rest_ranks(low, high)
+            left, right = self.edges[:-1], self.edges[1:]
+            covered = np.minimum(last[:, None], right) - np.maximum(first[:, None], left)
+            shares[:, : self.n_rest] = np.clip(covered / (right - left), 0.0, 1.0)
+            nowhere = shares.sum(axis=1) <= 0.0
+            around = np.searchsorted(self.edges[1:-1], first[nowhere], side="right")
+            shares[np.flatnonzero(nowhere), around] = 1.0
+        return shares
+
+    def step_shares(
+        self, numbers: NDArray[np.float64], levels: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Compute which share of a bin's mass a single value takes.
+
+        A value of a column in steps takes the share of the numbers that round to the value. In a
+        column that is not rounded, a single value has no mass, and stands for the whole bin.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n,)
+            In the column's numbers.
+        levels : ndarray of shape (n,)
+            The bin of each number.
+
+        Returns
+        -------
+        ndarray of shape (n,), in (0, 1]
+        """
+        if not self._step:
+            return np.ones(len(numbers))
+        first, last = self._rest_ranks(numbers, numbers)
+        width = self.edges[levels + 1] - self.edges[levels]
+        return np.clip((last - first) / width, 1e-9, 1.0)
+
+    def draw_within(
+        self,
+        levels: NDArray[np.int64],
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+        u: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Draw numbers that lie in a level and in an interval.
+
+        Parameters
+        ----------
+        levels : ndarray of shape (n,)
+            Levels that the intervals allow.
+        low, high : ndarray of shape (n,)
+            Ends, in the column's numbers.
+        u : ndarray of shape (n,), in [0, 1)
+            Where in the common part the number lies.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In the column's numbers; NaN for the level of missing values.
+        """
+        numbers = np.full(len(levels), np.nan)
+        if self.rest is not None:
+            in_rest = levels < self.n_rest
+            bins = levels[in_rest]
+            first, last = self._rest_ranks(low[in_rest], high[in_rest])
+            left = np.maximum(first, self.edges[bins])
+            right = np.maximum(left, np.minimum(last, self.edges[bins + 1]))
+            drawn = self.rest.values(left + (right - left) * u[in_rest])
+            numbers[in_rest] = np.clip(drawn, *self._on_grid(low[in_rest], high[in_rest]))
+        atom = levels - self.n_rest
+        is_atom = (atom >= 0) & (atom < len(self.atoms))
+        numbers[is_atom] = self.atoms[atom[is_atom]]
+        return numbers
+
+    def _rest_ranks(
+        self, low: NDArray[np.float64], high: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the ranks in the rest between which values round to a number in an interval."""
+        assert self.rest is not None
+        half = 0.5 * self._step
+        low, high = self._on_grid(low, high)
+        return self.rest.below(low - half, False), self.rest.below(high + half, True)
+
+    def _on_grid(
+        self, low: NDArray[np.float64], high: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the outermost numbers of intervals that the column can hold, where there is one.
+
+        Ends beyond the range seen become the ends of that range.
+        """
+        table, decimals = self.column.table, self.column.decimals
+        low, high = np.maximum(low, table.low[0]), np.minimum(high, table.high[-1])
+        if self.column.kind != "float" or decimals is None:
+            return low, high
+        first, last = np.round(low, decimals), np.round(high, decimals)
+        first = np.where(first < low, np.round(first + self._step, decimals), first)
+        last = np.where(last > high, np.round(last - self._step, decimals), last)
+        is_held = first <= last
+        return np.where(is_held, first, low), np.where(is_held, last, high)
+
+    @property
+    def _step(self) -> float:
+        """Distance of two neighbouring values of the column; 0 for numbers that are not rounded."""
+        if self.column.kind != "float":
+            return 1.0
+        return 0.0 if self.column.decimals is None else 10.0**-self.column.decimals
 
 
 def _edges(n_bins: int, n_halvings: int) -> NDArray[np.float64]:

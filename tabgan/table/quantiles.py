@@ -166,6 +166,33 @@ class QuantileTable:
         # Below one, so that a segment's upper end does not become the next segment's lower end.
         return edges[segment] + np.clip(inside, 0.0, 1.0 - 1e-9) * self.mass[segment]
 
+    def below(self, values: NDArray[Any], inclusive: bool) -> NDArray[np.float64]:
+        """Compute the probability mass below values.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n,)
+        inclusive : bool
+            Whether the mass of an atom at the value itself counts.
+
+        Returns
+        -------
+        ndarray of shape (n,), in [0, 1]
+        """
+        edges = np.r_[0.0, np.cumsum(self.mass)]
+        edges[-1] = 1.0
+        values = np.asarray(values, dtype=np.float64)
+        # The segments before `segment` end below the value, or at it.
+        segment = np.searchsorted(self.high, values, side="right" if inclusive else "left")
+        inside = np.minimum(segment, self.n_segments - 1)
+        low, high = self.low[inside] * self._scale, self.high[inside] * self._scale
+        width = high - low
+        part = np.divide(
+            values * self._scale - low, width, out=np.zeros(len(values)), where=width > 0
+        )
+        partly = edges[segment] + np.clip(part, 0.0, 1.0) * self.mass[inside]
+        return np.where(segment < self.n_segments, partly, 1.0)
+
 
 def uniform(n: int, rng: np.random.Generator | None) -> NDArray[np.float64]:
     """Draw `n` numbers evenly from [0, 1); without `rng` all are one half."""

@@ -7,7 +7,7 @@ and its rate of missing values. A schema holds values that occurred, but never a
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -149,6 +149,17 @@ class Schema:
     def select(self, names: Sequence[Hashable]) -> Schema:
         """Return the schema of some of the columns, in the order of `names`."""
         return Schema(tuple(self[name] for name in names), self.header)
+
+    def without_missing(self) -> Schema:
+        """Return the schema of the same table without missing values.
+
+        A column without any value keeps its missing values.
+        """
+        columns = tuple(
+            replace(column, missing_rate=0.0) if column.missing_rate < 1 else column
+            for column in self.columns
+        )
+        return Schema(columns, self.header)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the schema as values that JSON can write."""

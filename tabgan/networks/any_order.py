@@ -1,0 +1,169 @@
+"""Any-order networks: each column is predicted from whichever other columns are known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tabgan.networks.columns import BlockNetworks
+from tabgan.networks.grouped import OthersLinear
+from tabgan.networks.precision import quick_dtype
+from tabgan.table.evidence import FREE, OPEN, Evidence
+
+LEAST = 1e-12
+"""Least probability of an allowed level in a draw."""
+
+
+class AnyOrderNetworks(BlockNetworks):
+    """Networks that predict each block from any subset of the other blocks [1]_.
+
+    In training, a random number of random blocks is hidden, and the networks predict the hidden
+    blocks from the others. A row can then be completed in any order: known blocks first. The
+    networks are trained on all subsets at once and know each of them less well than
+    `ColumnNetworks` know their one order. `draw` therefore returns the density of what was drawn,
+    so that draws can be weighted to follow a better model. `BlockNetworks` describes the networks
+    and the parameters.
+
+    References
+    ----------
+    .. [1] Uria, Murray and Larochelle (2014), "A Deep and Tractable Density Estimator", arXiv
+       1310.1757, equations 6 and 7.
+    """
+
+    make_inward = OthersLinear
+
+    def hidden_loss(self, codes: Tensor, given: Tensor, rng: torch.Generator) -> Tensor:
+        """Hide a random number of random blocks, and return the loss of predicting them.
+
+        The number of known blocks is uniform in 0 to n_blocks - 1. The loss of a row is the mean
+        over its hidden blocks times the number of blocks ([1]_ of the class, equation 7). The
+        expected loss is then the mean negative log-likelihood over all orders.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+            Levels; a negative code is unknown, and is neither shown nor predicted.
+        given : Tensor of shape (n, n_given)
+            Conditions, laid out for a network.
+        rng : torch.Generator
+
+        Returns
+        -------
+        scalar Tensor, in nats
+        """
+        n, n_blocks = codes.shape
+        n_known = torch.randint(0, n_blocks, (n, 1), generator=rng, device=codes.device)
+        order = torch.rand(n, n_blocks, generator=rng, device=codes.device).argsort(dim=1)
+        shown = order < n_known
+        raw = self(torch.where(shown, codes, FREE), given, rng)
+        hidden = torch.where(shown, FREE, codes)
+        share = n_blocks / (n_blocks - n_known.squeeze(1))
+        return (share * self.layout.cross_entropy(raw, hidden)).mean()
+
+    def posterior(self, codes: Tensor, given: Tensor, block: int) -> Tensor:
+        """Predict one block from the known ones among the others.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+            Levels; a negative code is unknown.
+        given : Tensor of shape (n, n_given)
+        block : int
+
+        Returns
+        -------
+        Tensor of shape (n, n_levels of the block)
+            Log-probabilities.
+        """
+        place = int(self.layout.rank[block])
+        raw = self.raw_levels(place, self.seen(codes, given), self.outputs())
+        return torch.log_softmax(raw, dim=1)
+
+    def draw(
+        self, evidence: Evidence, given: Tensor, n_candidates: int, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Draw several candidates for each row, given what is known about its blocks.
+
+        Blocks that may take some levels only are drawn first, and free blocks after them, each time
+        in the order in which blocks lie in a row. A level is drawn with the probability that the
+        networks give it, times the share of the level that is allowed. The candidates of a row are
+        equal until the first block is drawn, whose level they take from equal strata of its
+        distribution.
+
+        Parameters
+        ----------
+        evidence : Evidence of n rows
+        given : Tensor of shape (n, n_given)
+            Conditions, laid out for a network.
+        n_candidates : int >= 1
+        rng : torch.Generator
+
+        Returns
+        -------
+        codes : Tensor of shape (n * n_candidates, n_blocks), int64
+            The candidates of a row lie next to each other.
+        log_density : Tensor of shape (n * n_candidates,)
+            The sum over drawn blocks of ``log q(level) - log Z``. Here q is the networks'
+            probability, and Z is the probability of the levels that are allowed, weighted by their
+            shares. If p is a model of rows, ``log p(row) - log_density`` is the importance weight
+            of a candidate under p, given the evidence.
+        """
+        n, layout, dtype = len(evidence), self.layout, quick_dtype(given.device)
+        outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
+        codes = evidence.codes.repeat_interleave(n_candidates, dim=0)
+        seen = self.seen(evidence.codes, given).to(dtype).repeat_interleave(n_candidates, dim=0)
+        log_density = torch.zeros(len(codes), device=given.device)
+        begun = torch.zeros(n, dtype=torch.bool, device=given.device)
+        candidates = torch.arange(len(codes), device=given.device).view(n, n_candidates)
+        for state in (OPEN, FREE):
+            for place, block in enumerate(layout.order.tolist()):
+                is_due = evidence.codes[:, block] == state
+                # The candidates of a row that begins share one prediction.
+                for some, is_shared in ((is_due & ~begun, True), (is_due & begun, False)):
+                    rows = some.nonzero().squeeze(1)
+                    if not len(rows):
+                        continue
+                    drawn_for = candidates[rows]
+                    predicted = drawn_for[:, 0] if is_shared else drawn_for.flatten()
+                    raw = self.raw_levels(place, seen[predicted], outputs)
+                    chance = torch.softmax(raw, dim=1)
+                    allowed = chance
+                    if state == OPEN:
+                        shares = evidence.shares[block][evidence.which[block][rows]]
+                        if not is_shared:
+                            shares = shares.repeat_interleave(n_candidates, dim=0)
+                        allowed = chance.clamp(min=LEAST) * shares
+                    edges = allowed.cumsum(dim=1)
+                    total = edges[:, -1:]
+                    u = self._strata(len(rows), n_candidates, rng)
+                    if not is_shared:
+                        u = u.view(-1, 1)
+                    # Below the total, so that no level without probability is drawn.
+                    target = torch.minimum(u * total, total.nextafter(torch.zeros_like(total)))
+                    levels = torch.searchsorted(edges, target, right=True)
+                    log_q = chance.clamp(min=LEAST).gather(1, levels).log() - total.log()
+                    codes[drawn_for.flatten(), block] = levels.flatten()
+                    log_density[drawn_for.flatten()] += log_q.flatten()
+                    first = given.shape[1] + place * self.embedding_dim
+                    start = int(layout.offsets[block])
+                    seen[drawn_for.flatten(), first : first + self.embedding_dim] = embeddings[
+                        start + levels.flatten()
+                    ]
+                begun |= is_due
+        return codes, log_density
+
+    def _strata(self, n: int, n_candidates: int, rng: torch.Generator) -> Tensor:
+        """Draw for each row one uniform number from each of `n_candidates` equal strata of [0, 1).
+
+        Parameters
+        ----------
+        n, n_candidates : int
+        rng : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, n_candidates)
+            Each row in random order.
+        """
+        draws = torch.rand(2, n, n_candidates, generator=rng, device=rng.device)
+        return (draws[0].argsort(dim=1) + draws[1]) / n_candidates
