@@ -294,6 +294,7 @@ class Inverse:
 
     _core: Any
     _format: Any
+    _rules: Any
 
     def inverse_transform(self, X: Any) -> Any:
         """Decode features into rows, each into the most probable row.
@@ -328,7 +329,10 @@ class Inverse:
             raw = self._raw_rows(self._core.scaling.inverse(scaled))
         encoding = self._core.encoding
         table = EncodedTable(*encoding.layout.draw(raw))
-        return self._format.restore(encoding.encoder.decode(table))
+        frame = encoding.encoder.decode(table)
+        if self._rules is not None:
+            frame = self._rules.restore(frame)[0]
+        return self._format.restore(frame)
 
     def _raw_rows(self, features: Tensor) -> Tensor:
         """Decode features, not scaled, (n, n_features_out), into raw rows of shape (n, width)."""

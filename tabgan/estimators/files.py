@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tabgan.adversarial.techniques import TECHNIQUES
+from tabgan.constraints import CONSTRAINTS
 from tabgan.generation.core import resolve_device
 from tabgan.notices import warn
 from tabgan.registry import MODELS
@@ -28,6 +29,9 @@ from tabgan.table.schema import Schema
 
 FORMAT = 1
 """Version of the file format. It is raised whenever older readers cannot read new files."""
+
+_CLASSES: dict[str, Any] = {**TECHNIQUES, **CONSTRAINTS}
+"""Classes of parameters that a file holds, by name."""
 
 
 def save(estimator: Any, path: str | Path) -> None:
@@ -53,10 +57,12 @@ def save(estimator: Any, path: str | Path) -> None:
         if is_lost and key in ("callbacks", "random_state"):
             warn(f"{key} holds objects and is saved as None; set it again after loading.")
             parameters[key] = None
+        if key == "constraints" and value is not None:
+            parameters[key] = _saved_constraints(value)
     document = {
         "class": name,
         "version": version("sklearn-tabgan"),
-        "parameters": to_jsonable(parameters, TECHNIQUES),
+        "parameters": to_jsonable(parameters, _CLASSES),
         "state": to_jsonable(state),
         "schemas": {name: getattr(estimator, name).to_dict() for name in estimator._schemas},
     }
@@ -67,6 +73,17 @@ def save(estimator: Any, path: str | Path) -> None:
         save_file(tensors, str(path), metadata=metadata)
     except SafetensorError as error:
         raise OSError(f"{str(path)!r} could not be written ({error}).") from error
+
+
+def _saved_constraints(constraints: Any) -> list[Any]:
+    """Return the constraints that a file can hold, and warn of the others."""
+    lost = [str(rule) for rule in constraints if not rule.is_saved]
+    if lost:
+        warn(
+            f"constraints holds {', '.join(lost)}, which is code and is not saved; the estimator "
+            "that is loaded does not keep it."
+        )
+    return [rule for rule in constraints if rule.is_saved]
 
 
 def load(path: str | Path, device: str = "auto") -> Any:
@@ -113,7 +130,7 @@ def load(path: str | Path, device: str = "auto") -> Any:
 
 def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) -> Any:
     """Build the fitted estimator that a JSON document and its tensors describe."""
-    parameters = from_jsonable(document["parameters"], TECHNIQUES)
+    parameters = from_jsonable(document["parameters"], _CLASSES)
     estimator: Any = MODELS[document["class"]](**parameters)
     estimator.set_params(device=device)
     for schema, columns in document["schemas"].items():

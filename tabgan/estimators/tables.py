@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,9 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from tabgan.checks import FLAG, Rule, integer, number
+from tabgan.checks import FLAG, NONE, Rule, choice, instance, integer, number, sequence_of
+from tabgan.constraints.base import Constraint
+from tabgan.constraints.rules import Constraints, kept_rows
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import (
     check_n_samples,
@@ -24,6 +26,7 @@ from tabgan.generation.core import resolve_device
 from tabgan.generation.encoding import Encoding
 from tabgan.generation.source import RawRows, Source
 from tabgan.generation.tables import TableCore
+from tabgan.notices import warn
 from tabgan.randomness import Streams, begin_stream
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
@@ -59,21 +62,35 @@ class TableSynthesizer(Estimator):
         another one in place of a rejected row. A round that does not help on held-out rows is
         dropped and ends the rounds. Rows become more faithful, and sampling becomes slower. With 0,
         or with fewer than 200 training rows, every row is kept.
+    constraints : sequence of constraints or None, default=None
+        Rules that every synthetic row keeps, such as
+        ``tabgan.constraints.Inequality("start", "end")``; see `tabgan.constraints`. The training
+        rows must keep them too.
+    on_violation : {"raise", "drop"}, default="raise"
+        What follows from training rows that break a constraint. "raise" raises a ValueError that
+        names the constraint and the rows. "drop" leaves the rows out and warns how many there are.
     **shared
         See `Estimator`.
 
     Attributes
     ----------
     schema_ : Schema
-        The kind, the dtype and the distribution of each column.
+        The kind, the dtype and the distribution of each column of the table that `fit` got. With
+        constraints, the networks learn a rewritten table.
     """
 
+    _rules: Constraints | None = None
     _saved: ClassVar[tuple[str, ...]] = ("_condition_names", "_n_rows", "_target_name")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "early_stopping": FLAG,
         "n_iter_no_change": integer(1),
         "validation_fraction": number(0, 1, "neither"),
         "acceptance_rounds": integer(0),
+        "constraints": sequence_of(
+            instance(Constraint, "a constraint"), "a list of constraints of tabgan.constraints"
+        )
+        | NONE,
+        "on_violation": choice("raise", "drop"),
     }
     _core: TableCore
 
@@ -84,6 +101,8 @@ class TableSynthesizer(Estimator):
         n_iter_no_change: int = 5,
         validation_fraction: float = 0.1,
         acceptance_rounds: int = 0,
+        constraints: Sequence[Constraint] | None = None,
+        on_violation: str = "raise",
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -91,6 +110,8 @@ class TableSynthesizer(Estimator):
         self.n_iter_no_change = n_iter_no_change
         self.validation_fraction = validation_fraction
         self.acceptance_rounds = acceptance_rounds
+        self.constraints = constraints
+        self.on_violation = on_violation
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -130,8 +151,8 @@ class TableSynthesizer(Estimator):
         Raises
         ------
         ValueError
-            If X has no rows, no columns, infinite values or two columns of one name, or if a
-            parameter is out of range.
+            If X has no rows, no columns, infinite values or two columns of one name, if rows break
+            a constraint, if constraints contradict each other, or if a parameter is out of range.
         TypeError
             If X is not a table.
         FloatingPointError
@@ -181,45 +202,83 @@ class TableSynthesizer(Estimator):
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> pd.DataFrame:
         frame = read_fitted(self, X, anew)
         table, conditions = self._training_table(frame, y, anew)
-        if anew:
-            self.schema_ = self._infer_schema(table)
-            self._condition_names = conditions
-            self._n_rows = len(table)
+        if not anew:
+            table = read_known(self, table, self.schema_)
+            rules = () if self._rules is None else self._rules.rules
+            return self._expressed(self._kept(table, rules))
+        table = self._kept(table, self.constraints or ())
+        self.schema_ = self._infer_schema(table)
+        self._condition_names = conditions
+        self._n_rows = len(table)
+        self._rules = None
+        if self.constraints:
+            keep = [*conditions, self._target_name]
+            self._rules = Constraints.learn(self.constraints, table, self.schema_, keep)
+        return self._expressed(table)
+
+    def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:
+        """Return the training rows that keep all rules, with a fresh index."""
+        if not rules:
             return table
-        return read_known(self, table, self.schema_)
+        kept, broken = kept_rows(rules, table, self.on_violation)
+        if broken:
+            warn(f"{int((~kept).sum())} training rows are left out: {broken}.")
+            return table[kept].reset_index(drop=True)
+        return table
+
+    def _expressed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table that is learnt: rewritten by the constraints, if there are any."""
+        return table if self._rules is None else self._rules.express(table)
+
+    @property
+    def _inner_schema(self) -> Schema:
+        """Schema of the table that is learnt."""
+        return self.schema_ if self._rules is None else self._rules.inner
 
     def _infer_schema(self, table: pd.DataFrame) -> Schema:
         forced = self._forced_categories(self._format.labels)
-        labels = [] if self._target_name is None else [self._target_name]
-        return Schema.infer(table, forced, learnt=labels)
+        learnt = [name for rule in self.constraints or () for name in rule.amounts()]
+        if self._target_name is not None:
+            learnt.append(self._target_name)
+        return Schema.infer(table, forced, learnt=learnt)
 
     def _make_core(self) -> TableCore:
         device = resolve_device(self.device)
-        given = self._condition_names
-        made = [name for name in self.schema_.names if name not in given]
+        given, schema = self._condition_names, self._inner_schema
+        made = [name for name in schema.names if name not in given]
         cut = self.plan.cut(self._n_rows)
         encoder = Encoder(
-            self.schema_.select(made),
+            schema.select(made),
             self.plan.numbers,
             max_categories=self.max_categories,
             **cut,
         )
-        conditions = ConditionModel(self.schema_.select(given), self.max_categories)
+        conditions = ConditionModel(schema.select(given), self.max_categories)
         encoding = Encoding(encoder, conditions, self._n_rows, device)
         training = self._train_game(encoding, device)
         source = self._make_source(training.averaged, encoding)
         return TableCore(
             encoding,
-            self.schema_,
+            schema,
             training,
             source,
             self.acceptance_rounds,
             self._seed,
             self._make_scaling(training.averaged),
+            self._rules,
         )
 
     def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
         self._core.learn(data, streams, self.plan, self._run(), anew)
+
+    def _get_values(self) -> dict[str, Any]:
+        rules = None if self._rules is None else self._rules.to_dict()
+        return super()._get_values() | {"rules": rules}
+
+    def _set_values(self, values: dict[str, Any]) -> None:
+        rules = values["rules"]
+        self._rules = None if rules is None else Constraints.from_dict(rules, self.schema_)
+        super()._set_values(values)
 
     # ------------------------------------------------------------------ reading and scoring rows
 
@@ -227,7 +286,9 @@ class TableSynthesizer(Estimator):
         """Encode later rows on the device, without their conditions."""
         check_is_fitted(self)
         encoder = self._core.encoding.encoder
-        frame = read_known(self, read_fitted(self, X, anew=False), encoder.schema)
+        frame = read_fitted(self, X, anew=False)
+        made = [name for name in self.schema_.names if name not in self._condition_names]
+        frame = self._expressed(read_known(self, frame, self.schema_.select(made)))
         return encoder.encode(frame[encoder.schema.names]).to(self._core.device)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -259,7 +320,7 @@ class TableSynthesizer(Estimator):
         """
         check_is_fitted(self)
         table, _ = self._training_table(read_fitted(self, X, anew=False), y, anew=False)
-        table = read_known(self, table, self.schema_)
+        table = self._expressed(read_known(self, table, self.schema_))
         core, rng = self._core, np.random.default_rng([self._seed, 2])
         real = core.encoding.encode(table, rng).to(core.device)
         return core.fidelity(real, Streams(rng, begin_stream(rng, core.device)))

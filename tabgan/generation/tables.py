@@ -13,11 +13,13 @@ from tabgan.adversarial.game import Game
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.training import Training, TrainingSet
 from tabgan.adversarial.validation import Validation
+from tabgan.constraints.rules import Constraints
 from tabgan.generation.accepted import Accepted
 from tabgan.generation.core import ConditionedCore, Run
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.judge import MAX_ROWS, RowJudge
 from tabgan.generation.on_demand import OnDemand
+from tabgan.generation.ruled import Ruled
 from tabgan.generation.source import Source, fill
 from tabgan.notices import warn
 from tabgan.randomness import Streams
@@ -37,7 +39,7 @@ class TableCore(ConditionedCore):
     ----------
     encoding : Encoding
     schema : Schema
-        Schema of the whole table.
+        Schema of the whole table that is learnt.
     training : Training
     source : Source
         Source of rows before rejection.
@@ -47,13 +49,15 @@ class TableCore(ConditionedCore):
         Seed of the streams that judge rows.
     scaling : Module, optional
         The last step of latent features, if the estimator has any.
+    rules : Constraints, optional
+        Rules of the user's table, from which the table that is learnt was rewritten.
 
     Attributes
     ----------
     chain : Accepted
         Draws encoded rows for encoded conditions. Every row that leaves the core passes the chain.
-    rows : OnDemand
-        Draws tables, for conditions on any columns.
+    rows : OnDemand or Ruled
+        Draws the user's tables, for conditions on any columns.
     """
 
     def __init__(
@@ -65,13 +69,15 @@ class TableCore(ConditionedCore):
         acceptance_rounds: int,
         seed: int,
         scaling: nn.Module | None = None,
+        rules: Constraints | None = None,
     ) -> None:
         self.judge = RowJudge(encoding.encoder, encoding.conditions.encoder)
         self.source, self.seed = source, seed
         chain = Accepted(source, encoding, self.judge, acceptance_rounds)
         super().__init__(encoding, training, chain)
         self.scaling = None if scaling is None else scaling.to(self.device)
-        self.rows = OnDemand(self.chain, encoding, schema)
+        rows = OnDemand(self.chain, encoding, schema)
+        self.rows: OnDemand | Ruled = rows if rules is None else Ruled(rows, rules)
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the modules of the chain, of the game and of the features."""

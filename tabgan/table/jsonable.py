@@ -97,7 +97,8 @@ def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) 
     data : None, bool, int, float, str, list or dict
         What `to_jsonable` returned.
     classes : mapping of str to type
-        The dataclasses that may occur, by name.
+        The dataclasses that may occur, by name. A class method `build`, if there is one, takes the
+        fields; otherwise the class itself takes them.
     """
     if isinstance(data, list):
         return [from_jsonable(item, classes) for item in data]
@@ -118,7 +119,8 @@ def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) 
     if kind == "Timestamp" and isinstance(value, list):
         return pd.Timestamp(value[0]).tz_convert(value[1])
     if kind in classes:
-        return classes[kind](**{k: from_jsonable(v, classes) for k, v in value.items()})
+        build = getattr(classes[kind], "build", classes[kind])
+        return build(**{k: from_jsonable(v, classes) for k, v in value.items()})
     return {
         "float": float,
         "NaT": lambda _: pd.NaT,

@@ -1,0 +1,282 @@
+"""Rules on which values occur together: combinations that exist, and one of several flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgan.constraints.amounts import Writer, cast
+from tabgan.constraints.base import (
+    Columns,
+    Constraint,
+    Option,
+    Part,
+    Rewriting,
+    check_labels,
+    missing_in,
+    several,
+)
+from tabgan.table.dtypes import as_objects
+from tabgan.table.schema import Schema
+
+Combination = tuple[Any, ...]
+"""One value for each of some columns; None is missing."""
+
+
+@dataclass(frozen=True)
+class FixedCombinations(Constraint):
+    """Columns whose values occur together in the combinations of the training rows alone.
+
+    The columns are learnt as one column, each combination of which is a category. Combinations
+    beyond `max_categories` share one category and are drawn at their rates in training.
+
+    Parameters
+    ----------
+    columns : list of column labels
+        Two columns or more.
+    combinations : sequence of tuples or None, default=None
+        The combinations that are allowed, one value for each column. None takes those of the
+        training rows.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.constraints import FixedCombinations
+    >>> cars = pd.DataFrame({"make": ["Fiat", "Fiat", "Ford"], "model": ["Uno", "Focus", "Focus"]})
+    >>> rule = FixedCombinations(["make", "model"], [("Fiat", "Uno"), ("Ford", "Focus")])
+    >>> rule.broken(cars)
+    array([False,  True, False])
+    """
+
+    columns: tuple[Hashable, ...]
+    combinations: tuple[Combination, ...] | None = None
+
+    def __post_init__(self) -> None:
+        columns = several("FixedCombinations", "columns", self.columns, 2)
+        check_labels("FixedCombinations", columns=columns)
+        object.__setattr__(self, "columns", columns)
+        if self.combinations is not None:
+            rows = tuple(tuple(row) for row in self.combinations)
+            object.__setattr__(self, "combinations", rows)
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """Labels of the columns that the rule reads."""
+        return self.columns
+
+    def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Say which rows hold another combination; none does as long as none is known."""
+        self.check_table(table)
+        if self.combinations is None:
+            return np.zeros(len(table), dtype=bool)
+        columns = {name: table[name] for name in self.columns}
+        known = level_numbers(columns, self.columns, self.combinations) >= 0
+        return ~known & ~missing_in(columns, self.columns)
+
+    def learn(self, table: pd.DataFrame) -> Constraint:
+        """Return the constraint with the combinations of the training rows."""
+        if self.combinations is not None:
+            return self
+        return FixedCombinations(self.columns, distinct(table, self.columns))
+
+    def parts(self, schema: Schema) -> list[Part]:
+        """Return one part, which replaces all columns by one."""
+        return [level_part(self, self.columns)]
+
+    def __str__(self) -> str:
+        return f"FixedCombinations({list(self.columns)!r})"
+
+
+@dataclass(frozen=True)
+class OneHot(Constraint):
+    """Columns of zeros and ones, or of booleans, exactly one of which is one in each row.
+
+    The columns are learnt as one column that says which of them is one.
+
+    Parameters
+    ----------
+    columns : list of column labels
+        Two columns or more.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.constraints import OneHot
+    >>> flags = pd.DataFrame({"red": [1, 0, 1], "blue": [0, 0, 1]})
+    >>> OneHot(["red", "blue"]).broken(flags)
+    array([False,  True,  True])
+    """
+
+    columns: tuple[Hashable, ...]
+
+    def __post_init__(self) -> None:
+        columns = several("OneHot", "columns", self.columns, 2)
+        check_labels("OneHot", columns=columns)
+        object.__setattr__(self, "columns", columns)
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """Labels of the columns that the rule reads."""
+        return self.columns
+
+    def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Say which rows have none or several ones, or another value than zero and one."""
+        self.check_table(table)
+        columns = {name: table[name] for name in self.columns}
+        ones = [(columns[name] == 1).fillna(False).to_numpy(dtype=bool) for name in self.columns]
+        zeros = [(columns[name] == 0).fillna(False).to_numpy(dtype=bool) for name in self.columns]
+        is_right = (np.sum(ones, axis=0) == 1) & (np.add(ones, zeros).sum(axis=0) == len(ones))
+        return ~is_right & ~missing_in(columns, self.columns)
+
+    def parts(self, schema: Schema) -> list[Part]:
+        """Return one part, which replaces all columns by one."""
+        return [level_part(self, self.columns)]
+
+    def __str__(self) -> str:
+        return f"OneHot({list(self.columns)!r})"
+
+
+@dataclass(frozen=True)
+class _Together(Constraint):
+    """Rules on values that occur together whose columns overlap, as one.
+
+    Parameters
+    ----------
+    rules : tuple of Constraint
+    """
+
+    rules: tuple[Constraint, ...]
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.names))
+
+    def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        return np.logical_or.reduce([rule.broken(table) for rule in self.rules])
+
+    def parts(self, schema: Schema) -> list[Part]:
+        return [level_part(self, self.names)]
+
+    def __str__(self) -> str:
+        return " with ".join(map(str, self.rules))
+
+
+def merge_groups(rules: Sequence[Constraint]) -> list[Constraint]:
+    """Merge the rules on values that occur together whose columns overlap.
+
+    Such rules cannot be kept one by one, for each of them replaces its columns by a column of its
+    own.
+
+    Parameters
+    ----------
+    rules : sequence of Constraint
+
+    Returns
+    -------
+    list of Constraint
+        Rules of other kinds as they are.
+    """
+    groups: list[list[Constraint]] = []
+    for rule in rules:
+        if isinstance(rule, FixedCombinations | OneHot):
+            near = [g for g in groups if any(set(r.names) & set(rule.names) for r in g)]
+            groups = [g for g in groups if g not in near]
+            groups.append([r for g in near for r in g] + [rule])
+    others = [rule for rule in rules if not isinstance(rule, FixedCombinations | OneHot)]
+    return others + [g[0] if len(g) == 1 else _Together(tuple(g)) for g in groups]
+
+
+def level_part(rule: Constraint, names: Sequence[Hashable]) -> Part:
+    """Return the part that replaces columns by the number of their combination."""
+
+    def learn(columns: Columns, writer: Writer, new: Callable[[str], str]) -> Levels:
+        frame = pd.DataFrame({i: columns[name] for i, name in enumerate(names)})
+        rows = distinct(frame, range(len(names)))
+        text = " + ".join(map(str, names[:3])) + (" + ..." if len(names) > 3 else "")
+        return Levels(tuple(names), new(text), rows)
+
+    return Part(rule, [Option(tuple(names), (), learn)], is_needed=True)
+
+
+@dataclass(frozen=True)
+class Levels(Rewriting):
+    """Replaces columns by the number of the combination of their values.
+
+    Attributes
+    ----------
+    targets : tuple of labels
+    name : str
+        Label of the column of numbers.
+    combinations : tuple of tuples
+        The combinations of training, by number.
+    """
+
+    targets: tuple[Hashable, ...]
+    name: str
+    combinations: tuple[Combination, ...]
+
+    @property
+    def reads(self) -> tuple[Hashable, ...]:  # type: ignore[override]
+        """Nothing but the new column."""
+        return ()
+
+    def express(self, columns: Columns) -> dict[Hashable, pd.Series]:
+        """Number the combinations; one that training did not have gets -1."""
+        return {self.name: pd.Series(level_numbers(columns, self.targets, self.combinations))}
+
+    def restore(
+        self, columns: Columns, writer: Writer, rng: np.random.Generator
+    ) -> dict[Hashable, pd.Series]:
+        """Look up the values of each combination."""
+        numbers = columns[self.name].to_numpy(dtype=np.int64)
+        found = {}
+        for i, name in enumerate(self.targets):
+            values = pd.Series(as_objects([row[i] for row in self.combinations]), dtype=object)
+            found[name] = cast(writer.schema[name], values).iloc[numbers].reset_index(drop=True)
+        return found
+
+    def categories(self) -> tuple[Hashable, ...]:
+        """Return the column of numbers, which are names."""
+        return (self.name,)
+
+
+def distinct(table: pd.DataFrame, names: Sequence[Hashable]) -> tuple[Combination, ...]:
+    """Return the distinct combinations of values of some columns, missing values as None."""
+    objects = pd.DataFrame({i: table[name].astype(object) for i, name in enumerate(names)})
+    objects = objects.where(objects.notna(), None).drop_duplicates()
+    return tuple(tuple(_plain(value) for value in row) for row in objects.to_numpy(dtype=object))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
+
+
+def level_numbers(
+    columns: Columns, names: Sequence[Hashable], combinations: Sequence[Combination]
+) -> NDArray[np.int64]:
+    """Return the position of each row's combination, shape (n,); -1 for one that is not listed."""
+    n = len(columns[names[0]])
+    keys = np.zeros(n, dtype=np.int64)
+    listed = np.zeros(len(combinations), dtype=np.int64)
+    for i, name in enumerate(names):
+        values = as_objects([row[i] for row in combinations])
+        codes, known = pd.factorize(values, use_na_sentinel=True)
+        # Each column adds a digit: 0 for missing values, and -1 for values that are not listed.
+        index = pd.Index(known, dtype=object)
+        own = index.get_indexer(pd.Index(columns[name].astype(object), dtype=object)) + 1
+        own[columns[name].isna().to_numpy()] = 0
+        own[(own == 0) & ~columns[name].isna().to_numpy()] = -1
+        _, dense = np.unique(np.concatenate([keys, listed]), return_inverse=True)
+        width = len(known) + 1
+        both = dense.ravel() * width + np.concatenate([own, codes + 1])
+        both[:n][(own < 0) | (keys < 0)] = -1
+        keys, listed = both[:n], both[n:]
+    order = np.argsort(listed)
+    found = np.searchsorted(listed, keys, sorter=order)
+    found = order[np.minimum(found, len(listed) - 1)]
+    return np.where(listed[found] == keys, found, -1)

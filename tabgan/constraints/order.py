@@ -1,0 +1,278 @@
+"""Rules of order: one column is never above another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgan.checks import FLAG, check
+from tabgan.constraints.amounts import Writer, inner_series, merged, read_amounts
+from tabgan.constraints.base import (
+    Columns,
+    Constraint,
+    Option,
+    Part,
+    Rewriting,
+    check_labels,
+    several,
+)
+from tabgan.table.columns import NumericColumn
+from tabgan.table.schema import Schema
+
+
+@dataclass(frozen=True, init=False)
+class Inequality(Constraint):
+    """Columns of numbers, dates or durations, none of which is above the next one.
+
+    The later column of each pair is learnt as its distance from the earlier column, which is never
+    negative.
+
+    Parameters
+    ----------
+    *columns : column labels
+        Two columns or more, the lowest first.
+    strict : bool, default=False
+        Whether two columns must differ.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.constraints import Inequality
+    >>> stays = pd.DataFrame({"arrival": [3, 5, 8], "departure": [4, 5, 7]})
+    >>> Inequality("arrival", "departure").broken(stays)
+    array([False, False,  True])
+    >>> Inequality("arrival", "departure", strict=True).broken(stays)
+    array([False,  True,  True])
+    """
+
+    columns: tuple[Hashable, ...]
+    strict: bool = False
+
+    def __init__(self, *columns: Hashable, strict: bool = False) -> None:
+        several("Inequality", "columns", columns, 2)
+        check_labels("Inequality", columns=columns)
+        check("strict", strict, FLAG)
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "strict", strict)
+
+    @classmethod
+    def build(cls, columns: tuple[Hashable, ...], strict: bool) -> Inequality:
+        """Build a constraint from its fields, as a file holds them."""
+        return cls(*columns, strict=strict)
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """Labels of the columns that the rule reads."""
+        return self.columns
+
+    def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Say which rows break the rule; a missing value is left out of the chain."""
+        self.check_table(table)
+        return _out_of_order(table, self.columns, self.strict, self)
+
+    def amounts(self) -> Sequence[Hashable]:
+        """Return the columns that are numbers or dates to the rule."""
+        return self.columns
+
+    def links(self) -> list[tuple[Hashable, Hashable, bool]]:
+        """Return each pair of neighbours, and whether the two must differ."""
+        return [(a, b, self.strict) for a, b in zip(self.columns, self.columns[1:], strict=False)]
+
+    def parts(self, schema: Schema) -> list[Part]:
+        """Return a part for each pair of neighbours."""
+        return [_part(self, schema, *link) for link in self.links()]
+
+    def __str__(self) -> str:
+        told = ", ".join(map(repr, self.columns))
+        return f"Inequality({told}{', strict=True' if self.strict else ''})"
+
+
+@dataclass(frozen=True)
+class Range(Constraint):
+    """A column that lies between two other columns.
+
+    The column is learnt as its distance from the lower column, and the upper column as its distance
+    from the column.
+
+    Parameters
+    ----------
+    x : column label
+        The column in between.
+    low, high : column label
+        The columns that bound it.
+    strict : bool, default=False
+        Whether the column must differ from both.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.constraints import Range
+    >>> days = pd.DataFrame({"low": [3, 5], "close": [4, 9], "high": [6, 8]})
+    >>> Range("close", "low", "high").broken(days)
+    array([False,  True])
+    """
+
+    x: Hashable
+    low: Hashable
+    high: Hashable
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        check_labels("Range", x=self.x, low=self.low, high=self.high)
+        check("strict", self.strict, FLAG)
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """Labels of the columns that the rule reads, the lowest first."""
+        return self.low, self.x, self.high
+
+    def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Say which rows break the rule; a missing value is left out of the chain."""
+        self.check_table(table)
+        return _out_of_order(table, self.names, self.strict, self)
+
+    def amounts(self) -> Sequence[Hashable]:
+        """Return the columns that are numbers or dates to the rule."""
+        return self.names
+
+    def links(self) -> list[tuple[Hashable, Hashable, bool]]:
+        """Return each pair of neighbours, and whether the two must differ."""
+        return [(self.low, self.x, self.strict), (self.x, self.high, self.strict)]
+
+    def parts(self, schema: Schema) -> list[Part]:
+        """Return a part for each pair of neighbours."""
+        return [_part(self, schema, *link) for link in self.links()]
+
+
+def _out_of_order(
+    table: pd.DataFrame, names: Sequence[Hashable], strict: bool, rule: Constraint
+) -> NDArray[np.bool_]:
+    """Say in which rows two neighbours, both there, are in the wrong order."""
+    amounts = read_amounts(table, names, rule)
+    broken = np.zeros(len(table), dtype=bool)
+    for i in range(len(names) - 1):
+        low, high = amounts.values[i : i + 2]
+        is_known = ~amounts.missing[:, i : i + 2].any(axis=1)
+        broken |= is_known & ((low >= high) if strict else (low > high))
+    return broken
+
+
+def _part(rule: Constraint, schema: Schema, low: Hashable, high: Hashable, strict: bool) -> Part:
+    """Return the two ways to keep two columns in order: either is a distance from the other."""
+
+    def option(base: Hashable, target: Hashable, sign: int) -> Option:
+        def learn(columns: Columns, writer: Writer, new: Callable[[str], str]) -> Gap:
+            return Gap.learn(rule, columns, writer, new, base, target, sign, strict)
+
+        return Option((target,), (base,), learn)
+
+    options = [option(low, high, 1), option(high, low, -1)]
+    numeric = [o for o in options if isinstance(schema[o.targets[0]], NumericColumn)]
+    return Part(rule, numeric, is_needed=False)
+
+
+@dataclass(frozen=True)
+class Gap(Rewriting):
+    """Replaces a column by its distance from another column, the base.
+
+    Attributes
+    ----------
+    base, target : column label
+    sign : {1, -1}
+        1 if the target is the upper column of the two.
+    strict : bool
+        Whether the two columns must differ.
+    name : str
+        Label of the distance.
+    alone : str or None
+        Label of the column that holds the target where the base is missing; None if training had
+        no such row.
+    unit : str
+        Unit of time of the distance.
+    decimals : int or None
+        Decimals of the distance.
+    """
+
+    base: Hashable
+    target: Hashable
+    sign: int
+    strict: bool
+    name: str
+    alone: str | None
+    unit: str
+    decimals: int | None
+
+    @property
+    def targets(self) -> tuple[Hashable, ...]:  # type: ignore[override]
+        """The column that is replaced."""
+        return (self.target,)
+
+    @property
+    def reads(self) -> tuple[Hashable, ...]:  # type: ignore[override]
+        """The base."""
+        return (self.base,)
+
+    @classmethod
+    def learn(
+        cls,
+        rule: Constraint,
+        columns: Columns,
+        writer: Writer,
+        new: Callable[[str], str],
+        base: Hashable,
+        target: Hashable,
+        sign: int,
+        strict: bool,
+    ) -> Gap:
+        """Learn how fine the distance is, and whether the target stands alone in some rows."""
+        amounts = read_amounts(columns, [base, target], rule)
+        is_alone = amounts.missing[:, 0] & ~amounts.missing[:, 1]
+        finest = [_decimals(writer.schema[name]) for name in (base, target)]
+        decimals = None if None in finest else max(d for d in finest if d is not None)
+        low, high = (base, target) if sign > 0 else (target, base)
+        name = new(f"{high} - {low}")
+        alone = new(f"{target} alone") if is_alone.any() else None
+        return cls(base, target, sign, strict, name, alone, amounts.unit, decimals)
+
+    def express(self, columns: Columns) -> dict[Hashable, pd.Series]:
+        """Compute the distance, and the target where it stands alone."""
+        amounts = read_amounts(columns, [self.base, self.target], self.name, self.unit)
+        base, target = amounts.values
+        gap = (target - base) * self.sign
+        found = {self.name: inner_series(gap, ~amounts.is_known, self.decimals)}
+        if self.alone is not None:
+            values = columns[self.target]
+            found[self.alone] = values.where(amounts.missing[:, 0]).astype(values.dtype)
+        return found
+
+    def restore(
+        self, columns: Columns, writer: Writer, rng: np.random.Generator
+    ) -> dict[Hashable, pd.Series]:
+        """Add the distance to the base, and move rounding errors to the side that keeps the rule."""
+        amounts = read_amounts(columns, [self.base], self.name, self.unit)
+        gaps = read_amounts(columns, [self.name], self.name)
+        base, known = amounts.values[0], ~amounts.missing[:, 0] & ~gaps.missing[:, 0]
+        aim = base + self.sign * gaps.values[0]
+        value = writer.on_grid(self.target, aim, self.unit)
+        below = (value - base) * self.sign
+        wrong = known & ((below <= 0) if self.strict else (below < 0))
+        if wrong.any():
+            rounding = "up" if self.sign > 0 else "down"
+            value = np.where(wrong, writer.on_grid(self.target, base, self.unit, rounding), value)
+        series = writer.series(self.target, value, ~known, self.unit)
+        if self.alone is not None:
+            column = writer.schema[self.target]
+            series = merged(column, series, ~amounts.missing[:, 0], columns[self.alone])
+        return {self.target: series}
+
+
+def _decimals(column: Any) -> int | None:
+    """Return the decimals of a column; 0 for whole numbers and dates, None for plain floats."""
+    if isinstance(column, NumericColumn) and column.kind == "float":
+        return column.decimals
+    return 0

@@ -1,0 +1,458 @@
+"""All rules of a table together: checked, rewritten in one order and restored in the other."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgan.checks import ParameterError, listed
+from tabgan.constraints.amounts import Grid, Writer, read_amounts
+from tabgan.constraints.base import (
+    CONSTRAINTS,
+    REWRITINGS,
+    Constraint,
+    Option,
+    Part,
+    Rewriting,
+)
+from tabgan.constraints.levels import merge_groups
+from tabgan.constraints.order import Inequality, Range
+from tabgan.table.columns import Column, IdentifierColumn, NumericColumn
+from tabgan.table.inference import infer_column
+from tabgan.table.jsonable import from_jsonable, to_jsonable
+from tabgan.table.schema import Schema
+
+MOST_TRIES = 20_000
+"""Assignments of columns to rewritings that are looked at before the search gives up."""
+
+FIRST_ROWS = 5
+"""Rows that an error shows of those that break a rule."""
+
+
+@dataclass
+class Constraints:
+    """The rules of one table, and the rewriting by which generated rows keep them.
+
+    Each rewriting replaces columns of its own and computes them from others. A column that one
+    rewriting replaces may be read by another one, as long as no column is computed from itself:
+    rewritings are restored one after another, each once all that it reads is there. A part of a
+    rule for which no column is left is kept by checking rows, and by drawing broken rows anew.
+
+    Parameters
+    ----------
+    rules : tuple of Constraint
+        The rules, completed by what only training can say.
+    rewritings : tuple of Rewriting
+        In the order of restoring.
+    table : Schema
+        Schema of the user's table.
+    inner : Schema
+        Schema of the rewritten table.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tabgan.constraints import Inequality
+    >>> from tabgan.constraints.rules import Constraints
+    >>> from tabgan.table.schema import Schema
+    >>> stays = pd.DataFrame({"arrival": [3, 5, 8], "departure": [4, 9, 9]})
+    >>> rules = [Inequality("arrival", "departure")]
+    >>> fitted = Constraints.learn(rules, stays, Schema.infer(stays))
+    >>> fitted.express(stays)
+       arrival  departure - arrival
+    0        3                    1
+    1        5                    4
+    2        8                    1
+    >>> fitted.restore(fitted.express(stays))[0].equals(stays)
+    True
+    """
+
+    rules: tuple[Constraint, ...]
+    rewritings: tuple[Rewriting, ...]
+    table: Schema
+    inner: Schema
+    writer: Writer = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.writer = Writer(self.table, _grids(self.rules))
+
+    @classmethod
+    def learn(
+        cls,
+        rules: Sequence[Constraint],
+        table: pd.DataFrame,
+        schema: Schema,
+        keep: Iterable[Hashable] = (),
+    ) -> Constraints:
+        """Find rewritings for all rules, and learn them.
+
+        Parameters
+        ----------
+        rules : sequence of Constraint
+        table : DataFrame of shape (n, d)
+            Rows that keep all rules.
+        schema : Schema
+            Schema of the table.
+        keep : iterable of labels
+            Columns that no rewriting may replace.
+
+        Returns
+        -------
+        Constraints
+
+        Raises
+        ------
+        ValueError
+            Two rules contradict each other, or no column is left for a rule that needs one.
+        """
+        learnt = tuple(rule.learn(table) for rule in rules)
+        _check_circles(learnt)
+        parts = [part for rule in merge_groups(learnt) for part in rule.parts(schema)]
+        chosen = _assign(parts, set(keep))
+        columns = {name: table[name] for name in table.columns}
+        taken = {str(name) for name in table.columns}
+
+        def new(text: str) -> str:
+            while text in taken:
+                text = f"{text}_"
+            taken.add(text)
+            return text
+
+        writer = Writer(schema, _grids(learnt))
+        rewritings = tuple(option.learn(columns, writer, new) for option in _in_order(chosen))
+        fitted = cls(learnt, rewritings, schema, schema)
+        fitted.inner = fitted._infer_inner(table)
+        return fitted
+
+    def _infer_inner(self, table: pd.DataFrame) -> Schema:
+        expressed = self.express(table)
+        categories = {name for rewriting in self.rewritings for name in rewriting.categories()}
+        known = set(self.table.names)
+        columns: list[Column] = []
+        for name in expressed.columns:
+            if name in known:
+                columns.append(self.table[name])
+            else:
+                described = infer_column(expressed[name], name, name in categories, "X", True)
+                columns.append(described)
+        return Schema(tuple(columns))
+
+    # ------------------------------------------------------------------ checking
+
+    def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Say which rows break a rule, shape (n,)."""
+        return broken_rows(self.rules, table)
+
+    def repeats(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Say which rows repeat the key of an earlier row, shape (n,)."""
+        return broken_rows([rule for rule in self.rules if rule.compares_rows], table)
+
+    # ------------------------------------------------------------------ rewriting
+
+    def express(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rewrite a table.
+
+        Parameters
+        ----------
+        table : DataFrame of shape (n, d)
+            Columns of the user's table.
+
+        Returns
+        -------
+        DataFrame of shape (n, e)
+            Kept columns and new ones; the new columns of a rewriting stand where the first column
+            was that the rewriting replaces.
+        """
+        columns = {name: table[name] for name in table.columns}
+        placed: dict[Hashable, dict[Hashable, pd.Series]] = {}
+        for rewriting in self.rewritings:
+            first = min(rewriting.targets, key=self.table.position)
+            placed[first] = rewriting.express(columns)
+        gone = {name for rewriting in self.rewritings for name in rewriting.targets}
+        found: dict[Hashable, pd.Series] = {}
+        for name in table.columns:
+            if name in placed:
+                found |= placed[name]
+            elif name not in gone:
+                found[name] = table[name]
+        return _frame(found, table.index)
+
+    def restore(
+        self, expressed: pd.DataFrame, rng: np.random.Generator | None = None
+    ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+        """Compute the user's table from a rewritten one.
+
+        Parameters
+        ----------
+        expressed : DataFrame of shape (n, e)
+        rng : numpy Generator, optional
+            Draws what no column of the rewritten table says, such as characters of a code.
+
+        Returns
+        -------
+        table : DataFrame of shape (n, d)
+        is_kept : ndarray of shape (n,), bool
+            Whether the row keeps every rule, apart from that keys are unique, and every computed
+            number lies in the range that training saw.
+        """
+        rng = np.random.default_rng(0) if rng is None else rng
+        columns = {name: expressed[name] for name in expressed.columns}
+        for name in self.writer.grids:
+            if name in columns and isinstance(self.table[name], NumericColumn):
+                columns[name] = self._snapped(name, columns[name])
+        in_range = np.ones(len(expressed), dtype=bool)
+        for rewriting in self.rewritings:
+            found = rewriting.restore(columns, self.writer, rng)
+            columns |= found
+            in_range &= rewriting.in_range(columns, self.writer)
+        table = _frame({name: columns[name] for name in self.table.names}, expressed.index)
+        table.columns = self.table.labels
+        return table, in_range & ~broken_rows(self.rules, table, keys=False)
+
+    def _snapped(self, name: Hashable, values: pd.Series) -> pd.Series:
+        """Move a column that the model drew to the grid that a rule confines the column to."""
+        amounts = read_amounts({name: values}, [name], repr(name))
+        on_grid = self.writer.on_grid(name, amounts.values[0], amounts.unit)
+        return self.writer.series(name, on_grid, amounts.missing[:, 0], amounts.unit)
+
+    def renumber(self, table: pd.DataFrame) -> None:
+        """Replace the identifiers of a table that was drawn in parts, in place, so that all differ."""
+        keys = {key.name: key for r in self.rewritings for key in r.identifiers()}
+        for column in self.table.columns:
+            key = keys.get(column.name, column)
+            if isinstance(key, IdentifierColumn):
+                table[column.name] = key.series(table[column.name].isna().to_numpy())
+
+    # ------------------------------------------------------------------ files
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the user's schema as values that JSON can write."""
+        return {
+            "rules": [to_jsonable(rule, CONSTRAINTS) for rule in self.rules if rule.is_saved],
+            "rewritings": [to_jsonable(each, _classes()) for each in self.rewritings],
+            "inner": self.inner.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], table: Schema) -> Constraints:
+        """Rebuild what `to_dict` returned, for a user's schema."""
+        return cls(
+            tuple(from_jsonable(rule, CONSTRAINTS) for rule in data["rules"]),
+            tuple(from_jsonable(each, _classes()) for each in data["rewritings"]),
+            table,
+            Schema.from_dict(data["inner"]),
+        )
+
+
+def _classes() -> dict[str, Any]:
+    """Return all that the JSON form of a rewriting holds, by name."""
+    return {**REWRITINGS, "IdentifierColumn": IdentifierColumn}
+
+
+def broken_rows(
+    rules: Iterable[Constraint], table: pd.DataFrame, keys: bool = True
+) -> NDArray[np.bool_]:
+    """Say which rows break one of some rules.
+
+    Parameters
+    ----------
+    rules : iterable of Constraint
+    table : DataFrame of n rows
+    keys : bool, default=True
+        Whether rules that compare rows with each other count.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
+    broken = np.zeros(len(table), dtype=bool)
+    for rule in rules:
+        if keys or not rule.compares_rows:
+            broken |= rule.broken(table)
+    return broken
+
+
+def kept_rows(
+    rules: Sequence[Constraint], table: pd.DataFrame, on_violation: str
+) -> tuple[NDArray[np.bool_], str]:
+    """Find the training rows that keep all rules.
+
+    Parameters
+    ----------
+    rules : sequence of Constraint
+    table : DataFrame of n rows
+    on_violation : {"raise", "drop"}
+
+    Returns
+    -------
+    kept : ndarray of shape (n,), bool
+    told : str
+        Which rules are broken, by how many rows and by which; "" if none is.
+
+    Raises
+    ------
+    ValueError
+        A row breaks a rule and `on_violation` is "raise", or no row keeps all rules.
+    """
+    kept, told = np.ones(len(table), dtype=bool), []
+    for rule in rules:
+        rule.check_table(table)
+        broken = rule.broken(table)
+        if broken.any():
+            kept &= ~broken
+            rows = np.flatnonzero(broken)
+            told.append(
+                f"{rule} is broken by {len(rows)} of {len(table)} rows, at the positions "
+                f"{listed(rows.tolist(), FIRST_ROWS)}"
+            )
+    message = "; ".join(told)
+    if told and on_violation == "raise":
+        raise ParameterError(
+            f'X breaks its constraints: {message}. Correct the rows, or set on_violation="drop" to '
+            "leave them out."
+        )
+    if not kept.any():
+        raise ParameterError(f"X has no row that keeps all constraints: {message}.")
+    return kept, message
+
+
+def _grids(rules: Iterable[Constraint]) -> dict[Hashable, list[Grid]]:
+    grids: dict[Hashable, list[Grid]] = {}
+    for rule in rules:
+        for name, grid in rule.grids().items():
+            grids.setdefault(name, []).append(grid)
+    return grids
+
+
+def _frame(columns: Mapping[Hashable, pd.Series], index: pd.Index) -> pd.DataFrame:
+    """Put columns side by side; labels may be tuples."""
+    series = [values.set_axis(index) for values in columns.values()]
+    frame = pd.concat(series, axis=1, keys=range(len(series)))
+    frame.columns = pd.Index(list(columns), dtype=object, tupleize_cols=False)
+    return frame
+
+
+def _check_circles(rules: Sequence[Constraint]) -> None:
+    """Refuse columns that must lie above themselves.
+
+    Raises
+    ------
+    ValueError
+        Names two rules of the circle.
+    """
+    above: dict[Hashable, list[tuple[Hashable, Constraint]]] = {}
+    for rule in rules:
+        if not isinstance(rule, Inequality | Range):
+            continue
+        for low, high, _ in rule.links():
+            path = _path(above, high, low)
+            if path is not None:
+                raise ParameterError(
+                    f"constraints: {path[0]} and {rule} clash, for {low!r} would have to be at "
+                    f"most {high!r} and {high!r} at most {low!r}; drop one of the two."
+                )
+            above.setdefault(low, []).append((high, rule))
+
+
+def _path(
+    above: Mapping[Hashable, Sequence[tuple[Hashable, Constraint]]], start: Hashable, end: Hashable
+) -> list[Constraint] | None:
+    """Find rules that lead upwards from one column to another; None if there are none."""
+    seen: set[Hashable] = set()
+    waiting: list[tuple[Hashable, list[Constraint]]] = [(start, [])]
+    while waiting:
+        name, rules = waiting.pop()
+        if name == end:
+            return rules
+        if name in seen:
+            continue
+        seen.add(name)
+        waiting += [(higher, [*rules, rule]) for higher, rule in above.get(name, ())]
+    return None
+
+
+def _assign(parts: Sequence[Part], keep: set[Hashable]) -> list[Option]:
+    """Choose an option for each part so that no column is replaced twice or computed from itself.
+
+    Raises
+    ------
+    ValueError
+        A part that needs an option has none; names the part's rule and the rule that it clashes
+        with.
+    """
+    order = sorted(range(len(parts)), key=lambda i: (not parts[i].is_needed, len(parts[i].options)))
+    tries = [0]
+
+    def search(place: int, chosen: list[Option]) -> list[Option] | None:
+        tries[0] += 1
+        if place == len(order) or tries[0] > MOST_TRIES:
+            return chosen if place == len(order) else None
+        part = parts[order[place]]
+        for option in part.options:
+            if not keep & set(option.targets) and _fits(option, chosen):
+                found = search(place + 1, [*chosen, option])
+                if found is not None:
+                    return found
+        return None if part.is_needed else search(place + 1, chosen)
+
+    found = search(0, [])
+    if found is None:
+        raise _clash([parts[i] for i in order if parts[i].is_needed], keep)
+    return found
+
+
+def _fits(option: Option, chosen: Sequence[Option]) -> bool:
+    """Whether an option can be taken beside others."""
+    taken = {name for other in chosen for name in other.targets}
+    if taken & set(option.targets):
+        return False
+    reads = {name: other.reads for other in chosen for name in other.targets}
+    waiting, seen = list(option.reads), set()
+    while waiting:
+        name = waiting.pop()
+        if name in option.targets:
+            return False
+        if name not in seen:
+            seen.add(name)
+            waiting += reads.get(name, ())
+    return True
+
+
+def _clash(parts: Sequence[Part], keep: set[Hashable]) -> ParameterError:
+    """Make the error that names two rules that cannot both be kept."""
+    for i, part in enumerate(parts):
+        free = [option for option in part.options if not keep & set(option.targets)]
+        if not free:
+            return ParameterError(
+                f"constraints: {part.rule} cannot be kept, for each column that it could compute "
+                "is a condition or a label of the generator; leave the rule out."
+            )
+        for other in parts[:i]:
+            others = [option for option in other.options if not keep & set(option.targets)]
+            if not any(_fits(option, [one]) for option in free for one in others):
+                return ParameterError(
+                    f"constraints: {other.rule} and {part.rule} clash, for no column is left that "
+                    "one of them could compute without the other; drop one of the two."
+                )
+    names = [str(part.rule) for part in parts[-2:]]
+    return ParameterError(
+        f"constraints: {' and '.join(names)} clash with each other or with the other rules, for no "
+        "column is left that they could compute; drop one of the two."
+    )
+
+
+def _in_order(options: Sequence[Option]) -> list[Option]:
+    """Sort options so that each comes after all from which it reads."""
+    waiting, done = list(options), []
+    left = {name for option in options for name in option.targets}
+    while waiting:
+        ready = [option for option in waiting if not left & set(option.reads)]
+        done += ready
+        left -= {name for option in ready for name in option.targets}
+        waiting = [option for option in waiting if option not in ready]
+    return done
