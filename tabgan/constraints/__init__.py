@@ -18,14 +18,28 @@ True
 
 from __future__ import annotations
 
+from tabgan.constraints.arithmetic import Formula, Product, Sum
 from tabgan.constraints.base import CONSTRAINTS, Constraint
+from tabgan.constraints.formulas import register_formula
+from tabgan.constraints.grids import Increment, Weekdays
+from tabgan.constraints.keys import Pattern, Predicate, Unique
 from tabgan.constraints.levels import FixedCombinations, OneHot
 from tabgan.constraints.order import Inequality, Range
 
 __all__ = [
+    "CONSTRAINTS",
     "Constraint",
     "FixedCombinations",
+    "Formula",
+    "Increment",
     "Inequality",
     "OneHot",
+    "Pattern",
+    "Predicate",
+    "Product",
     "Range",
+    "Sum",
+    "Unique",
+    "Weekdays",
+    "register_formula",
 ]

@@ -52,7 +52,7 @@ class Amounts(NamedTuple):
     @property
     def is_known(self) -> NDArray[np.bool_]:
         """Whether no column is missing, shape (n,)."""
-        return ~self.missing.any(axis=1)
+        return np.logical_and.reduce(~self.missing, axis=1)
 
 
 def read_amounts(
@@ -298,10 +298,10 @@ class Writer:
 
 
 def _on_decimals(amounts: NDArray[Any], decimals: int, rounding: Rounding) -> NDArray[np.float64]:
-    nearest = np.round(amounts.astype(np.float64), decimals)
+    nearest = np.asarray(np.round(amounts.astype(np.float64), decimals), dtype=np.float64)
     if rounding == "nearest":
         return nearest
-    step = 10.0**-decimals
+    step = float(10.0**-decimals)
     if rounding == "up":
         return np.where(
             nearest < amounts - NOISE * step, np.round(nearest + step, decimals), nearest

@@ -1,9 +1,9 @@
 """What a constraint is, and what a table is rewritten by so that a constraint always holds.
 
-A `Constraint` is what users write: a rule that every row keeps. A constraint offers `Option` objects,
-each of which says which columns a rewriting would replace. A `Rewriting` is learnt from a table. It
-replaces its columns by others from which they can be computed again, whatever the values of the
-others are: a later date by a number of days that is not negative, a total by nothing at all.
+A `Constraint` is what users write: a rule that every row keeps. A constraint offers `Option`
+objects, each of which says which columns a rewriting would replace. A `Rewriting` is learnt from a
+table. It replaces its columns by others from which they can be computed again, whatever the values
+of the others are: a later date by a number of days that is not negative, a total by nothing at all.
 """
 
 from __future__ import annotations
@@ -84,7 +84,11 @@ class Constraint:
         """Return the columns that are numbers or dates to the rule, and never identifiers."""
         return ()
 
-    def parts(self, schema: Schema) -> list[Part]:
+    def keys(self) -> Sequence[Hashable]:
+        """Return the columns that may be identifiers, of which no warning is due."""
+        return ()
+
+    def plan(self, schema: Schema) -> list[Part]:
         """Return the parts of the rule, each of which one rewriting keeps.
 
         Parameters
@@ -205,6 +209,21 @@ class Part(NamedTuple):
     is_needed: bool
 
 
+class Restored(NamedTuple):
+    """What a rewriting restores.
+
+    Attributes
+    ----------
+    columns : dict of label to Series of shape (n,)
+        The targets.
+    in_range : ndarray of shape (n,), bool, or True
+        In which rows the targets are values that training could have seen.
+    """
+
+    columns: dict[Hashable, pd.Series]
+    in_range: NDArray[np.bool_] | bool = True
+
+
 class Rewriting:
     """Base of what replaces columns of a table by others.
 
@@ -223,14 +242,8 @@ class Rewriting:
         """Compute the new columns from those of the user's table."""
 
     @abstractmethod
-    def restore(
-        self, columns: Columns, writer: Writer, rng: np.random.Generator
-    ) -> dict[Hashable, pd.Series]:
+    def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Compute the targets from the new columns and from columns that are restored already."""
-
-    def in_range(self, columns: Columns, writer: Writer) -> NDArray[np.bool_] | bool:
-        """Say in which rows the restored targets are values that training could have seen."""
-        return True
 
     def categories(self) -> tuple[Hashable, ...]:
         """Return the new columns that hold categories."""

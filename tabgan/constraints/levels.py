@@ -16,6 +16,7 @@ from tabgan.constraints.base import (
     Constraint,
     Option,
     Part,
+    Restored,
     Rewriting,
     check_labels,
     missing_in,
@@ -84,7 +85,7 @@ class FixedCombinations(Constraint):
             return self
         return FixedCombinations(self.columns, distinct(table, self.columns))
 
-    def parts(self, schema: Schema) -> list[Part]:
+    def plan(self, schema: Schema) -> list[Part]:
         """Return one part, which replaces all columns by one."""
         return [level_part(self, self.columns)]
 
@@ -133,7 +134,7 @@ class OneHot(Constraint):
         is_right = (np.sum(ones, axis=0) == 1) & (np.add(ones, zeros).sum(axis=0) == len(ones))
         return ~is_right & ~missing_in(columns, self.columns)
 
-    def parts(self, schema: Schema) -> list[Part]:
+    def plan(self, schema: Schema) -> list[Part]:
         """Return one part, which replaces all columns by one."""
         return [level_part(self, self.columns)]
 
@@ -159,7 +160,7 @@ class _Together(Constraint):
     def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
         return np.logical_or.reduce([rule.broken(table) for rule in self.rules])
 
-    def parts(self, schema: Schema) -> list[Part]:
+    def plan(self, schema: Schema) -> list[Part]:
         return [level_part(self, self.names)]
 
     def __str__(self) -> str:
@@ -226,19 +227,17 @@ class Levels(Rewriting):
         return ()
 
     def express(self, columns: Columns) -> dict[Hashable, pd.Series]:
-        """Number the combinations; one that training did not have gets -1."""
+        """Return the number of each combination; one that training did not have gets -1."""
         return {self.name: pd.Series(level_numbers(columns, self.targets, self.combinations))}
 
-    def restore(
-        self, columns: Columns, writer: Writer, rng: np.random.Generator
-    ) -> dict[Hashable, pd.Series]:
+    def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Look up the values of each combination."""
         numbers = columns[self.name].to_numpy(dtype=np.int64)
-        found = {}
+        found: dict[Hashable, pd.Series] = {}
         for i, name in enumerate(self.targets):
             values = pd.Series(as_objects([row[i] for row in self.combinations]), dtype=object)
             found[name] = cast(writer.schema[name], values).iloc[numbers].reset_index(drop=True)
-        return found
+        return Restored(found)
 
     def categories(self) -> tuple[Hashable, ...]:
         """Return the column of numbers, which are names."""

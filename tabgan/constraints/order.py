@@ -11,12 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.checks import FLAG, check
-from tabgan.constraints.amounts import Writer, inner_series, merged, read_amounts
+from tabgan.constraints.amounts import Rounding, Writer, inner_series, merged, read_amounts
 from tabgan.constraints.base import (
     Columns,
     Constraint,
     Option,
     Part,
+    Restored,
     Rewriting,
     check_labels,
     several,
@@ -61,9 +62,9 @@ class Inequality(Constraint):
         object.__setattr__(self, "strict", strict)
 
     @classmethod
-    def build(cls, columns: tuple[Hashable, ...], strict: bool) -> Inequality:
+    def build(cls, **values: Any) -> Inequality:
         """Build a constraint from its fields, as a file holds them."""
-        return cls(*columns, strict=strict)
+        return cls(*values["columns"], strict=values["strict"])
 
     @property
     def names(self) -> tuple[Hashable, ...]:
@@ -71,7 +72,7 @@ class Inequality(Constraint):
         return self.columns
 
     def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
-        """Say which rows break the rule; a missing value is left out of the chain."""
+        """Say which rows break the rule; a pair with a missing value does not."""
         self.check_table(table)
         return _out_of_order(table, self.columns, self.strict, self)
 
@@ -83,7 +84,7 @@ class Inequality(Constraint):
         """Return each pair of neighbours, and whether the two must differ."""
         return [(a, b, self.strict) for a, b in zip(self.columns, self.columns[1:], strict=False)]
 
-    def parts(self, schema: Schema) -> list[Part]:
+    def plan(self, schema: Schema) -> list[Part]:
         """Return a part for each pair of neighbours."""
         return [_part(self, schema, *link) for link in self.links()]
 
@@ -132,7 +133,7 @@ class Range(Constraint):
         return self.low, self.x, self.high
 
     def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
-        """Say which rows break the rule; a missing value is left out of the chain."""
+        """Say which rows break the rule; a pair with a missing value does not."""
         self.check_table(table)
         return _out_of_order(table, self.names, self.strict, self)
 
@@ -144,7 +145,7 @@ class Range(Constraint):
         """Return each pair of neighbours, and whether the two must differ."""
         return [(self.low, self.x, self.strict), (self.x, self.high, self.strict)]
 
-    def parts(self, schema: Schema) -> list[Part]:
+    def plan(self, schema: Schema) -> list[Part]:
         """Return a part for each pair of neighbours."""
         return [_part(self, schema, *link) for link in self.links()]
 
@@ -244,16 +245,16 @@ class Gap(Rewriting):
         amounts = read_amounts(columns, [self.base, self.target], self.name, self.unit)
         base, target = amounts.values
         gap = (target - base) * self.sign
-        found = {self.name: inner_series(gap, ~amounts.is_known, self.decimals)}
+        found: dict[Hashable, pd.Series] = {
+            self.name: inner_series(gap, ~amounts.is_known, self.decimals)
+        }
         if self.alone is not None:
             values = columns[self.target]
             found[self.alone] = values.where(amounts.missing[:, 0]).astype(values.dtype)
         return found
 
-    def restore(
-        self, columns: Columns, writer: Writer, rng: np.random.Generator
-    ) -> dict[Hashable, pd.Series]:
-        """Add the distance to the base, and move rounding errors to the side that keeps the rule."""
+    def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
+        """Add the distance to the base; rounding errors move to the side that keeps the rule."""
         amounts = read_amounts(columns, [self.base], self.name, self.unit)
         gaps = read_amounts(columns, [self.name], self.name)
         base, known = amounts.values[0], ~amounts.missing[:, 0] & ~gaps.missing[:, 0]
@@ -262,13 +263,14 @@ class Gap(Rewriting):
         below = (value - base) * self.sign
         wrong = known & ((below <= 0) if self.strict else (below < 0))
         if wrong.any():
-            rounding = "up" if self.sign > 0 else "down"
+            rounding: Rounding = "up" if self.sign > 0 else "down"
             value = np.where(wrong, writer.on_grid(self.target, base, self.unit, rounding), value)
+        in_range = ~known | writer.in_range(self.target, value, self.unit)
         series = writer.series(self.target, value, ~known, self.unit)
         if self.alone is not None:
             column = writer.schema[self.target]
             series = merged(column, series, ~amounts.missing[:, 0], columns[self.alone])
-        return {self.target: series}
+        return Restored({self.target: series}, in_range)
 
 
 def _decimals(column: Any) -> int | None:

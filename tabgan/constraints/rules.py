@@ -112,7 +112,7 @@ class Constraints:
         """
         learnt = tuple(rule.learn(table) for rule in rules)
         _check_circles(learnt)
-        parts = [part for rule in merge_groups(learnt) for part in rule.parts(schema)]
+        parts = [part for rule in merge_groups(learnt) for part in rule.plan(schema)]
         chosen = _assign(parts, set(keep))
         columns = {name: table[name] for name in table.columns}
         taken = {str(name) for name in table.columns}
@@ -208,8 +208,8 @@ class Constraints:
         in_range = np.ones(len(expressed), dtype=bool)
         for rewriting in self.rewritings:
             found = rewriting.restore(columns, self.writer, rng)
-            columns |= found
-            in_range &= rewriting.in_range(columns, self.writer)
+            columns |= found.columns
+            in_range &= found.in_range
         table = _frame({name: columns[name] for name in self.table.names}, expressed.index)
         table.columns = self.table.labels
         return table, in_range & ~broken_rows(self.rules, table, keys=False)
@@ -221,12 +221,13 @@ class Constraints:
         return self.writer.series(name, on_grid, amounts.missing[:, 0], amounts.unit)
 
     def renumber(self, table: pd.DataFrame) -> None:
-        """Replace the identifiers of a table that was drawn in parts, in place, so that all differ."""
-        keys = {key.name: key for r in self.rewritings for key in r.identifiers()}
-        for column in self.table.columns:
-            key = keys.get(column.name, column)
+        """Give the rows of a table that was drawn in parts fresh identifiers, in place."""
+        replaced = {name for rewriting in self.rewritings for name in rewriting.targets}
+        keys = [c for c in self.table.columns if c.name not in replaced]
+        keys += [key for rewriting in self.rewritings for key in rewriting.identifiers()]
+        for key in keys:
             if isinstance(key, IdentifierColumn):
-                table[column.name] = key.series(table[column.name].isna().to_numpy())
+                table[key.name] = key.series(table[key.name].isna().to_numpy())
 
     # ------------------------------------------------------------------ files
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -79,6 +81,7 @@ class TableSynthesizer(Estimator):
         constraints, the networks learn a rewritten table.
     """
 
+    schema_: Schema
     _rules: Constraints | None = None
     _saved: ClassVar[tuple[str, ...]] = ("_condition_names", "_n_rows", "_target_name")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
@@ -240,7 +243,12 @@ class TableSynthesizer(Estimator):
         learnt = [name for rule in self.constraints or () for name in rule.amounts()]
         if self._target_name is not None:
             learnt.append(self._target_name)
-        return Schema.infer(table, forced, learnt=learnt)
+        with warnings.catch_warnings():
+            for rule in self.constraints or ():
+                for name in rule.keys():
+                    told = re.escape(f"column {name!r} of X looks like an identifier")
+                    warnings.filterwarnings("ignore", told)
+            return Schema.infer(table, forced, learnt=learnt)
 
     def _make_core(self) -> TableCore:
         device = resolve_device(self.device)

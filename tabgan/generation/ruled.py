@@ -99,7 +99,7 @@ class Ruled:
             Too few of the rows that may be drawn keep all rules.
         """
         table, is_kept = self.rules.restore(make(np.arange(n)), streams.rng)
-        drawn, budget, n_calls = n, MIN_DRAWS + DRAWS_PER_ROW * n, 1
+        drawn, budget = n, MIN_DRAWS + DRAWS_PER_ROW * n
         while True:
             waiting = np.flatnonzero(~is_kept | self.rules.repeats(table))
             if not len(waiting):
@@ -111,13 +111,13 @@ class Ruled:
             times = int(np.clip(2 / rate, 1, max(1, MAX_POOL // len(waiting))))
             rows = np.repeat(waiting, times)
             fresh, is_right = self.rules.restore(make(rows), streams.rng)
-            drawn, n_calls = drawn + len(rows), n_calls + 1
+            drawn += len(rows)
             places, first = np.unique(rows[is_right], return_index=True)
             taken = np.flatnonzero(is_right)[first]
-            table, is_kept = _replaced(table, places, fresh.iloc[taken]), is_kept | False
-            is_kept[places] = True
-        if n_calls > 1:
-            self.rules.renumber(table)
+            if len(places):
+                table = _replaced(table, places, fresh.iloc[taken])
+                self.rules.renumber(table)
+                is_kept[places] = True
         return table
 
     def _shortfall(self, found: int, n: int, drawn: int, table: pd.DataFrame) -> ValueError:

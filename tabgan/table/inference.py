@@ -107,10 +107,7 @@ def infer_column(
     last = int(distances.max()) // step
     if kind == "integer" and not is_learnt and _repeats_too_seldom(distances // np.uint64(step)):
         _warn_of_identifier(name, arg_name, is_number=True)
-        start = origin + (last + 1) * step
-        return IdentifierColumn(
-            name, dtype, "", start, 0, rate, marker, is_number=True, step=step, least=origin
-        )
+        return _integer_identifier(name, dtype, rate, marker, origin, step, last)
     table = QuantileTable.from_values(signed_steps(amounts, origin, step))
     return NumericColumn(
         name, kind, dtype, table, rate, origin, step, last, marker=marker, inner=inner
@@ -245,10 +242,51 @@ def _infer_names(
     )
 
 
+def describe_key(values: pd.Series, name: Hashable) -> IdentifierColumn:
+    """Describe a column of texts or integers as an identifier, whatever its values look like.
+
+    Parameters
+    ----------
+    values : Series of shape (n,)
+        At least one value is there.
+    name : hashable
+        The column's label.
+
+    Returns
+    -------
+    IdentifierColumn
+    """
+    missing = values.isna()
+    dtype, rate = dtype_name(values.dtype), float(missing.mean())
+    marker = marker_of(values[missing]) if dtype == "object" else "NaN"
+    present = values[~missing]
+    if kind_of(values, name, "X").kind != "integer":
+        return _text_identifier(list(present), name, dtype, rate, marker)
+    amounts = raw_amounts(present, "integer", "")
+    return _integer_identifier(
+        name, dtype, rate, marker, int(amounts.min()), 1, int(np.ptp(amounts))
+    )
+
+
+def _integer_identifier(
+    name: Hashable, dtype: str, rate: float, marker: str, origin: int, step: int, last: int
+) -> IdentifierColumn:
+    start = origin + (last + 1) * step
+    return IdentifierColumn(
+        name, dtype, "", start, 0, rate, marker, is_number=True, step=step, least=origin
+    )
+
+
 def _infer_identifier(
     texts: list[str], name: Hashable, dtype: str, missing_rate: float, marker: str, arg_name: str
 ) -> IdentifierColumn:
     _warn_of_identifier(name, arg_name)
+    return _text_identifier(texts, name, dtype, missing_rate, marker)
+
+
+def _text_identifier(
+    texts: list[str], name: Hashable, dtype: str, missing_rate: float, marker: str
+) -> IdentifierColumn:
     prefix = os.path.commonprefix(texts).rstrip("0123456789")
     tails = [text[len(prefix) :] for text in texts]
     if all(tail.isdecimal() for tail in tails):
