@@ -238,13 +238,17 @@ class Writer:
             if column.decimals is not None:
                 amounts = _on_decimals(amounts, column.decimals, rounding)
         else:
-            scale = UNITS[_unit(column.inner)] // UNITS[unit] if unit else 1
-            amounts = _on_steps(
-                amounts, column.origin * max(scale, 1), column.step * max(scale, 1), rounding
-            )
+            scale = self.scale(name, unit)
+            amounts = _on_steps(amounts, column.origin * scale, column.step * scale, rounding)
         for grid in self.grids.get(name, ()):
             amounts = grid.to_grid(amounts, unit, rounding)
         return amounts
+
+    def scale(self, name: Hashable, unit: str) -> int:
+        """Return how many units of time one unit of a column of dates is; 1 for numbers."""
+        column = self.schema[name]
+        assert isinstance(column, NumericColumn)
+        return max(1, UNITS[_unit(column.inner)] // UNITS[unit]) if unit else 1
 
     def series(
         self, name: Hashable, amounts: NDArray[Any], missing: NDArray[np.bool_], unit: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.checks import check, number
-from tabgan.constraints.amounts import Amounts, Writer, merged, read_amounts
+from tabgan.constraints.amounts import Amounts, Writer, cast, merged, read_amounts
+from tabgan.constraints.asked import Cells
 from tabgan.constraints.base import (
     Columns,
     Constraint,
@@ -25,6 +26,7 @@ from tabgan.constraints.base import (
 )
 from tabgan.constraints.formulas import apply_formula, check_formula
 from tabgan.table.columns import NumericColumn
+from tabgan.table.conditions import Kind
 from tabgan.table.schema import Schema
 
 RELATIVE_TOLERANCE = 1e-9
@@ -269,6 +271,117 @@ class Computed(Rewriting):
         if self.known is not None:
             found[self.known] = pd.Series(lacks | values.notna().to_numpy())
         return found
+
+    def imply(self, cells: Cells, writer: Writer) -> None:
+        """Add the target where all inputs are known, and the one input that is left to know."""
+        known = np.array([cells.is_value(name) for name in self.inputs])
+        full = known.all(axis=0) & (cells.kind(self.target) == Kind.ANY)
+        if full.any():
+            values = {
+                name: cast(writer.schema[name], cells.values(name, full)) for name in self.inputs
+            }
+            values |= {name: pd.Series([True] * int(full.sum())) for name in self._flags()}
+            found = self.restore(values, writer, np.random.default_rng(0))
+            cells.add_values(self.target, full, found.columns[self.target].astype(object))
+        if self.operation not in (SUM, REST):
+            return
+        one_left = (known.sum(axis=0) == len(self.inputs) - 1) & cells.is_value(self.target)
+        for i, name in enumerate(self.inputs):
+            rows = one_left & (cells.kind(name) == Kind.ANY)
+            if not rows.any() or not isinstance(writer.schema[name], NumericColumn):
+                continue
+            others = [other for other in self.inputs if other != name]
+            read = [self.target, *others]
+            values = {
+                other: cast(writer.schema[other], cells.values(other, rows)) for other in read
+            }
+            amounts = read_amounts(values, read, self.target)
+            target, rest = amounts.values[0], amounts.values[1:]
+            if self.operation == SUM:
+                found_amounts = target - np.sum(rest, axis=0)
+            elif i == 0:
+                found_amounts = target + np.sum(rest, axis=0)
+            else:
+                found_amounts = rest[0] - np.sum(rest[1:], axis=0) - target
+            on_grid = writer.on_grid(name, found_amounts, amounts.unit)
+            if not writer.in_range(name, on_grid, amounts.unit).all():
+                bad = np.flatnonzero(rows)[~writer.in_range(name, on_grid, amounts.unit)][0]
+                raise ValueError(
+                    f"conditions: {cells.asked.as_written(int(bad))} leaves {name!r} a value that "
+                    "is out of the range seen in training."
+                )
+            none = np.zeros(len(on_grid), dtype=bool)
+            series = writer.series(name, on_grid, none, amounts.unit)
+            cells.add_values(name, rows, series.astype(object))
+
+    def _flags(self) -> list[str]:
+        return [] if self.known is None else [self.known]
+
+    def translate(self, cells: Cells, writer: Writer, inner: Schema) -> None:
+        """Ask for what is learnt of the target; its value follows from the inputs or is open."""
+        kinds, is_missing = cells.kind(self.target), cells.is_missing(self.target)
+        known = np.logical_and.reduce([cells.is_value(name) for name in self.inputs])
+        lacks = np.logical_or.reduce([cells.is_missing(name) for name in self.inputs])
+        done = kinds == Kind.ANY
+        if self.alone is not None:
+            is_alone = lacks & ~done
+            cells.ask(self.alone, is_alone, cells.values(self.target, is_alone))
+            done = done | is_alone
+        elif is_missing.any():
+            done = done | (lacks & is_missing)
+        if self.known is not None:
+            cells.ask(self.known, known & is_missing, False)
+            cells.ask(self.known, known & ~done & ~is_missing, True)
+            done = done | (known & is_missing)
+        done = done | (known & ~is_missing)
+        cells.leave_open(self.target, ~done)
+
+    def aim(
+        self,
+        columns: dict[Hashable, pd.Series],
+        target: Hashable,
+        rows: NDArray[np.bool_],
+        wanted: pd.Series,
+        free: Mapping[Hashable, NDArray[np.bool_]],
+        writer: Writer,
+    ) -> None:
+        """Shift or stretch the largest input of which nothing is asked, so that the target fits."""
+        if self.operation not in (SUM, REST, PRODUCT):
+            return
+        names = [
+            name
+            for name in self.inputs
+            if name in free and isinstance(writer.schema[name], NumericColumn)
+        ]
+        if not names:
+            return
+        pair = read_amounts({**columns, target: wanted}, [target, *self.inputs], target)
+        inputs = Amounts(pair.values[1:], pair.missing[:, 1:], pair.unit)
+        away = pair.values[0] - _calculated(inputs, self.operation)
+        rows = rows & pair.is_known & (away != 0)
+        places = [self.inputs.index(name) for name in names]
+        sizes = np.array(
+            [
+                np.where(free[name], np.abs(inputs.values[i].astype(np.float64)), -1.0)
+                for name, i in zip(names, places, strict=True)
+            ]
+        )
+        largest = np.argmax(sizes, axis=0)
+        for k, (name, i) in enumerate(zip(names, places, strict=True)):
+            mine = rows & (largest == k) & (sizes[k] >= 0)
+            if not mine.any():
+                continue
+            values = inputs.values[i]
+            if self.operation == PRODUCT:
+                others = _calculated(inputs, PRODUCT) / np.where(values == 0, 1, values)
+                safe = np.where(others == 0, 1.0, others)
+                moved = np.where(others == 0, values, pair.values[0] / safe)
+            else:
+                moved = values + (away if self.operation == SUM or i == 0 else -away)
+            moved = writer.on_grid(name, np.where(mine, moved, values), pair.unit)
+            mine &= writer.in_range(name, moved, pair.unit)
+            column = writer.series(name, moved, inputs.missing[:, i], pair.unit)
+            columns[name] = columns[name].where(~mine, column)
 
     def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Compute the target wherever all inputs are there."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tabgan.checks import LABEL, ParameterError, check, listed, short
 from tabgan.constraints.amounts import Writer
+from tabgan.constraints.asked import Cells
 from tabgan.table.columns import IdentifierColumn
 from tabgan.table.schema import Schema
 
@@ -121,8 +122,10 @@ class Constraint:
         told = []
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            if value != field.default and field.repr:
-                plain = list(value) if isinstance(value, tuple) else value
+            plain = list(value) if isinstance(value, tuple) else value
+            if field.default is MISSING:
+                told.append(repr(plain))
+            elif value != field.default:
                 told.append(f"{field.name}={plain!r}")
         return f"{type(self).__name__}({', '.join(told)})"
 
@@ -244,6 +247,52 @@ class Rewriting:
     @abstractmethod
     def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Compute the targets from the new columns and from columns that are restored already."""
+
+    def imply(self, cells: Cells, writer: Writer) -> None:
+        """Add to conditions what follows from them."""
+
+    @abstractmethod
+    def translate(self, cells: Cells, writer: Writer, inner: Schema) -> None:
+        """Translate the conditions on the targets, or leave them open.
+
+        Parameters
+        ----------
+        cells : Cells
+        writer : Writer
+        inner : Schema
+            Schema of the rewritten table.
+
+        Raises
+        ------
+        ValueError
+            No row that keeps the rule meets the conditions.
+        """
+
+    def aim(
+        self,
+        columns: dict[Hashable, pd.Series],
+        target: Hashable,
+        rows: NDArray[np.bool_],
+        wanted: pd.Series,
+        free: Mapping[Hashable, NDArray[np.bool_]],
+        writer: Writer,
+    ) -> None:
+        """Change the rewritten table so that a target is restored to a value that was asked for.
+
+        Parameters
+        ----------
+        columns : dict of label to Series of shape (m,)
+            The rewritten table, which is changed, and columns that are restored already.
+        target : hashable
+        rows : ndarray of shape (m,), bool
+            Rows in which a value is asked for.
+        wanted : Series of shape (m,)
+            The values asked for.
+        free : mapping of label to ndarray of shape (m,), bool
+            Columns of the user's table that are columns of the rewritten table too, and in which
+            rows nothing is asked of them.
+        writer : Writer
+        """
 
     def categories(self) -> tuple[Hashable, ...]:
         """Return the new columns that hold categories."""

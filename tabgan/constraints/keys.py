@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tabgan.checks import ParameterError, short
 from tabgan.constraints.amounts import Writer
+from tabgan.constraints.asked import Cells
 from tabgan.constraints.base import (
     Columns,
     Constraint,
@@ -25,6 +26,7 @@ from tabgan.constraints.base import (
     several,
 )
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
+from tabgan.table.conditions import Kind
 from tabgan.table.dtypes import restore
 from tabgan.table.inference import describe_key
 from tabgan.table.schema import Schema
@@ -144,6 +146,10 @@ class FreshKeys(Rewriting):
     def express(self, columns: Columns) -> dict[Hashable, pd.Series]:
         """Return where the key is there."""
         return {self.known: pd.Series(columns[self.key.name].notna().to_numpy())}
+
+    def translate(self, cells: Cells, writer: Writer, inner: Schema) -> None:
+        """Ask that the key is there, or is missing; any other condition is refused."""
+        _ask_for_presence(cells, self.key.name, self.known)
 
     def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Count up from the last key of training."""
@@ -269,6 +275,10 @@ class Texts(Rewriting):
         """Return where there is a text."""
         return {self.known: pd.Series(columns[self.target].notna().to_numpy())}
 
+    def translate(self, cells: Cells, writer: Writer, inner: Schema) -> None:
+        """Ask that there is a text, or none; any other condition is refused."""
+        _ask_for_presence(cells, self.target, self.known)
+
     def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Draw a text for each row, and draw it anew until it matches."""
         missing = ~columns[self.known].to_numpy(dtype=bool)
@@ -302,6 +312,14 @@ class Texts(Rewriting):
             if not places:
                 texts[rows] = ""
         return texts
+
+
+def _ask_for_presence(cells: Cells, name: Hashable, known: str) -> None:
+    kinds, is_missing = cells.kind(name), cells.is_missing(name)
+    if ((kinds != Kind.ANY) & (kinds != Kind.PRESENT) & ~is_missing).any():
+        raise ValueError(f"conditions: {name!r} is an identifier, which is not learnt; drop it.")
+    cells.ask(known, is_missing, False)
+    cells.ask(known, kinds == Kind.PRESENT, True)
 
 
 def _shapes(values: pd.Series) -> tuple[tuple[tuple[str, ...], ...], tuple[int, ...]]:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.constraints.amounts import Writer, cast
+from tabgan.constraints.asked import Cells
 from tabgan.constraints.base import (
     Columns,
     Constraint,
@@ -22,6 +23,7 @@ from tabgan.constraints.base import (
     missing_in,
     several,
 )
+from tabgan.table.conditions import Kind
 from tabgan.table.dtypes import as_objects
 from tabgan.table.schema import Schema
 
@@ -238,6 +240,29 @@ class Levels(Rewriting):
             values = pd.Series(as_objects([row[i] for row in self.combinations]), dtype=object)
             found[name] = cast(writer.schema[name], values).iloc[numbers].reset_index(drop=True)
         return Restored(found)
+
+    def translate(self, cells: Cells, writer: Writer, inner: Schema) -> None:
+        """Ask for one of the combinations that have the values asked for."""
+        names = [name for name in self.targets if name in cells.asked.encoded]
+        if not names:
+            return
+        every = np.arange(len(self.combinations))
+        table = self.restore({self.name: pd.Series(every)}, writer, np.random.default_rng(0))
+        columns = pd.DataFrame({i: table.columns[name] for i, name in enumerate(names)})
+        columns.columns = pd.Index(names, dtype=object, tupleize_cols=False)
+        groups = cells.asked.groups(names)
+        is_asked = np.logical_or.reduce([cells.kind(name) != Kind.ANY for name in names])
+        for group in np.unique(groups[is_asked]):
+            rows = groups == group
+            i = int(np.flatnonzero(rows)[0])
+            fits = every[cells.asked.are_met(columns, np.full(len(every), i), names)].tolist()
+            if not fits:
+                shown = {k: v for k, v in cells.asked.as_written(i).items() if k in names}
+                raise ValueError(
+                    f"conditions: {shown} never occurred together in training, and the constraints "
+                    "allow no other combinations."
+                )
+            cells.ask(self.name, rows, fits[0] if len(fits) == 1 else frozenset(fits))
 
     def categories(self) -> tuple[Hashable, ...]:
         """Return the column of numbers, which are names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.checks import FLAG, check
-from tabgan.constraints.amounts import Rounding, Writer, inner_series, merged, read_amounts
+from tabgan.constraints.amounts import Rounding, Writer, cast, inner_series, merged, read_amounts
+from tabgan.constraints.asked import Cells
 from tabgan.constraints.base import (
     Columns,
     Constraint,
@@ -23,6 +24,7 @@ from tabgan.constraints.base import (
     several,
 )
 from tabgan.table.columns import NumericColumn
+from tabgan.table.conditions import PRESENT, Kind
 from tabgan.table.schema import Schema
 
 
@@ -252,6 +254,84 @@ class Gap(Rewriting):
             values = columns[self.target]
             found[self.alone] = values.where(amounts.missing[:, 0]).astype(values.dtype)
         return found
+
+    def translate(self, cells: Cells, writer: Writer, inner: Schema) -> None:
+        """Ask for the distance where both columns are known, or for the target where it is alone.
+
+        A distance beyond those that training saw becomes the nearest of those; `aim` sets it right.
+        """
+        kinds, is_missing = cells.kind(self.target), cells.is_missing(self.target)
+        is_value, has_base = cells.is_value(self.target), cells.is_value(self.base)
+        has_room = isinstance(inner[self.name], NumericColumn)
+        done = kinds == Kind.ANY
+        if has_room and has_base.any():
+            both = is_value & has_base
+            if both.any():
+                cells.ask(self.name, both, self._distances(cells, both, writer, inner))
+            within = (kinds == Kind.INTERVAL) & has_base
+            if within.any():
+                cells.ask(self.name, within, self._intervals(cells, within, writer))
+            done = done | both | within
+        if self.alone is not None:
+            is_alone = cells.is_missing(self.base) & ~done
+            cells.ask(self.alone, is_alone, cells.values(self.target, is_alone))
+            done = done | is_alone
+        else:
+            cells.ask(self.name, is_missing & ~done, None)
+            if inner[self.name].missing_rate > 0:
+                cells.ask(self.name, kinds == Kind.PRESENT, PRESENT)
+            done = done | is_missing | (kinds == Kind.PRESENT)
+        cells.leave_open(self.target, ~done)
+
+    def _distances(
+        self, cells: Cells, rows: NDArray[np.bool_], writer: Writer, inner: Schema
+    ) -> pd.Series:
+        """Compute the distances of pairs of values that are asked for, in the range of training."""
+        known = {
+            name: cast(writer.schema[name], cells.values(name, rows))
+            for name in (self.base, self.target)
+        }
+        gaps = self.express(known)[self.name]
+        column = inner[self.name]
+        assert isinstance(column, NumericColumn)
+        return column.series(column.numbers(gaps)).astype(object)
+
+    def _intervals(
+        self, cells: Cells, rows: NDArray[np.bool_], writer: Writer
+    ) -> list[pd.Interval]:
+        """Move intervals that are asked for by the values of the base."""
+        base = {self.base: cast(writer.schema[self.base], cells.values(self.base, rows))}
+        start = read_amounts(base, [self.base], self.name, self.unit).values[0]
+        scale = writer.scale(self.target, self.unit)
+        low, high = (scale * end[rows] - start for end in cells.asked.ends(self.target))
+        if self.sign < 0:
+            low, high = -high, -low
+        low = np.maximum(low, 0.0)
+        if (high < low).any():
+            i = int(np.flatnonzero(rows)[np.flatnonzero(high < low)[0]])
+            raise ValueError(
+                f"conditions: {cells.asked.as_written(i)} leaves no room between {self.base!r} and "
+                f"{self.target!r}, which are in order."
+            )
+        return [pd.Interval(a, b, closed="both") for a, b in zip(low, high, strict=True)]
+
+    def aim(
+        self,
+        columns: dict[Hashable, pd.Series],
+        target: Hashable,
+        rows: NDArray[np.bool_],
+        wanted: pd.Series,
+        free: Mapping[Hashable, NDArray[np.bool_]],
+        writer: Writer,
+    ) -> None:
+        """Set the distance to that of the value asked for, where it is not negative."""
+        pair = {self.base: columns[self.base], self.target: wanted}
+        gaps = self.express(pair)[self.name]
+        amounts = read_amounts({0: gaps, 1: columns[self.name]}, [0, 1], self.name)
+        is_right = rows & ~amounts.missing[:, 0] & (amounts.values[0] >= 0)
+        values = np.where(is_right, *amounts.values)
+        missing = np.where(is_right, False, amounts.missing[:, 1])
+        columns[self.name] = inner_series(values, missing, self.decimals)
 
     def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Add the distance to the base; rounding errors move to the side that keeps the rule."""

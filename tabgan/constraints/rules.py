@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.checks import ParameterError, listed
-from tabgan.constraints.amounts import Grid, Writer, read_amounts
+from tabgan.constraints.amounts import Grid, Writer, cast, read_amounts
+from tabgan.constraints.asked import Asked, Cells
 from tabgan.constraints.base import (
     CONSTRAINTS,
     REWRITINGS,
@@ -23,6 +24,7 @@ from tabgan.constraints.base import (
 from tabgan.constraints.levels import merge_groups
 from tabgan.constraints.order import Inequality, Range
 from tabgan.table.columns import Column, IdentifierColumn, NumericColumn
+from tabgan.table.conditions import ANY, Kind
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
@@ -32,6 +34,32 @@ MOST_TRIES = 20_000
 
 FIRST_ROWS = 5
 """Rows that an error shows of those that break a rule."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How conditions on the user's table are met.
+
+    Attributes
+    ----------
+    asked : Asked
+        The conditions.
+    cells : Cells
+        The conditions, translated; `Cells.open` says which are left open.
+    inner : DataFrame of n rows, or None
+        Conditions on the rewritten table; None if there are none.
+    """
+
+    asked: Asked
+    cells: Cells
+    inner: pd.DataFrame | None
+
+    def groups(self) -> NDArray[np.int64]:
+        """Return numbers of rows, shape (n,), equal where conditions on the rewritten table are."""
+        if self.inner is None:
+            return np.zeros(self.asked.n, dtype=np.int64)
+        codes = [pd.factorize(self.inner[name].map(repr))[0] for name in self.inner]
+        return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
 
 
 @dataclass
@@ -148,6 +176,10 @@ class Constraints:
         """Say which rows break a rule, shape (n,)."""
         return broken_rows(self.rules, table)
 
+    def counts(self, table: pd.DataFrame) -> dict[str, int]:
+        """Count the rows that break each rule."""
+        return {str(rule): int(rule.broken(table).sum()) for rule in self.rules}
+
     def repeats(self, table: pd.DataFrame) -> NDArray[np.bool_]:
         """Say which rows repeat the key of an earlier row, shape (n,)."""
         return broken_rows([rule for rule in self.rules if rule.compares_rows], table)
@@ -213,6 +245,99 @@ class Constraints:
         table = _frame({name: columns[name] for name in self.table.names}, expressed.index)
         table.columns = self.table.labels
         return table, in_range & ~broken_rows(self.rules, table, keys=False)
+
+    def read_asked(self, asked: pd.DataFrame) -> Plan:
+        """Translate conditions on the user's table into conditions on the rewritten table.
+
+        Parameters
+        ----------
+        asked : DataFrame of n rows
+            See `tabgan.table.conditions`.
+
+        Returns
+        -------
+        Plan
+
+        Raises
+        ------
+        ValueError
+            A condition is no value of its column, or conditions break a rule.
+        """
+        conditions = Asked(asked, self.table)
+        self._refuse_broken(conditions)
+        cells = conditions.cells()
+        for _ in self.rewritings:
+            for rewriting in self.rewritings:
+                rewriting.imply(cells, self.writer)
+        replaced = {name for rewriting in self.rewritings for name in rewriting.targets}
+        for name, written in cells.written.items():
+            if name not in replaced:
+                cells.inner[name] = written.copy()
+        for rewriting in self.rewritings:
+            rewriting.translate(cells, self.writer, self.inner)
+        inner = {
+            name: pd.Series(values, dtype=object)
+            for name, values in cells.inner.items()
+            if any(value is not ANY for value in values)
+        }
+        frame = _frame(inner, pd.RangeIndex(len(asked))) if inner else None
+        return Plan(conditions, cells, frame)
+
+    def _refuse_broken(self, conditions: Asked) -> None:
+        """Refuse conditions that are values of all columns of a rule and break the rule."""
+        for rule in self.rules:
+            names = [name for name in rule.names if name in conditions.encoded]
+            if not names or (rule.compares_rows and len(names) < len(rule.names)):
+                continue
+            broken = rule.broken(conditions.known(rule.names))
+            if broken.any():
+                i = int(np.flatnonzero(broken)[0])
+                raise ValueError(
+                    f"conditions: {conditions.as_written(i)} in row {i} breaks {rule}."
+                )
+
+    def restore_asked(
+        self,
+        expressed: pd.DataFrame,
+        rows: NDArray[np.int64],
+        plan: Plan,
+        rng: np.random.Generator,
+    ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+        """Compute the user's table so that it meets conditions.
+
+        Parameters
+        ----------
+        expressed : DataFrame of m rows
+        rows : ndarray of shape (m,)
+            For each row, the position of its conditions.
+        plan : Plan
+        rng : numpy Generator
+
+        Returns
+        -------
+        table : DataFrame of m rows
+        is_right : ndarray of shape (m,), bool
+            Whether the row is kept, as of `restore`, and meets its conditions.
+        """
+        cells, names = plan.cells, list(expressed.columns)
+        columns = {name: expressed[name].reset_index(drop=True) for name in names}
+        free = {
+            name: cells.kind(name)[rows] == Kind.ANY for name in self.table.names if name in columns
+        }
+        for rewriting in self.rewritings:
+            for target in rewriting.targets:
+                is_value = cells.is_value(target)[rows]
+                if is_value.any():
+                    values = pd.Series(cells.written[target][rows], dtype=object)
+                    wanted = cast(self.table[target], values.where(is_value, None))
+                    rewriting.aim(columns, target, is_value, wanted, free, self.writer)
+            columns |= rewriting.restore(columns, self.writer, rng).columns
+        aimed = _frame({name: columns[name] for name in names}, pd.RangeIndex(len(rows)))
+        table, is_kept = self.restore(aimed, rng)
+        is_right = is_kept & plan.asked.are_met(table, rows)
+        for name, condition in plan.asked.encoded.items():
+            table[name] = condition.impose(table[name], rows)
+        return table, is_right & ~broken_rows(self.rules, table, keys=False)
 
     def _snapped(self, name: Hashable, values: pd.Series) -> pd.Series:
         """Move a column that the model drew to the grid that a rule confines the column to."""

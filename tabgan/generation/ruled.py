@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
-from tabgan.constraints.rules import Constraints
+from tabgan.constraints.rules import Constraints, Plan
 from tabgan.generation.conditions import MadeRows
 from tabgan.generation.on_demand import DRAWS_PER_ROW, MAX_POOL, MIN_DRAWS, OnDemand
+from tabgan.notices import Progress
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
+
+
+class Attempt(NamedTuple):
+    """Rows that were drawn and restored.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m,)
+        For each row, its position in the table asked for.
+    table : DataFrame of m rows
+        In the user's columns.
+    is_right : ndarray of shape (m,), bool
+        Whether the row keeps all rules and meets its conditions.
+    """
+
+    rows: NDArray[np.int64]
+    table: pd.DataFrame
+    is_right: NDArray[np.bool_]
 
 
 class Ruled:
@@ -33,25 +54,30 @@ class Ruled:
 
     def draw(self, n: int, streams: Streams) -> pd.DataFrame:
         """Draw rows whose conditions occur at their training rates; see `OnDemand.draw`."""
-        return self._kept(n, lambda rows: self.source.draw(len(rows), streams), streams)
+
+        def attempt(rows: NDArray[np.int64]) -> Attempt:
+            expressed = self.source.draw(len(rows), streams)
+            return Attempt(rows, *self.rules.restore(expressed, streams.rng))
+
+        return self._kept(n, attempt)
 
     def of_conditions(self, given: EncodedTable, streams: Streams) -> MadeRows:
         """Draw one row for each encoded condition; see `OnDemand.of_conditions`.
 
         The encoded form that comes back is of the rewritten rows that were drawn first.
         """
-        import torch
-
         first = self.source.of_conditions(given, streams)
         drawn = [first.frame]
 
-        def make(rows: NDArray[np.int64]) -> pd.DataFrame:
+        def attempt(rows: NDArray[np.int64]) -> Attempt:
             if drawn:
-                return drawn.pop()
-            index = torch.from_numpy(rows)
-            return self.source.of_conditions(given.rows(index), streams).frame
+                expressed = drawn.pop()
+            else:
+                index = torch.from_numpy(rows)
+                expressed = self.source.of_conditions(given.rows(index), streams).frame
+            return Attempt(rows, *self.rules.restore(expressed, streams.rng))
 
-        return MadeRows(self._kept(len(given), make, streams), first.table)
+        return MadeRows(self._kept(len(given), attempt), first.table)
 
     def draw_asked(
         self, asked: pd.DataFrame, streams: Streams, progress: str | None = None
@@ -76,63 +102,134 @@ class Ruled:
         ValueError
             Conditions break a rule, or see `OnDemand.draw_asked`.
         """
-        raise NotImplementedError
+        plan = self.rules.read_asked(asked)
+        groups = plan.groups() if plan.cells.open else np.empty(0, dtype=np.int64)
+
+        def attempt(rows: NDArray[np.int64]) -> Attempt:
+            if plan.inner is None:
+                expressed = self.source.draw(len(rows), streams)
+            else:
+                conditions = plan.inner.iloc[rows].reset_index(drop=True)
+                expressed = self.source.draw_asked(conditions, streams)
+            if plan.cells.open:
+                table, _ = self.rules.restore(expressed, streams.rng)
+                chosen, rows = _chosen(table, rows, groups, plan)
+                expressed = expressed.iloc[chosen]
+            table, is_right = self.rules.restore_asked(expressed, rows, plan, streams.rng)
+            return Attempt(rows, table, is_right)
+
+        with Progress(progress, len(asked), "row") as bar:
+            return self._kept(len(asked), attempt, bar)
 
     def _kept(
-        self,
-        n: int,
-        make: Callable[[NDArray[np.int64]], pd.DataFrame],
-        streams: Streams,
+        self, n: int, attempt: Callable[[NDArray[np.int64]], Attempt], bar: Progress | None = None
     ) -> pd.DataFrame:
-        """Draw until each of n rows keeps all rules.
+        """Draw until each of n rows is right.
 
         Parameters
         ----------
         n : int
-        make : callable, ndarray of shape (m,) -> DataFrame of m rows
-            Draws a rewritten row for each position in the table asked for; positions may repeat.
-        streams : Streams
+        attempt : callable, ndarray of shape (m,) -> Attempt
+            Draws a row for each position in the table asked for; positions may repeat.
+        bar : Progress, optional
+            Shows the number of rows that are right.
 
         Raises
         ------
         ValueError
-            Too few of the rows that may be drawn keep all rules.
+            Too few of the rows that may be drawn are right.
         """
-        table, is_kept = self.rules.restore(make(np.arange(n)), streams.rng)
-        drawn, budget = n, MIN_DRAWS + DRAWS_PER_ROW * n
+        budget, drawn, size = MIN_DRAWS + DRAWS_PER_ROW * n, 0, 0
+        place = np.full(n, -1)
+        parts: list[pd.DataFrame] = []
+        broken: dict[str, int] = {}
         while True:
-            waiting = np.flatnonzero(~is_kept | self.rules.repeats(table))
-            if not len(waiting):
-                break
-            if drawn >= budget:
-                raise self._shortfall(n - len(waiting), n, drawn, table)
-            # A row is drawn often enough that most rows are kept after one more call.
-            rate = (n - len(waiting) + 1) / (drawn + 1)
-            times = int(np.clip(2 / rate, 1, max(1, MAX_POOL // len(waiting))))
-            rows = np.repeat(waiting, times)
-            fresh, is_right = self.rules.restore(make(rows), streams.rng)
+            waiting = np.flatnonzero(place < 0)
+            rows = waiting
+            if drawn:
+                # A row is drawn often enough that most rows are right after one more call.
+                rate = (n - len(waiting) + 1) / (drawn + 1)
+                rows = np.repeat(
+                    waiting, int(np.clip(2 / rate, 1, max(1, MAX_POOL // len(waiting))))
+                )
+            served, table, is_right = attempt(rows)
             drawn += len(rows)
-            places, first = np.unique(rows[is_right], return_index=True)
-            taken = np.flatnonzero(is_right)[first]
+            right = np.flatnonzero(is_right)
+            places, first = np.unique(served[right], return_index=True)
             if len(places):
-                table = _replaced(table, places, fresh.iloc[taken])
-                self.rules.renumber(table)
-                is_kept[places] = True
-        return table
+                parts.append(table.iloc[right[first]])
+                place[places] = size + np.arange(len(places))
+                size += len(places)
+            found = np.flatnonzero(place >= 0)
+            if len(found):
+                whole = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+                whole = whole.iloc[place[found]].reset_index(drop=True)
+                if len(parts) > 1:
+                    self.rules.renumber(whole)
+                place[found[self.rules.repeats(whole)]] = -1
+            if (place >= 0).all():
+                return whole
+            if bar is not None:
+                bar.reach(int((place >= 0).sum()))
+            for rule, count in self.rules.counts(table).items():
+                broken[rule] = broken.get(rule, 0) + count
+            if drawn >= budget:
+                raise self._shortfall(place, drawn, broken)
 
-    def _shortfall(self, found: int, n: int, drawn: int, table: pd.DataFrame) -> ValueError:
+    def _shortfall(
+        self, place: NDArray[np.int64], drawn: int, broken: dict[str, int]
+    ) -> ValueError:
         """Make the error for rows that were not found."""
-        counts = {rule: int(rule.broken(table).sum()) for rule in self.rules.rules}
-        worst = max(counts, key=lambda rule: counts[rule])
-        blame = f"{worst} is broken most often" if counts[worst] else "numbers leave their range"
+        worst = max(broken, key=lambda rule: broken[rule], default="")
+        blame = "conditions are met by too few rows, or computed numbers leave their range"
+        if worst and broken[worst]:
+            blame = f"{worst} is broken most often"
         return ValueError(
-            f"constraints: {found} of {n} rows that keep all rules were found among {drawn} drawn; "
-            f"{blame}. Ask for fewer rows or fewer conditions, or train longer."
+            f"constraints: {int((place >= 0).sum())} of {len(place)} rows that keep all rules and "
+            f"meet all conditions were found among {drawn} drawn; {blame}. Ask for fewer rows or "
+            "fewer conditions, or train longer."
         )
 
 
-def _replaced(table: pd.DataFrame, places: NDArray[np.int64], rows: pd.DataFrame) -> pd.DataFrame:
-    """Put rows at some places of a table."""
-    order = np.arange(len(table))
-    order[places] = len(table) + np.arange(len(rows))
-    return pd.concat([table, rows], ignore_index=True).iloc[order].reset_index(drop=True)
+def _chosen(
+    table: pd.DataFrame, rows: NDArray[np.int64], groups: NDArray[np.int64], plan: Plan
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Choose rows that are near the conditions which could not be translated.
+
+    Rows that were drawn for equal conditions are alike in distribution, so that a row may serve
+    another condition of its group than the one for which it was drawn. Each condition gets the
+    first free row of its group that is near.
+
+    Parameters
+    ----------
+    table : DataFrame of m rows
+        Restored rows.
+    rows : ndarray of shape (m,)
+        For each row, the position of the conditions for which it was drawn.
+    groups : ndarray of shape (n,)
+        The group of each of n conditions.
+    plan : Plan
+
+    Returns
+    -------
+    chosen : ndarray of shape (k,)
+        Positions in the table.
+    served : ndarray of shape (k,)
+        Positions of the conditions that these rows serve.
+    """
+    open_ = plan.cells.open
+    nears = plan.asked.nears(table, list(open_))
+    chosen: list[int] = []
+    served: list[int] = []
+    for group in np.unique(groups[rows]):
+        free = np.flatnonzero(groups[rows] == group)
+        for i in np.unique(rows[free]):
+            fits = free
+            for name, is_open in open_.items():
+                if is_open[i]:
+                    fits = fits[nears[name].meets(int(i), fits)]
+            if len(fits):
+                chosen.append(int(fits[0]))
+                served.append(int(i))
+                free = free[free != fits[0]]
+    return np.array(chosen, dtype=np.int64), np.array(served, dtype=np.int64)
