@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -123,6 +123,14 @@ class CategoricalCodec:
             draws = np.searchsorted(self._tail_edges, uniform(int(in_tail.sum()), rng))
             codes[in_tail] = self.n_own + np.minimum(draws, len(self._tail_edges) - 1)
         return self.column.series(codes)
+
+    def level_labels(self) -> list[Any]:
+        """Return what each level stands for: a category, a tuple of rare ones, None if missing."""
+        categories = list(self.column.categories)
+        labels: list[Any] = categories[: self.n_own]
+        if self.n_own < self.n_present:
+            labels.append(tuple(categories[self.n_own :]))
+        return labels + [None] * (len(self.masses) - len(labels))
 
     def shares_of_level(self, categories: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the share of each category in its level's mass, 1 unless levels are shared."""
