@@ -247,6 +247,22 @@ class NumericCodec:
         numbers[is_atom] = self.atoms[atom[is_atom]]
         return self.column.series(numbers)
 
+    def level_labels(self) -> list[Any]:
+        """Return what each level stands for: an interval, a value, or None if missing.
+
+        The interval of a bin holds its left end; that of the last bin holds both ends.
+        """
+        labels: list[Any] = []
+        if self.rest is not None:
+            ends = self.column.series(self.rest.values(self.edges)).tolist()
+            labels = [
+                pd.Interval(left, right, closed="left")
+                for left, right in zip(ends[:-1], ends[1:], strict=True)
+            ]
+            labels[-1] = pd.Interval(ends[-2], ends[-1], closed="both")
+        labels += self.column.series(self.atoms).tolist()
+        return labels + [None] * (len(self.masses) - len(labels))
+
     def shares(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute which share of the mass of each level lies in closed intervals.
 
