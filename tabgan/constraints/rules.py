@@ -180,6 +180,11 @@ class Constraints:
         """Count the rows that break each rule."""
         return {str(rule): int(rule.broken(table).sum()) for rule in self.rules}
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether a rule compares rows with each other."""
+        return any(rule.compares_rows for rule in self.rules)
+
     def repeats(self, table: pd.DataFrame) -> NDArray[np.bool_]:
         """Say which rows repeat the key of an earlier row, shape (n,)."""
         return broken_rows([rule for rule in self.rules if rule.compares_rows], table)
@@ -352,7 +357,8 @@ class Constraints:
         keys += [key for rewriting in self.rewritings for key in rewriting.identifiers()]
         for key in keys:
             if isinstance(key, IdentifierColumn):
-                table[key.name] = key.series(table[key.name].isna().to_numpy())
+                numbers = key.series(table[key.name].isna().to_numpy())
+                table[key.name] = numbers.set_axis(table.index)
 
     # ------------------------------------------------------------------ files
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +14,15 @@ from numpy.typing import NDArray
 
 from tabgan.constraints.rules import Constraints, Plan
 from tabgan.generation.conditions import MadeRows
-from tabgan.generation.on_demand import DRAWS_PER_ROW, MAX_POOL, MIN_DRAWS, OnDemand
-from tabgan.notices import Progress
+from tabgan.generation.on_demand import OnDemand, TableSource
+from tabgan.generation.rejection import (
+    DRAWS_PER_ROW,
+    MAX_POOL,
+    MIN_DRAWS,
+    UNBOUNDED,
+    Effort,
+)
+from tabgan.notices import Progress, warn
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
 
@@ -36,7 +45,7 @@ class Attempt(NamedTuple):
     is_right: NDArray[np.bool_]
 
 
-class Ruled:
+class Ruled(TableSource):
     """Draws rewritten tables on demand, restores the user's columns, and draws broken rows anew.
 
     Most rules are kept by construction. What is drawn anew are rows in which a computed number
@@ -50,7 +59,7 @@ class Ruled:
     """
 
     def __init__(self, source: OnDemand, rules: Constraints) -> None:
-        self.source, self.rules = source, rules
+        self.source, self.rules, self.schema = source, rules, rules.table
 
     def draw(self, n: int, streams: Streams) -> pd.DataFrame:
         """Draw rows whose conditions occur at their training rates; see `OnDemand.draw`."""
@@ -80,7 +89,7 @@ class Ruled:
         return MadeRows(self._kept(len(given), attempt), first.table)
 
     def draw_asked(
-        self, asked: pd.DataFrame, streams: Streams, progress: str | None = None
+        self, asked: pd.DataFrame, streams: Streams, effort: Effort = UNBOUNDED
     ) -> pd.DataFrame:
         """Draw one row for each row of conditions on the user's columns.
 
@@ -89,13 +98,14 @@ class Ruled:
         asked : DataFrame of n rows
             The conditions, see `tabgan.table.conditions`.
         streams : Streams
-        progress : str, optional
-            Name of a progress bar that is shown during rejection.
+        effort : Effort, optional
+            How long rejection may take, and what becomes of too few rows.
 
         Returns
         -------
-        DataFrame of n rows
-            Every row keeps every rule and meets its conditions.
+        DataFrame of n rows, or fewer
+            Every row keeps every rule and meets its conditions. The index says which condition each
+            row meets.
 
         Raises
         ------
@@ -110,7 +120,9 @@ class Ruled:
                 expressed = self.source.draw(len(rows), streams)
             else:
                 conditions = plan.inner.iloc[rows].reset_index(drop=True)
-                expressed = self.source.draw_asked(conditions, streams)
+                quiet = replace(effort, name=None)
+                expressed = self.source.draw_asked(conditions, streams, quiet)
+                rows = rows[expressed.index.to_numpy()]
             if plan.cells.open:
                 table, _ = self.rules.restore(expressed, streams.rng)
                 chosen, rows = _chosen(table, rows, groups, plan)
@@ -118,11 +130,10 @@ class Ruled:
             table, is_right = self.rules.restore_asked(expressed, rows, plan, streams.rng)
             return Attempt(rows, table, is_right)
 
-        with Progress(progress, len(asked), "row") as bar:
-            return self._kept(len(asked), attempt, bar)
+        return self._kept(len(asked), attempt, effort)
 
     def _kept(
-        self, n: int, attempt: Callable[[NDArray[np.int64]], Attempt], bar: Progress | None = None
+        self, n: int, attempt: Callable[[NDArray[np.int64]], Attempt], effort: Effort = UNBOUNDED
     ) -> pd.DataFrame:
         """Draw until each of n rows is right.
 
@@ -131,64 +142,86 @@ class Ruled:
         n : int
         attempt : callable, ndarray of shape (m,) -> Attempt
             Draws a row for each position in the table asked for; positions may repeat.
-        bar : Progress, optional
-            Shows the number of rows that are right.
+        effort : Effort, optional
 
         Raises
         ------
         ValueError
-            Too few of the rows that may be drawn are right.
+            Too few of the rows that may be drawn are right, and `effort` does not ask for those
+            that are.
         """
-        budget, drawn, size = MIN_DRAWS + DRAWS_PER_ROW * n, 0, 0
-        place = np.full(n, -1)
-        parts: list[pd.DataFrame] = []
+        budget, drawn, started = MIN_DRAWS + DRAWS_PER_ROW * n, 0, time.monotonic()
+        found = _Found(n, self.rules)
         broken: dict[str, int] = {}
-        while True:
-            waiting = np.flatnonzero(place < 0)
-            rows = waiting
-            if drawn:
-                # A row is drawn often enough that most rows are right after one more call.
-                rate = (n - len(waiting) + 1) / (drawn + 1)
-                rows = np.repeat(
-                    waiting, int(np.clip(2 / rate, 1, max(1, MAX_POOL // len(waiting))))
-                )
-            served, table, is_right = attempt(rows)
-            drawn += len(rows)
-            right = np.flatnonzero(is_right)
-            places, first = np.unique(served[right], return_index=True)
-            if len(places):
-                parts.append(table.iloc[right[first]])
-                place[places] = size + np.arange(len(places))
-                size += len(places)
-            found = np.flatnonzero(place >= 0)
-            if len(found):
-                whole = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
-                whole = whole.iloc[place[found]].reset_index(drop=True)
-                if len(parts) > 1:
-                    self.rules.renumber(whole)
-                place[found[self.rules.repeats(whole)]] = -1
-            if (place >= 0).all():
-                return whole
-            if bar is not None:
-                bar.reach(int((place >= 0).sum()))
-            for rule, count in self.rules.counts(table).items():
-                broken[rule] = broken.get(rule, 0) + count
-            if drawn >= budget:
-                raise self._shortfall(place, drawn, broken)
-
-    def _shortfall(
-        self, place: NDArray[np.int64], drawn: int, broken: dict[str, int]
-    ) -> ValueError:
-        """Make the error for rows that were not found."""
+        with Progress(effort.name, n, "row", delay=effort.delay) as bar:
+            while not drawn or (drawn < budget and not effort.is_over(started)):
+                waiting = rows = found.waiting
+                if drawn:
+                    # A row is drawn often enough that most rows are right after one more call.
+                    rate = (n - len(waiting) + 1) / (drawn + 1)
+                    times = np.clip(2 / rate, 1, max(1, MAX_POOL // len(waiting)))
+                    rows = np.repeat(waiting, int(times))
+                made = attempt(rows)
+                drawn += len(rows)
+                found.add(made)
+                if not len(found.waiting):
+                    return found.table()
+                bar.reach(n - len(found.waiting))
+                for rule, count in self.rules.counts(made.table).items():
+                    broken[rule] = broken.get(rule, 0) + count
         worst = max(broken, key=lambda rule: broken[rule], default="")
         blame = "conditions are met by too few rows, or computed numbers leave their range"
         if worst and broken[worst]:
             blame = f"{worst} is broken most often"
-        return ValueError(
-            f"constraints: {int((place >= 0).sum())} of {len(place)} rows that keep all rules and "
-            f"meet all conditions were found among {drawn} drawn; {blame}. Ask for fewer rows or "
-            "fewer conditions, or train longer."
+        told = (
+            f"constraints: {n - len(found.waiting)} of {n} rows that keep all rules and meet all "
+            f"conditions were found among {drawn} drawn; {blame}."
         )
+        if effort.on_shortfall == "raise":
+            raise ValueError(f"{told} Ask for fewer rows or conditions, or train longer.")
+        warn(told)
+        return found.table()
+
+
+class _Found:
+    """The right rows that were found for n positions.
+
+    Parameters
+    ----------
+    n : int
+    rules : Constraints
+    """
+
+    def __init__(self, n: int, rules: Constraints) -> None:
+        self.rules = rules
+        self.place = np.full(n, -1)
+        self.parts: list[pd.DataFrame] = []
+
+    @property
+    def waiting(self) -> NDArray[np.int64]:
+        """Positions for which no row was found."""
+        return np.flatnonzero(self.place < 0)
+
+    def add(self, made: Attempt) -> None:
+        """Take the first right row for each position, and drop rows that repeat a key."""
+        right = np.flatnonzero(made.is_right)
+        places, first = np.unique(made.rows[right], return_index=True)
+        size = sum(map(len, self.parts))
+        self.parts.append(made.table.iloc[right[first]])
+        self.place[places] = size + np.arange(len(places))
+        if self.rules.has_keys:
+            table = self.table()
+            self.place[table.index[self.rules.repeats(table)]] = -1
+
+    def table(self) -> pd.DataFrame:
+        """Return the rows in the order of their positions, which are the index."""
+        found = np.flatnonzero(self.place >= 0)
+        table = pd.concat(self.parts, ignore_index=True) if len(self.parts) > 1 else self.parts[0]
+        table = table.iloc[self.place[found]]
+        table.index = pd.Index(found) if len(found) < len(self.place) else pd.RangeIndex(len(found))
+        if len(self.parts) > 1:
+            self.rules.renumber(table)
+        return table
 
 
 def _chosen(

@@ -69,6 +69,19 @@ class Source:
         """
         raise NotImplementedError
 
+    def log_density(self, rows: Rows) -> Tensor:
+        """Return the log-density of the rows that `draw` draws, up to a constant.
+
+        Parameters
+        ----------
+        rows : Rows of n rows
+
+        Returns
+        -------
+        Tensor of shape (n,), in nats
+        """
+        return self.log_likelihood(rows)
+
     has_proposals = False
     """Whether the source implements `propose`."""
 
@@ -147,6 +160,37 @@ def complete(
     picked = (log_weights + draw_gumbel(n, n_candidates, noise)).argmax(dim=1)
     first = n_candidates * torch.arange(n, device=picked.device)
     return candidates.rows(first + picked)
+
+
+def posterior(source: Source, rows: Rows, block: int, n_levels: int) -> Tensor:
+    """Compute the probability of each level of one block, given all other blocks.
+
+    The density of a row is compared over the levels of the block, which is exact: no level is
+    drawn.
+
+    Parameters
+    ----------
+    source : Source
+        A source with a likelihood.
+    rows : Rows of n rows
+        The level of the block does not matter.
+    block : int
+    n_levels : int
+        Levels of the block.
+
+    Returns
+    -------
+    Tensor of shape (n, n_levels)
+        Log-probabilities.
+    """
+    parts = []
+    device = rows.made.codes.device
+    for index in torch.arange(rows.n, device=device).split(max(1, CHUNK // n_levels)):
+        some = rows.take(index.repeat_interleave(n_levels))
+        some.made.codes[:, block] = torch.arange(n_levels, device=device).repeat(len(index))
+        log_density = source.log_density(some).view(-1, n_levels)
+        parts.append(torch.log_softmax(log_density, dim=1))
+    return torch.cat(parts)
 
 
 def fill(source: Source, real: Rows, noise: torch.Generator) -> Rows:

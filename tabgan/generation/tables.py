@@ -18,7 +18,7 @@ from tabgan.generation.accepted import Accepted
 from tabgan.generation.core import ConditionedCore, Run
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.judge import MAX_ROWS, RowJudge
-from tabgan.generation.on_demand import OnDemand
+from tabgan.generation.on_demand import OnDemand, TableSource
 from tabgan.generation.ruled import Ruled
 from tabgan.generation.source import Source, fill
 from tabgan.notices import warn
@@ -77,7 +77,7 @@ class TableCore(ConditionedCore):
         super().__init__(encoding, training, chain)
         self.scaling = None if scaling is None else scaling.to(self.device)
         rows = OnDemand(self.chain, encoding, schema)
-        self.rows: OnDemand | Ruled = rows if rules is None else Ruled(rows, rules)
+        self.rows: TableSource = rows if rules is None else Ruled(rows, rules)
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the modules of the chain, of the game and of the features."""

@@ -369,7 +369,7 @@ def encode_condition(encoder: Encoder, name: Hashable, asked: pd.Series) -> Enco
         raise ValueError(f"conditions: {name!r} was always missing in training.")
     low, high, numbers_asked = np.full((3, len(asked)), np.nan)
     if isinstance(column, CategoricalColumn):
-        levels_asked = np.full(len(asked), -1)
+        levels_asked = np.full(len(asked), 0 if column.categories else -1)
         levels_asked[is_value] = _category_codes(column, asked[is_value])
         values = column.series(levels_asked)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -124,6 +124,14 @@ class CategoricalCodec:
             codes[in_tail] = self.n_own + np.minimum(draws, len(self._tail_edges) - 1)
         return self.column.series(codes)
 
+    def level_labels(self) -> list[Any]:
+        """Return what each level stands for: a category, a tuple of rare ones, None if missing."""
+        categories = list(self.column.categories)
+        labels: list[Any] = categories[: self.n_own]
+        if self.n_own < self.n_present:
+            labels.append(tuple(categories[self.n_own :]))
+        return labels + [None] * (len(self.masses) - len(labels))
+
     def shares_of_level(self, categories: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the share of each category in its level's mass, 1 unless levels are shared."""
         shares = np.ones(len(categories))
@@ -238,6 +246,22 @@ class NumericCodec:
         is_atom = (atom >= 0) & (atom < len(self.atoms))
         numbers[is_atom] = self.atoms[atom[is_atom]]
         return self.column.series(numbers)
+
+    def level_labels(self) -> list[Any]:
+        """Return what each level stands for: an interval, a value, or None if missing.
+
+        The interval of a bin holds its left end; that of the last bin holds both ends.
+        """
+        labels: list[Any] = []
+        if self.rest is not None:
+            ends = self.column.series(self.rest.values(self.edges)).tolist()
+            labels = [
+                pd.Interval(left, right, closed="left")
+                for left, right in zip(ends[:-1], ends[1:], strict=True)
+            ]
+            labels[-1] = pd.Interval(ends[-2], ends[-1], closed="both")
+        labels += self.column.series(self.atoms).tolist()
+        return labels + [None] * (len(self.masses) - len(labels))
 
     def shares(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute which share of the mass of each level lies in closed intervals.
