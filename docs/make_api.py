@@ -14,6 +14,7 @@ MODULES = {
     "tabgan.pipeline": "In scikit-learn pipelines",
     "tabgan.evaluation": "Evaluation",
     "tabgan.displays": "Displays",
+    "tabgan.constraints": "Rules that rows keep",
     "tabgan.adversarial": "Training techniques",
     "tabgan.datasets": "Datasets",
 }

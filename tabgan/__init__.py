@@ -82,7 +82,7 @@ __all__ = [
     "load",
 ]
 
-_ROOMS = ("adversarial", "datasets", "displays", "evaluation", "models", "pipeline")
+_ROOMS = ("adversarial", "constraints", "datasets", "displays", "evaluation", "models", "pipeline")
 """Packages that are imported on first access as an attribute, such as `tabgan.evaluation`."""
 
 _HOMES = {"augment": "pipeline", "evaluate": "evaluation", "load": "persistence"}

@@ -18,6 +18,7 @@ DEPENDENCIES = {"torch", "numpy", "pandas", "sklearn", "scipy", "safetensors", "
 FLOORS = (
     ("checks", "notices", "registry", "randomness"),
     ("table",),
+    ("constraints",),
     ("networks", "datasets"),
     ("adversarial",),
     ("generation",),

@@ -19,6 +19,7 @@ from tabgan.adversarial import R1, SpectralNormalization, WeightAveraging
 from tabgan.adversarial.techniques import TECHNIQUES, Technique, apply_techniques
 from tabgan.adversarial.training import TrainingRule
 from tabgan.checks import ParameterError
+from tabgan.constraints import Constraint
 from tabgan.estimators.estimator import Estimator
 
 VALUES = {
@@ -108,6 +109,9 @@ TAKES = {
     "condition_columns": lambda value: value is None or is_list(value, is_label),
     "static_columns": lambda value: value is None or is_list(value, is_label),
     "techniques": lambda value: is_list(value, lambda each: isinstance(each, Technique)),
+    "constraints": lambda value: (
+        value is None or is_list(value, lambda each: isinstance(each, Constraint))
+    ),
     "callbacks": lambda value: value is None or is_list(value, callable),
     "codes": lambda value: is_list(value, lambda each: is_integer(each, 2), least=1),
     "device": lambda value: isinstance(value, str),
@@ -115,7 +119,9 @@ TAKES = {
     "warm_start": lambda value: isinstance(value, bool),
     "early_stopping": lambda value: isinstance(value, bool),
     "verbose": lambda value: isinstance(value, bool) or is_integer(value, 0),
-    **dict.fromkeys(("loss", "lipschitz", "prior", "handle_unknown"), lambda value: False),
+    **dict.fromkeys(
+        ("loss", "lipschitz", "prior", "handle_unknown", "on_violation"), lambda value: False
+    ),
     **dict.fromkeys(("entity", "time", "target"), lambda value: value is None or is_label(value)),
 }
 OWN_WORDS = {"loss": "gan minimax non-saturating wgan-gp", "lipschitz": "gp clip"}

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from tabgan.constraints.arithmetic import Formula, Product, Sum
 from tabgan.constraints.base import CONSTRAINTS, Constraint
+from tabgan.constraints.discovery import discover
 from tabgan.constraints.formulas import register_formula
 from tabgan.constraints.grids import Increment, Weekdays
 from tabgan.constraints.keys import Pattern, Predicate, Unique
@@ -41,5 +42,6 @@ __all__ = [
     "Sum",
     "Unique",
     "Weekdays",
+    "discover",
     "register_formula",
 ]

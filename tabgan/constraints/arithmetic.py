@@ -25,7 +25,7 @@ from tabgan.constraints.base import (
     several,
 )
 from tabgan.constraints.formulas import apply_formula, check_formula
-from tabgan.table.columns import NumericColumn
+from tabgan.table.columns import CategoricalColumn, NumericColumn
 from tabgan.table.conditions import Kind
 from tabgan.table.schema import Schema
 
@@ -59,7 +59,10 @@ class _Equation(Constraint):
 
     def plan(self, schema: Schema) -> list[Part]:
         """Return one part, which computes a column from the others."""
-        return [Part(self, self.options(schema), is_needed=True)]
+        columns = [schema[name] for name in self.names]
+        # The equation holds in no row if one of its columns is missing throughout.
+        is_empty = any(isinstance(c, CategoricalColumn) and not c.categories for c in columns)
+        return [Part(self, self.options(schema), is_needed=not is_empty)]
 
     def options(self, schema: Schema) -> list[Option]:
         """Return the ways to compute one of the columns; by default the one of the equation."""

@@ -106,7 +106,7 @@ def _register_own() -> None:
         "year": (lambda x: dates(x).year, 1),
         "month": (lambda x: dates(x).month, 1),
         "day": (lambda x: dates(x).day, 1),
-        "weekday": (lambda x: dates(x).dayofweek, 1),
+        "weekday": (lambda x: dates(x).day_of_week, 1),
         "hour": (lambda x: dates(x).hour, 1),
         "upper": (lambda x: x.astype(object).str.upper(), 1),
         "lower": (lambda x: x.astype(object).str.lower(), 1),

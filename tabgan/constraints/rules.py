@@ -288,6 +288,34 @@ class Constraints:
         frame = _frame(inner, pd.RangeIndex(len(asked))) if inner else None
         return Plan(conditions, cells, frame)
 
+    def known_inner(self, table: pd.DataFrame, column: Hashable) -> pd.DataFrame:
+        """Return what is known of the rewritten table where some of the user's columns are known.
+
+        Parameters
+        ----------
+        table : DataFrame of n rows
+            Some of the user's columns; cells that hold `ANY` are unknown.
+        column : hashable
+            A column whose values count as unknown.
+
+        Returns
+        -------
+        DataFrame of n rows, dtype object
+            Columns of the rewritten table that are known in some rows, `ANY` elsewhere.
+
+        Raises
+        ------
+        ValueError
+            See `read_asked`.
+        """
+        names = [name for name in self.table.names if name in table.columns and name != column]
+        asked = table[names].astype(object).reset_index(drop=True)
+        inner = self.read_asked(asked).inner if names else None
+        if inner is None:
+            return pd.DataFrame(index=asked.index)
+        is_set = inner.map(lambda cell: isinstance(cell, frozenset | pd.Interval))
+        return inner.where(~is_set, ANY)
+
     def _refuse_broken(self, conditions: Asked) -> None:
         """Refuse conditions that are values of all columns of a rule and break the rule."""
         for rule in self.rules:

@@ -26,6 +26,7 @@ from tabgan.randomness import Streams
 from tabgan.table.dtypes import as_objects
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.evidence import FREE, Evidence
+from tabgan.table.format import read_table
 from tabgan.table.schema import Schema
 
 DROPOUTS, MANY_ROWS = (0.2, 0.35), 25_000
@@ -396,7 +397,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         NotFittedError
             If the estimator was not fitted.
         ValueError
-            If X has no rows or none of the columns, or if `column` is no column that is learnt.
+            If X has no rows or none of the columns, or if `column` is no column that is learnt,
+            as a column is that a constraint computes from others.
 
         Examples
         --------
@@ -410,6 +412,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         check_is_fitted(self)
         core: Any = self._core
         encoder = core.encoding.encoder
+        if self._rules is not None:
+            X = self._rules.known_inner(read_table(X, "X")[0], column)
         codes = read_partial(X, column, encoder)
         place = encoder.schema.position(column)
         block, labels = encoder.blocks[place], encoder.codecs[place].level_labels()
