@@ -107,6 +107,7 @@ class TestEvaluate:
             "trend_strong",
             "c2st",
             "beta_recall",
+            "unseen_pairs",
             "roc_auc",
             "nearer_to_train",
             "duplicates",

@@ -35,6 +35,9 @@ MOST_LEVELS = 1_000
 MOST_NUMBERS = 40
 """Most columns of numbers among which sums and products are looked for."""
 
+MOST_IN_THREES = 12
+"""Most columns of numbers among which sums of three are looked for."""
+
 N_PROBES = 64
 """Rows on which a rule is tried before it is checked on all rows."""
 
@@ -72,7 +75,7 @@ def discover(
     if at least five rows of a shuffled table would break it, on average. A rule that follows from
     others, as a <= c does from a <= b and b <= c, is left out.
 
-    A proposal is not a promise: what held in all rows so far may be a coincidence, and a rule that a
+    A proposal is not a promise: what held in all rows so far may be a coincidence. A rule that a
     single wrong row breaks is not proposed. Read the list before you use it.
 
     Parameters
@@ -226,6 +229,7 @@ class _Search:
         found: list[Constraint] = []
         taken: set[frozenset[Hashable]] = set()
         for size in (2, 3):
+            able = able if size == 2 else able[:MOST_IN_THREES]
             for total in able:
                 others = [name for name in able if name != total]
                 for parts in itertools.combinations(others, size):

@@ -308,9 +308,12 @@ class Texts(Rewriting):
                 np.array(list(characters))[rng.integers(len(characters), size=len(rows))]
                 for characters in self.shapes[k]
             ]
-            texts[rows] = ["".join(letters) for letters in zip(*places, strict=True)]
             if not places:
                 texts[rows] = ""
+                continue
+            # A row of single characters, read as one text.
+            letters = np.ascontiguousarray(np.column_stack(places))
+            texts[rows] = letters.view(f"<U{len(places)}")[:, 0]
         return texts
 
 

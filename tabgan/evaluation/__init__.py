@@ -17,6 +17,7 @@ from tabgan.evaluation.marginals import Marginal, marginals
 from tabgan.evaluation.membership import MembershipAttack, membership_inference
 from tabgan.evaluation.privacy import ClosestRecords, distance_to_closest_record
 from tabgan.evaluation.report import FidelityReport, evaluate
+from tabgan.evaluation.rules import broken_rules, unseen_pairs
 from tabgan.evaluation.utility import train_on_synthetic
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "Marginal",
     "MembershipAttack",
     "beta_recall",
+    "broken_rules",
     "c2st",
     "column_shapes",
     "discriminative_score",
@@ -40,6 +42,7 @@ __all__ = [
     "predictive_score",
     "strong_pairs",
     "train_on_synthetic",
+    "unseen_pairs",
 ]
 
 

@@ -44,6 +44,7 @@ def fragment(
     columns: pd.DataFrame,
     n_rows: Mapping[str, int],
     target: Hashable | None,
+    rules: pd.DataFrame,
 ) -> str:
     """Return the tables of a report as a piece of HTML that can stand in a notebook."""
     rows = ", ".join(f"{count:,} {name} rows" for name, count in n_rows.items())
@@ -54,9 +55,24 @@ def fragment(
         f'<div class="tabgan-report"><style>{_STYLE}</style>'
         f"<p>{rows}{aim}</p>"
         f"{figures_table(summary)}"
+        f"{_rules_table(rules)}"
         f"<details><summary>{len(columns)} columns, worst first</summary>"
         f'<div class="scrolls">{listing}</div></details></div>'
     )
+
+
+def _rules_table(rules: pd.DataFrame) -> str:
+    """Return the rules of the real table, and how many synthetic rows break each."""
+    if not len(rules):
+        return ""
+    lines = [
+        f"<tr><th>{escape(str(row['rule']))}</th><td>{row['broken']:,}</td>"
+        f"<td>{_number(row['share'])}</td></tr>"
+        for _, row in rules.iterrows()
+    ]
+    head = "<tr><th>rule of the real table</th><th>broken by rows</th><th>share</th></tr>"
+    table = f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"
+    return f'<div class="scrolls">{table}</div>'
 
 
 def figures_table(summary: pd.DataFrame) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from tabgan.checks import LABEL, NONE, SEED, ParameterError, check, integer, short
+from tabgan.constraints import Constraint
 from tabgan.evaluation.columns import Table, align_columns, check_target, read_frame
 from tabgan.evaluation.coverage import beta_recall
 from tabgan.evaluation.drawing import (
@@ -39,6 +40,7 @@ from tabgan.evaluation.learners import LEARNER
 from tabgan.evaluation.marginals import Marginal, marginals
 from tabgan.evaluation.membership import MembershipAttack, membership_inference
 from tabgan.evaluation.privacy import ClosestRecords, distance_to_closest_record
+from tabgan.evaluation.rules import CONSTRAINTS, broken_rules, unseen_pairs
 from tabgan.evaluation.text import Summary
 from tabgan.evaluation.utility import train_on_synthetic
 from tabgan.randomness import draw_seed
@@ -51,6 +53,14 @@ _MEANINGS = {
     "beta_recall": (
         "as real",
         "How much of the real table the rows reach; 0.5: as much as fresh real rows; 1: copies",
+    ),
+    "unseen_pairs": (
+        "as real",
+        "Share of pairs of categories that never occur together in the real table",
+    ),
+    "broken_rules": (
+        "0",
+        "Share of rows that break the rule of the real table which is broken most often",
     ),
     "roc_auc": ("as real", "ROC AUC on test rows of a learner trained on these rows"),
     "rmse": ("as real", "Root mean squared error on test rows of a learner trained on these rows"),
@@ -100,6 +110,12 @@ class FidelityReport:
     beta_recall : float
         How much of the real table the synthetic rows reach, see `tabgan.evaluation.beta_recall`; of
         at most 10,000 rows of each table.
+    unseen_pairs : float
+        Share of pairs of categories that the real table never has, see
+        `tabgan.evaluation.unseen_pairs`.
+    rules : DataFrame
+        How many synthetic rows break each rule of the real table, see
+        `tabgan.evaluation.broken_rules`.
     utility : DataFrame or None
         Scores of learners trained on synthetic and on real rows, see
         `tabgan.evaluation.train_on_synthetic`; None without test rows and target.
@@ -136,6 +152,8 @@ class FidelityReport:
     strong_pairs: pd.DataFrame
     c2st: float
     beta_recall: float
+    unseen_pairs: float
+    rules: pd.DataFrame
     utility: pd.DataFrame | None
     dcr: ClosestRecords | None
     membership: MembershipAttack | None
@@ -161,7 +179,10 @@ class FidelityReport:
             "trend_strong": mean_pair_trend(self.pair_trends, self.strong_pairs),
             "c2st": self.c2st,
             "beta_recall": self.beta_recall,
+            "unseen_pairs": self.unseen_pairs,
         }
+        if len(self.rules):
+            values["broken_rules"] = float(self.rules["share"].max())
         real = dict(self.reference)
         if self.utility is not None:
             values |= self.utility.loc["synthetic"].to_dict()
@@ -209,6 +230,7 @@ class FidelityReport:
                 metric: {"value": _jsonable(row["value"]), "real": _jsonable(row["real"])}
                 for metric, row in summary.iterrows()
             },
+            "rules": self.rules.to_dict("records"),
             "column_shapes": [
                 {"column": str(name), "score": float(score)}
                 for name, score in self.column_shapes.items()
@@ -290,7 +312,7 @@ class FidelityReport:
         return f"Fidelity report: {len(self.column_shapes)} columns; {rows}{aim}\n{self.summary()}"
 
     def _repr_html_(self) -> str:
-        return fragment(self.summary(), self.columns(), self.n_rows, self.target)
+        return fragment(self.summary(), self.columns(), self.n_rows, self.target, self.rules)
 
     def _page_figures(self) -> tuple[list[Any], list[Any]]:
         """Draw the figures of a page: of all columns, and of single columns."""
@@ -323,6 +345,7 @@ def evaluate(
     target: Hashable | None = None,
     classifier: str | BaseEstimator = "hist",
     categorical_features: Sequence[Hashable] | None = None,
+    constraints: Sequence[Constraint] | None = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> FidelityReport:
     """Compare a synthetic table with the real one it was learnt from.
@@ -344,6 +367,9 @@ def evaluate(
         "xgboost" also name the learner that predicts `target`, which is "hist" otherwise.
     categorical_features : sequence of column labels, optional
         Columns to compare as categories although they hold numbers or dates.
+    constraints : sequence of constraints, optional
+        Rules of the real table; rows that break them are counted. By default those that
+        `tabgan.constraints.discover` finds in the real table.
     random_state : int, RandomState or None, default=0
         Decides the rows drawn, the folds and the learners' seeds.
 
@@ -372,6 +398,7 @@ def evaluate(
     """
     check("target", target, NONE | LABEL)
     check("classifier", classifier, LEARNER)
+    check("constraints", constraints, CONSTRAINTS)
     check("random_state", random_state, SEED)
     given = {"real": real, "synthetic": synthetic} | ({} if test is None else {"test": test})
     if target is not None and test is None:
@@ -401,6 +428,7 @@ def evaluate(
             "trend_strong": mean_pair_trend(reference_trends, strong),
             "c2st": c2st(real, test, classifier=classifier, random_state=seed, **options),
             "beta_recall": beta_recall(real, test, **measured),
+            "unseen_pairs": unseen_pairs(real, test, **options),
         }
     if test is not None and target is not None:
         utility = train_on_synthetic(
@@ -418,6 +446,8 @@ def evaluate(
         strong_pairs=strong,
         c2st=c2st(real, synthetic, classifier=classifier, random_state=seed, **options),
         beta_recall=beta_recall(real, synthetic, **measured),
+        unseen_pairs=unseen_pairs(real, synthetic, **options),
+        rules=broken_rules(real, synthetic, constraints=constraints),
         utility=utility,
         dcr=dcr,
         membership=membership,
