@@ -93,7 +93,7 @@ def speed(model: Any, table: RealTable, sizes: Sizes, seed: int) -> Iterator[dic
             "rows_per_s": round(len(made) / seconds),
         }
     numbers = [c for c in rows if pd.api.types.is_numeric_dtype(table.train[c])]
-    some = rng.permutation([c for c in numbers if table.train[c].nunique() > 20])[:3]
+    some = rng.permutation([c for c in numbers if table.train[c].nunique() > 20]).tolist()[:3]
     asked = {}
     for name in some:
         low, high = table.train[name].quantile([0.5, 0.9])
@@ -137,7 +137,10 @@ def boosted(table: RealTable, column: str, rows: pd.DataFrame) -> tuple[Any, boo
         trees: Any = HistGradientBoostingRegressor(categorical_features=texts, random_state=0)
         return trees.fit(X, y.astype(float)).predict(others), True
     trees = HistGradientBoostingClassifier(categorical_features=texts, random_state=0)
-    trees.fit(X, y.astype(str))
+    y = y.astype(str)
+    # Early stopping holds out some rows of each class.
+    is_common = y.map(y.value_counts()) >= 10
+    trees.fit(X[is_common], y[is_common])
     if len(trees.classes_) == 2:
         return trees.predict_proba(others)[:, 1], False
     return trees.predict(others), False
@@ -166,7 +169,7 @@ def target(model: Any, table: RealTable, sizes: Sizes, seed: int) -> Iterator[di
         }
         return
     last = sorted(map(str, truth.unique()))[-1]
-    of_last = chance[[c for c in chance if str(c) == last][0]]
+    of_last = chance.loc[:, [str(c) == last for c in chance]].iloc[:, 0]
     is_last = (truth.astype(str) == last).to_numpy()
     yield entry | {
         "auc": roc_auc_score(is_last, of_last),
@@ -196,7 +199,7 @@ def columns(model: Any, table: RealTable, sizes: Sizes, seed: int) -> Iterator[d
         truth = rows[name]
         known = truth.notna()
         chance = model.conditional_proba(rows[known].drop(columns=name), name)
-        chance = chance[[c for c in chance if c is not None]]
+        chance = chance.loc[:, [c is not None for c in chance]]
         predicted, is_number = boosted(table, name, rows[known])
         truth = truth[known]
         if is_number:
@@ -238,14 +241,14 @@ def rare(model: Any, table: RealTable, sizes: Sizes, seed: int) -> Iterator[dict
     asked: dict[str, Any] = {}
     meets = np.ones(len(train), dtype=bool)
     # Upper intervals of one number after another, until few training rows are left.
-    for name in rng.permutation(numbers):
-        low = train.loc[meets, name].quantile(0.9)
+    for name in rng.permutation(numbers).tolist():
+        low = train.loc[meets, name].quantile(0.95)
         high = train[name].max()
-        if low >= high:
+        if low >= high or low <= train[name].min():
             continue
         asked[name] = pd.Interval(float(low), float(high), closed="both")
         meets &= train[name].between(low, high).to_numpy()
-        if meets.mean() < 1e-3:
+        if meets.mean() < 2e-4:
             break
     found, drawn = [], 0
     while drawn < sizes.attempts and sum(map(len, found)) < sizes.rare:

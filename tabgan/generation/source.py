@@ -18,8 +18,11 @@ from tabgan.table.evidence import FREE, Evidence
 CHUNK = 16_384
 """Most rows that one pass of the generator makes."""
 
-N_CANDIDATES = 8
-"""Candidates of which `complete` picks one."""
+N_CANDIDATES, MOST_CANDIDATES, FEW_ROWS = 8, 64, 20_000
+"""Candidates for each row of `complete`: at least 8, and up to 64 for few rows.
+
+For n rows there are ``FEW_ROWS / n`` candidates within these bounds.
+"""
 
 
 class Source:
@@ -135,7 +138,10 @@ def complete(
 ) -> EncodedTable:
     """Draw one row for each row of evidence, by sampling importance resampling [1]_.
 
-    Of `N_CANDIDATES` candidates of a row, one is picked in proportion to its importance weight.
+    Rows with equal evidence share their candidates. From the candidates of m such rows, m are
+    picked by systematic sampling: a candidate is picked as often as its share of the weights, times
+    m, rounded up or down. The more rows share candidates, the more nearly the rows follow the
+    source.
 
     Parameters
     ----------
@@ -155,11 +161,30 @@ def complete(
     .. [1] Rubin (1988), "Using the SIR Algorithm to Simulate Posterior Distributions", Bayesian
        Statistics 3.
     """
-    candidates, log_weights = source.propose(evidence, given, N_CANDIDATES, noise)
-    n, n_candidates = log_weights.shape
-    picked = (log_weights + draw_gumbel(n, n_candidates, noise)).argmax(dim=1)
-    first = n_candidates * torch.arange(n, device=picked.device)
-    return candidates.rows(first + picked)
+    n, device = len(evidence), evidence.codes.device
+    n_candidates = min(max(N_CANDIDATES, FEW_ROWS // n), MOST_CANDIDATES)
+    candidates, log_weights = source.propose(evidence, given, n_candidates, noise)
+    group = evidence.groups(given)
+    # Rows in the order of their groups, in random order within a group.
+    rows = torch.randperm(n, generator=noise, device=device)
+    rows = rows[torch.argsort(group[rows], stable=True)]
+    of_row = log_weights[rows].double()
+    group, size = torch.unique_consecutive(group[rows], return_inverse=True, return_counts=True)[1:]
+    # Weights of a group are scaled to add up to the number of its rows.
+    largest = torch.full((len(size),), -torch.inf, dtype=torch.float64, device=device)
+    largest = largest.scatter_reduce(0, group, of_row.amax(dim=1), "amax")
+    weights = (of_row - largest[group][:, None]).exp()
+    total = torch.zeros_like(largest).scatter_add(0, group, weights.sum(dim=1))
+    edges = (weights * (size / total)[group][:, None]).flatten().cumsum(0)
+    start = torch.rand(len(size), generator=noise, device=device, dtype=torch.float64)
+    target = torch.arange(n, device=device) + start[group]
+    picked = torch.searchsorted(edges, target, right=True).clamp(max=len(edges) - 1)
+    # Rounding must not lead out of a row's own group.
+    ends = size.cumsum(0)[group] * n_candidates
+    picked = picked.clamp(ends - size[group] * n_candidates, ends - 1)
+    chosen = torch.empty_like(picked)
+    chosen[rows] = rows[picked // n_candidates] * n_candidates + picked % n_candidates
+    return candidates.rows(chosen)
 
 
 def posterior(source: Source, rows: Rows, block: int, n_levels: int) -> Tensor:

@@ -309,7 +309,7 @@ class NumericCodec:
         -------
         ndarray of shape (n,), in (0, 1]
         """
-        if not self._step:
+        if not self.column.spacing:
             return np.ones(len(numbers))
         first, last = self._rest_ranks(numbers, numbers)
         width = self.edges[levels + 1] - self.edges[levels]
@@ -346,7 +346,7 @@ class NumericCodec:
             left = np.maximum(first, self.edges[bins])
             right = np.maximum(left, np.minimum(last, self.edges[bins + 1]))
             drawn = self.rest.values(left + (right - left) * u[in_rest])
-            numbers[in_rest] = np.clip(drawn, *self._on_grid(low[in_rest], high[in_rest]))
+            numbers[in_rest] = np.clip(drawn, *self.column.outermost(low[in_rest], high[in_rest]))
         atom = levels - self.n_rest
         is_atom = (atom >= 0) & (atom < len(self.atoms))
         numbers[is_atom] = self.atoms[atom[is_atom]]
@@ -357,33 +357,9 @@ class NumericCodec:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the ranks in the rest between which values round to a number in an interval."""
         assert self.rest is not None
-        half = 0.5 * self._step
-        low, high = self._on_grid(low, high)
+        half = 0.5 * self.column.spacing
+        low, high = self.column.outermost(low, high)
         return self.rest.below(low - half, False), self.rest.below(high + half, True)
-
-    def _on_grid(
-        self, low: NDArray[np.float64], high: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the outermost numbers of intervals that the column can hold, where there is one.
-
-        Ends beyond the range seen become the ends of that range.
-        """
-        table, decimals = self.column.table, self.column.decimals
-        low, high = np.maximum(low, table.low[0]), np.minimum(high, table.high[-1])
-        if self.column.kind != "float" or decimals is None:
-            return low, high
-        first, last = np.round(low, decimals), np.round(high, decimals)
-        first = np.where(first < low, np.round(first + self._step, decimals), first)
-        last = np.where(last > high, np.round(last - self._step, decimals), last)
-        is_held = first <= last
-        return np.where(is_held, first, low), np.where(is_held, last, high)
-
-    @property
-    def _step(self) -> float:
-        """Distance of two neighbouring values of the column; 0 for numbers that are not rounded."""
-        if self.column.kind != "float":
-            return 1.0
-        return 0.0 if self.column.decimals is None else 10.0**-self.column.decimals
 
 
 def _edges(n_bins: int, n_halvings: int) -> NDArray[np.float64]:
