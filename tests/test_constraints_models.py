@@ -309,3 +309,19 @@ def test_pipeline_pieces_keep_the_rules_of_their_synthesizer(table):
         LogisticRegression(), synthesizer=synthesizer, random_state=0
     )
     assert classifier.fit(numbers, table["class"]).predict(numbers).shape == (len(table),)
+
+
+def test_unknown_values_are_filled_under_rules(table):
+    rng = np.random.default_rng(seed(10))
+    gaps = table.mask(rng.random(table.shape) < 0.1)
+    model = tabgan.AutoregressiveSynthesizer(
+        n_steps=30, random_state=0, constraints=RULES, missing="unknown"
+    ).fit(gaps)
+    rows = model.sample(500)
+    assert rows.notna().all(axis=None)
+    for rule in RULES[:3]:
+        assert not rule.broken(rows).any()
+    level = model._rules.inner["make + model"]
+    assert set(level.categories) == set(range(9))
+    pairs = set(zip(rows["make"], rows["model"], strict=True))
+    assert pairs <= set(zip(table["make"], table["model"], strict=True))

@@ -138,7 +138,14 @@ class TestEvaluate:
     def test_without_test_rows(self):
         report = evaluate(self.train, self.train.iloc[:100])
         summary = report.summary()
-        assert list(summary.index) == ["shape", "trend", "trend_strong", "c2st", "beta_recall", "unseen_pairs"]
+        assert list(summary.index) == [
+            "shape",
+            "trend",
+            "trend_strong",
+            "c2st",
+            "beta_recall",
+            "unseen_pairs",
+        ]
         assert summary["real"].isna().all()
         assert report.utility is None and report.dcr is None and report.membership is None
 

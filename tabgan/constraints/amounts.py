@@ -214,6 +214,10 @@ class Writer:
     schema: Schema
     grids: Mapping[Hashable, Sequence[Grid]]
 
+    def may_lack(self, name: Hashable) -> bool:
+        """Say whether missing values of a column are learnt, and not taken for unknown ones."""
+        return self.schema[name].missing_rate > 0
+
     def on_grid(
         self, name: Hashable, amounts: NDArray[Any], unit: str, rounding: Rounding = "nearest"
     ) -> NDArray[Any]:

@@ -74,7 +74,8 @@ def _option(
 ) -> Option:
     def learn(columns: Columns, writer: Writer, new: Callable[[str], str]) -> Computed:
         lacks, is_there = missing_in(columns, inputs), columns[target].notna().to_numpy()
-        is_alone, is_absent = lacks & is_there, ~lacks & ~is_there
+        is_alone = lacks & is_there & any(writer.may_lack(name) for name in inputs)
+        is_absent = ~lacks & ~is_there & writer.may_lack(target)
         return Computed(
             target,
             inputs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -103,7 +103,9 @@ class Unique(Constraint):
         name = self.columns[0]
 
         def learn(columns: Columns, writer: Writer, new: Callable[[str], str]) -> FreshKeys:
-            return FreshKeys(describe_key(columns[name], name), new(f"{name} known"))
+            rate = writer.schema[name].missing_rate
+            key = replace(describe_key(columns[name], name), missing_rate=rate)
+            return FreshKeys(key, new(f"{name} known"))
 
         return [Part(self, [Option((name,), (), learn)], is_needed=False)]
 
@@ -145,7 +147,8 @@ class FreshKeys(Rewriting):
 
     def express(self, columns: Columns) -> dict[Hashable, pd.Series]:
         """Return where the key is there."""
-        return {self.known: pd.Series(columns[self.key.name].notna().to_numpy())}
+        is_there = columns[self.key.name].notna().to_numpy() | (self.key.missing_rate == 0)
+        return {self.known: pd.Series(is_there)}
 
     def translate(self, cells: Cells, writer: Writer, inner: Schema) -> None:
         """Ask that the key is there, or is missing; any other condition is refused."""
@@ -226,6 +229,7 @@ class Pattern(Constraint):
                 new(f"{self.column} known"),
                 column.dtype,
                 column.marker,
+                not writer.may_lack(self.column),
             )
 
         return [Part(self, [Option((self.column,), (), learn)], is_needed=True)]
@@ -247,6 +251,8 @@ class Texts(Rewriting):
         Label of the column that says in which rows there is a text.
     dtype, marker : str
         The column's dtype and how it marks missing values.
+    is_always : bool
+        Whether every row gets a text.
     """
 
     target: Hashable
@@ -256,6 +262,7 @@ class Texts(Rewriting):
     known: str
     dtype: str
     marker: str
+    is_always: bool
 
     @property
     def targets(self) -> tuple[Hashable, ...]:  # type: ignore[override]
@@ -273,7 +280,7 @@ class Texts(Rewriting):
 
     def express(self, columns: Columns) -> dict[Hashable, pd.Series]:
         """Return where there is a text."""
-        return {self.known: pd.Series(columns[self.target].notna().to_numpy())}
+        return {self.known: pd.Series(columns[self.target].notna().to_numpy() | self.is_always)}
 
     def translate(self, cells: Cells, writer: Writer, inner: Schema) -> None:
         """Ask that there is a text, or none; any other condition is refused."""

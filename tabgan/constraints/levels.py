@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgan.constraints.amounts import Writer, cast
+from tabgan.constraints.amounts import Writer, cast, inner_series
 from tabgan.constraints.asked import Cells
 from tabgan.constraints.base import (
     Columns,
@@ -200,6 +200,9 @@ def level_part(rule: Constraint, names: Sequence[Hashable]) -> Part:
     def learn(columns: Columns, writer: Writer, new: Callable[[str], str]) -> Levels:
         frame = pd.DataFrame({i: columns[name] for i, name in enumerate(names)})
         rows = distinct(frame, range(len(names)))
+        # Where a missing value is an unknown one, it makes no combination.
+        always = [i for i, name in enumerate(names) if not writer.may_lack(name)]
+        rows = tuple(row for row in rows if all(row[i] is not None for i in always))
         text = " + ".join(map(str, names[:3])) + (" + ..." if len(names) > 3 else "")
         return Levels(tuple(names), new(text), rows)
 
@@ -229,8 +232,9 @@ class Levels(Rewriting):
         return ()
 
     def express(self, columns: Columns) -> dict[Hashable, pd.Series]:
-        """Return the number of each combination; one that training did not have gets -1."""
-        return {self.name: pd.Series(level_numbers(columns, self.targets, self.combinations))}
+        """Return the number of each combination; one that training did not have is missing."""
+        numbers = level_numbers(columns, self.targets, self.combinations)
+        return {self.name: inner_series(numbers, numbers < 0)}
 
     def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Look up the values of each combination."""

@@ -239,7 +239,8 @@ class Gap(Rewriting):
         decimals = None if None in finest else max(d for d in finest if d is not None)
         low, high = (base, target) if sign > 0 else (target, base)
         name = new(f"{high} - {low}")
-        alone = new(f"{target} alone") if is_alone.any() else None
+        is_learnt = writer.may_lack(base)
+        alone = new(f"{target} alone") if is_learnt and is_alone.any() else None
         return cls(base, target, sign, strict, name, alone, amounts.unit, decimals)
 
     def express(self, columns: Columns) -> dict[Hashable, pd.Series]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -161,12 +161,21 @@ class Constraints:
         expressed = self.express(table)
         categories = {name for rewriting in self.rewritings for name in rewriting.categories()}
         known = set(self.table.names)
+        # Where missing values of all columns of a rewriting are unknown ones, so are its own.
+        whole = {
+            name
+            for rewriting in self.rewritings
+            if not any(map(self.writer.may_lack, (*rewriting.targets, *rewriting.reads)))
+            for name in rewriting.express({k: table[k] for k in table.columns})
+        }
         columns: list[Column] = []
         for name in expressed.columns:
             if name in known:
                 columns.append(self.table[name])
             else:
                 described = infer_column(expressed[name], name, name in categories, "X", True)
+                if name in whole and described.missing_rate < 1:
+                    described = replace(described, missing_rate=0.0)
                 columns.append(described)
         return Schema(tuple(columns))
 
