@@ -333,6 +333,31 @@ def features() -> str:
     return "\n".join(texts)
 
 
+# ---------------------------------------------------------------------- rules
+
+
+def constraints() -> str:
+    """Write one line for each made table: means over seeds, without rules and with them."""
+    entries = pd.DataFrame(read("constraints"))
+    lines = []
+    for name in dict.fromkeys(entries["table"]):
+        of_table = entries[entries["table"] == name]
+        without, with_rules = (of_table[of_table["rules"] == kept] for kept in (False, True))
+        line: dict[str, Any] = {"table": name}
+        line["broken, no rules"] = f"{without['broken_rows'].mean():,.0f}"
+        line["broken, rules"] = f"{with_rules['broken_rows'].max():,.0f}"
+        for column, title, form in (
+            ("c2st", "C2ST", "{:.3f}"),
+            ("fit_seconds", "fit s", "{:.0f}"),
+            ("sample_seconds", "sample s", "{:.2f}"),
+        ):
+            both = [form.format(part[column].mean()) for part in (without, with_rules)]
+            line[f"{title}, no rules / rules"] = " / ".join(both)
+        line["of sample: rules, s"] = f"{with_rules['rule_seconds'].mean():.3f}"
+        lines.append(line)
+    return markdown(list(lines[0]), [list(line.values()) for line in lines])
+
+
 # ---------------------------------------------------------------------- on demand
 
 
@@ -628,6 +653,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "augmentation": augmentation,
         "features": features,
         "on_demand": on_demand,
+        "constraints": constraints,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),
         "clusters": _plain("autoencoders_digits", CLUSTERS),

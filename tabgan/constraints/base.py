@@ -38,10 +38,20 @@ class Constraint:
 
     A kind of constraint is a frozen dataclass, so that constraints can be compared, cloned and
     written to files. A row in which a column of the rule is missing does not break the rule.
+
+    Attributes
+    ----------
+    is_saved : bool
+        Whether a file can hold the rule.
+    compares_rows : bool
+        Whether a row breaks the rule by what other rows hold.
+    is_lookup : bool
+        Whether the rule allows some values, or combinations of values, and no others.
     """
 
     is_saved: ClassVar[bool] = True
     compares_rows: ClassVar[bool] = False
+    is_lookup: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -296,6 +306,10 @@ class Rewriting:
 
     def categories(self) -> tuple[Hashable, ...]:
         """Return the new columns that hold categories."""
+        return ()
+
+    def names_sure(self) -> tuple[Hashable, ...]:
+        """Return the targets whose restored values keep every rule on values that occur."""
         return ()
 
     def identifiers(self) -> tuple[IdentifierColumn, ...]:

@@ -25,9 +25,9 @@ from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericCol
 from tabgan.table.format import read_table
 from tabgan.table.schema import Schema
 
-LEAST_BROKEN = 5.0
+LEAST_BROKEN = 10.0
 """Rows that would break a rule, on average, if its columns were independent. Of a rule that fewer
-rows would break, a table says too little."""
+rows would break, a table says too little: one in 20,000 such rules is kept by chance."""
 
 MOST_LEVELS = 1_000
 """Most categories of a column that is compared with others."""
@@ -72,7 +72,7 @@ def discover(
     coarser than their decimals; dates on weekdays alone.
 
     Each rule is tried on the same table with the values of each column shuffled. A rule is proposed
-    if at least five rows of a shuffled table would break it, on average. A rule that follows from
+    if at least ten rows of a shuffled table would break it, on average. A rule that follows from
     others, as a <= c does from a <= b and b <= c, is left out.
 
     A proposal is not a promise: what held in all rows so far may be a coincidence. A rule that a

@@ -186,6 +186,7 @@ class Pattern(Constraint):
 
     column: Hashable
     regex: str
+    is_lookup: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_labels("Pattern", column=self.column)
@@ -273,6 +274,10 @@ class Texts(Rewriting):
     def reads(self) -> tuple[Hashable, ...]:  # type: ignore[override]
         """Nothing."""
         return ()
+
+    def names_sure(self) -> tuple[Hashable, ...]:
+        """Return the column of texts, each of which has matched."""
+        return (self.target,)
 
     def categories(self) -> tuple[Hashable, ...]:
         """Return the column that says in which rows there is a text."""

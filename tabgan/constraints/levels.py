@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -58,6 +58,7 @@ class FixedCombinations(Constraint):
 
     columns: tuple[Hashable, ...]
     combinations: tuple[Combination, ...] | None = None
+    is_lookup: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         columns = several("FixedCombinations", "columns", self.columns, 2)
@@ -116,6 +117,7 @@ class OneHot(Constraint):
     """
 
     columns: tuple[Hashable, ...]
+    is_lookup: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         columns = several("OneHot", "columns", self.columns, 2)
@@ -267,6 +269,10 @@ class Levels(Rewriting):
                     "allow no other combinations."
                 )
             cells.ask(self.name, rows, fits[0] if len(fits) == 1 else frozenset(fits))
+
+    def names_sure(self) -> tuple[Hashable, ...]:
+        """Return all targets, whose values are looked up."""
+        return self.targets
 
     def categories(self) -> tuple[Hashable, ...]:
         """Return the column of numbers, which are names."""

@@ -105,9 +105,17 @@ class Constraints:
     table: Schema
     inner: Schema
     writer: Writer = field(init=False, repr=False)
+    checked: list[Constraint] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.writer = Writer(self.table, _grids(self.rules))
+        # A value that was looked up or matched needs no second check, which would take longer.
+        sure = [set(rewriting.names_sure()) for rewriting in self.rewritings]
+        self.checked = [
+            rule
+            for rule in self.rules
+            if not (rule.is_lookup and any(set(rule.names) <= names for names in sure))
+        ]
 
     @classmethod
     def learn(
@@ -258,7 +266,7 @@ class Constraints:
             in_range &= found.in_range
         table = _frame({name: columns[name] for name in self.table.names}, expressed.index)
         table.columns = self.table.labels
-        return table, in_range & ~broken_rows(self.rules, table, keys=False)
+        return table, in_range & ~broken_rows(self.checked, table, keys=False)
 
     def read_asked(self, asked: pd.DataFrame) -> Plan:
         """Translate conditions on the user's table into conditions on the rewritten table.
@@ -379,7 +387,7 @@ class Constraints:
         is_right = is_kept & plan.asked.are_met(table, rows)
         for name, condition in plan.asked.encoded.items():
             table[name] = condition.impose(table[name], rows)
-        return table, is_right & ~broken_rows(self.rules, table, keys=False)
+        return table, is_right & ~broken_rows(self.checked, table, keys=False)
 
     def _snapped(self, name: Hashable, values: pd.Series) -> pd.Series:
         """Move a column that the model drew to the grid that a rule confines the column to."""
