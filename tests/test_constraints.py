@@ -29,7 +29,7 @@ from tabgan.table.schema import Schema
 
 
 def learn(rules, table, keep=()):
-    learnt = [name for rule in rules for name in rule.amounts()]
+    learnt = [name for rule in rules for name in rule.learnt()]
     return Constraints.learn(rules, table, Schema.infer(table, learnt=learnt), keep)
 
 

@@ -211,6 +211,37 @@ def test_conditions_against_rules_are_refused(fitted, conditions, message):
         fitted.sample(3, conditions=conditions)
 
 
+def test_totals_that_stand_alone_are_asked_for():
+    rng = np.random.default_rng(seed(11))
+    table = pd.DataFrame(rng.integers(0, 20, (300, 2)).astype(float), columns=["a", "b"])
+    table["total"] = table["a"] + table["b"]
+    table.loc[rng.random(300) < 0.2, "a"] = np.nan
+    table.loc[rng.random(300) < 0.2, "total"] = np.nan
+    rule = Sum("total", ["a", "b"])
+    model = tabgan.AutoregressiveSynthesizer(n_steps=20, random_state=0, constraints=[rule])
+    model.fit(table)
+    assert model._rules.inner.names == ["a", "b", "total alone", "total known"]
+    for asked in (
+        {"a": 3.0, "b": 4.0},
+        {"a": None, "total": 12.0},
+        {"a": 3.0, "total": 12.0},
+        {"a": 3.0, "b": 4.0, "total": None},
+        {"total": tabgan.PRESENT},
+        {"total": None},
+        {"total": {7.0, 9.0}},
+    ):
+        rows = model.sample(30, random_state=seed(12), conditions=asked)
+        assert_kept(rows, table, [rule])
+        for name, value in asked.items():
+            if isinstance(value, set):
+                assert rows[name].isin(value).all()
+            elif value is None:
+                assert rows[name].isna().all()
+            else:
+                assert rows[name].notna().all()
+                assert value is tabgan.PRESENT or (rows[name] == value).all()
+
+
 def test_rates_hold_beside_rules(fitted, table):
     rows = fitted.sample(200, random_state=0, rates={"make": {"a": 0.5}})
     assert (rows["make"] == "a").sum() == 100

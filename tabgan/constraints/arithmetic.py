@@ -126,8 +126,8 @@ class Sum(_Equation):
         """Return the total, the operation and the parts."""
         return self.total, SUM, self.parts
 
-    def amounts(self) -> Sequence[Hashable]:
-        """Return the columns that are numbers or dates to the rule."""
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
         return self.names
 
     def options(self, schema: Schema) -> list[Option]:
@@ -176,8 +176,8 @@ class Product(_Equation):
         """Return the product, the operation and the factors."""
         return self.product, PRODUCT, self.factors
 
-    def amounts(self) -> Sequence[Hashable]:
-        """Return the columns that are numbers to the rule."""
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
         return self.names
 
 
@@ -223,8 +223,8 @@ class Formula(_Equation):
         """Return the computed column, the name of the function and its columns."""
         return self.y, self.function, self.columns
 
-    def amounts(self) -> Sequence[Hashable]:
-        """Return the columns that are never identifiers: all that the rule reads."""
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
         return self.names
 
 
@@ -403,7 +403,7 @@ class Computed(Rewriting):
             computed = _formula(columns, self.operation, self.inputs, ~absent)
             series = writer.objects(self.target, computed)
             in_range = absent | series.notna().to_numpy()
-        if self.alone is not None:
+        if self.alone is not None and lacks.any():
             column = writer.schema[self.target]
             series = merged(column, series, ~lacks, columns[self.alone])
         return Restored({self.target: series}, in_range)
@@ -427,12 +427,13 @@ def _formula(
 ) -> pd.Series:
     """Compute a formula in some rows, as a Series of objects that is None in the others."""
     found = pd.Series([None] * len(is_known), dtype=object)
-    if is_known.any():
-        given = [columns[name][is_known].reset_index(drop=True) for name in inputs]
-        result = apply_formula(function, given).astype(object)
-        found[is_known] = result.to_numpy()
-        if is_known.all():
-            return apply_formula(function, given)
+    if not is_known.any():
+        return found
+    given = [columns[name][is_known].reset_index(drop=True) for name in inputs]
+    result = apply_formula(function, given)
+    if is_known.all():
+        return result
+    found[is_known] = result.astype(object).to_numpy()
     return found
 
 

@@ -91,8 +91,8 @@ class Constraint:
         """Return the constraint completed by what only the training table can say."""
         return self
 
-    def amounts(self) -> Sequence[Hashable]:
-        """Return the columns that are numbers or dates to the rule, and never identifiers."""
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns whose values matter to the rule, so that none is an identifier."""
         return ()
 
     def keys(self) -> Sequence[Hashable]:

@@ -62,8 +62,8 @@ class Increment(Constraint):
         scale = np.abs(values).astype(np.float64)
         return amounts.is_known & (away > NOISE * self.step + 1e-9 * scale)
 
-    def amounts(self) -> Sequence[Hashable]:
-        """Return the column."""
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
         return (self.x,)
 
     def grids(self) -> dict[Hashable, Any]:
@@ -132,8 +132,8 @@ class Weekdays(Constraint):
             return np.zeros(len(table), dtype=bool)
         return amounts.is_known & ~np.isin(_weekday(amounts.values[0], amounts.unit), self.days)
 
-    def amounts(self) -> Sequence[Hashable]:
-        """Return the column."""
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
         return (self.x,)
 
     def grids(self) -> dict[Hashable, Any]:

@@ -88,6 +88,10 @@ class FixedCombinations(Constraint):
             return self
         return FixedCombinations(self.columns, distinct(table, self.columns))
 
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
+        return self.columns
+
     def plan(self, schema: Schema) -> list[Part]:
         """Return one part, which replaces all columns by one."""
         return [level_part(self, self.columns)]
@@ -137,6 +141,10 @@ class OneHot(Constraint):
         zeros = [(columns[name] == 0).fillna(False).to_numpy(dtype=bool) for name in self.columns]
         is_right = (np.sum(ones, axis=0) == 1) & (np.add(ones, zeros).sum(axis=0) == len(ones))
         return ~is_right & ~missing_in(columns, self.columns)
+
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
+        return self.columns
 
     def plan(self, schema: Schema) -> list[Part]:
         """Return one part, which replaces all columns by one."""

@@ -78,8 +78,8 @@ class Inequality(Constraint):
         self.check_table(table)
         return _out_of_order(table, self.columns, self.strict, self)
 
-    def amounts(self) -> Sequence[Hashable]:
-        """Return the columns that are numbers or dates to the rule."""
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
         return self.columns
 
     def links(self) -> list[tuple[Hashable, Hashable, bool]]:
@@ -139,8 +139,8 @@ class Range(Constraint):
         self.check_table(table)
         return _out_of_order(table, self.names, self.strict, self)
 
-    def amounts(self) -> Sequence[Hashable]:
-        """Return the columns that are numbers or dates to the rule."""
+    def learnt(self) -> Sequence[Hashable]:
+        """Return the columns that are never identifiers: all of the rule."""
         return self.names
 
     def links(self) -> list[tuple[Hashable, Hashable, bool]]:

@@ -118,9 +118,9 @@ class Estimator(BaseEstimator):
     -----
     `set_params` may change some parameters between two calls of `partial_fit`, or of `fit` with
     ``warm_start=True``: `n_steps`, `batch_size`, `learning_rate`, `callbacks`, `verbose`,
-    `warm_start`, `handle_unknown`, and the parameters of early stopping. The new values hold from
-    the next call on. All other parameters shape what the first `fit` built. If one of those was
-    changed, the next call raises an error that names it.
+    `warm_start`, `handle_unknown`, `on_violation`, and the parameters of early stopping. The new
+    values hold from the next call on. All other parameters shape what the first `fit` built. If one
+    of those was changed, the next call raises an error that names it.
     """
 
     plan: ClassVar[Plan] = Plan()
@@ -129,7 +129,13 @@ class Estimator(BaseEstimator):
     _saved: ClassVar[tuple[str, ...]] = ()
     _of_a_run: ClassVar[frozenset[str]] = frozenset(
         ("n_steps", "batch_size", "learning_rate", "callbacks", "verbose", "warm_start")
-        + ("handle_unknown", "early_stopping", "n_iter_no_change", "validation_fraction")
+        + (
+            "handle_unknown",
+            "on_violation",
+            "early_stopping",
+            "n_iter_no_change",
+            "validation_fraction",
+        )
     )
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "n_steps": integer(0) | NONE,

@@ -244,7 +244,7 @@ class TableSynthesizer(Estimator):
 
     def _infer_schema(self, table: pd.DataFrame) -> Schema:
         forced = self._forced_categories(self._format.labels)
-        learnt = [name for rule in self.constraints or () for name in rule.amounts()]
+        learnt = [name for rule in self.constraints or () for name in rule.learnt()]
         if self._target_name is not None:
             learnt.append(self._target_name)
         with warnings.catch_warnings():
