@@ -348,12 +348,12 @@ def constraints() -> str:
         line["broken, rules"] = f"{with_rules['broken_rows'].max():,.0f}"
         for column, title, form in (
             ("c2st", "C2ST", "{:.3f}"),
-            ("fit_seconds", "fit s", "{:.0f}"),
-            ("sample_seconds", "sample s", "{:.2f}"),
+            ("fit_cpu_s", "fit s", "{:.0f}"),
+            ("sample_cpu_s", "sample s", "{:.2f}"),
         ):
             both = [form.format(part[column].mean()) for part in (without, with_rules)]
             line[f"{title}, no rules / rules"] = " / ".join(both)
-        line["of sample: rules, s"] = f"{with_rules['rule_seconds'].mean():.3f}"
+        line["of sample: rules, s"] = f"{with_rules['rule_cpu_s'].mean():.3f}"
         lines.append(line)
     return markdown(list(lines[0]), [list(line.values()) for line in lines])
 
