@@ -5,8 +5,8 @@
 Six tables are made, each of which keeps rules of its own in every row. The default model learns the
 training rows of each table, once without constraints and once with the table's rules. Counted are
 the rows of 100,000 synthetic ones that break a rule. Fidelity is `tabgan.evaluation.c2st` between
-synthetic rows and as many fresh rows of the table. Seconds of one processor are
-those of `fit`, the median of three calls of `sample`, and those of `sample` that the rules take. Results go to
+synthetic rows and as many fresh rows of the table. Seconds are those of the processor: of `fit`,
+the median of three calls of `sample`, and those of `sample` that the rules take. Results go to
 ``results/constraints.json``, one entry for each table, seed and way.
 """
 
