@@ -168,8 +168,8 @@ class TableSynthesizer(Estimator):
         Warns
         -----
         UserWarning
-            If synthetic rows are nearly all alike after training (mode collapse), or if training
-            was interrupted by Ctrl-C.
+            If synthetic rows are nearly all alike after training (mode collapse), if training was
+            interrupted by Ctrl-C, or if rows that break a constraint are left out.
         """
         return self._fit(X, y)
 

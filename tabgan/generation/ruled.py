@@ -126,6 +126,8 @@ class Ruled(TableSource):
             if plan.cells.open:
                 table, _ = self.rules.restore(expressed, streams.rng)
                 chosen, rows = _chosen(table, rows, groups, plan)
+                if not len(chosen):
+                    return Attempt(rows, table.iloc[:0], np.zeros(0, dtype=bool))
                 expressed = expressed.iloc[chosen]
             table, is_right = self.rules.restore_asked(expressed, rows, plan, streams.rng)
             return Attempt(rows, table, is_right)
@@ -152,7 +154,7 @@ class Ruled(TableSource):
         """
         budget, drawn, started = MIN_DRAWS + DRAWS_PER_ROW * n, 0, time.monotonic()
         found = _Found(n, self.rules)
-        broken: dict[str, int] = {}
+        last = pd.DataFrame()
         with Progress(effort.name, n, "row", delay=effort.delay) as bar:
             while not drawn or (drawn < budget and not effort.is_over(started)):
                 waiting = rows = found.waiting
@@ -167,8 +169,8 @@ class Ruled(TableSource):
                 if not len(found.waiting):
                     return found.table()
                 bar.reach(n - len(found.waiting))
-                for rule, count in self.rules.counts(made.table).items():
-                    broken[rule] = broken.get(rule, 0) + count
+                last = made.table if len(made.table) else last
+        broken = self.rules.counts(last) if len(last) else {}
         worst = max(broken, key=lambda rule: broken[rule], default="")
         blame = "conditions are met by too few rows, or computed numbers leave their range"
         if worst and broken[worst]:
