@@ -16,6 +16,7 @@ from tabgan.constraints.asked import Cells
 from tabgan.constraints.base import (
     Columns,
     Constraint,
+    Goal,
     Option,
     Part,
     Restored,
@@ -340,40 +341,27 @@ class Computed(Rewriting):
         done = done | (known & ~is_missing)
         cells.leave_open(self.target, ~done)
 
-    def aim(
+    def move(
         self,
-        columns: dict[Hashable, pd.Series],
+        columns: Columns,
         target: Hashable,
         rows: NDArray[np.bool_],
         wanted: pd.Series,
         free: Mapping[Hashable, NDArray[np.bool_]],
         writer: Writer,
-    ) -> None:
-        """Shift or stretch the largest input of which nothing is asked, so that the target fits."""
+    ) -> dict[Hashable, Goal]:
+        """Shift or stretch the input that scatters most, of those of which nothing is asked."""
         if self.operation not in (SUM, REST, PRODUCT):
-            return
-        names = [
-            name
-            for name in self.inputs
-            if name in free and isinstance(writer.schema[name], NumericColumn)
-        ]
-        if not names:
-            return
+            return {}
         pair = read_amounts({**columns, target: wanted}, [target, *self.inputs], target)
         inputs = Amounts(pair.values[1:], pair.missing[:, 1:], pair.unit)
         away = pair.values[0] - _calculated(inputs, self.operation)
-        rows = rows & pair.is_known & (away != 0)
-        places = [self.inputs.index(name) for name in names]
-        sizes = np.array(
-            [
-                np.where(free[name], np.abs(inputs.values[i].astype(np.float64)), -1.0)
-                for name, i in zip(names, places, strict=True)
-            ]
-        )
-        largest = np.argmax(sizes, axis=0)
-        for k, (name, i) in enumerate(zip(names, places, strict=True)):
-            mine = rows & (largest == k) & (sizes[k] >= 0)
-            if not mine.any():
+        left = rows & pair.is_known & (away != 0)
+        goals: dict[Hashable, Goal] = {}
+        for i in sorted(range(len(self.inputs)), key=lambda i: -_spread(inputs, i)):
+            name = self.inputs[i]
+            mine = left & free[name]
+            if not mine.any() or not isinstance(writer.schema[name], NumericColumn):
                 continue
             values = inputs.values[i]
             if self.operation == PRODUCT:
@@ -384,8 +372,9 @@ class Computed(Rewriting):
                 moved = values + (away if self.operation == SUM or i == 0 else -away)
             moved = writer.on_grid(name, np.where(mine, moved, values), pair.unit)
             mine &= writer.in_range(name, moved, pair.unit)
-            column = writer.series(name, moved, inputs.missing[:, i], pair.unit)
-            columns[name] = columns[name].where(~mine, column)
+            goals[name] = Goal(mine, writer.series(name, moved, ~mine, pair.unit))
+            left &= ~mine
+        return goals
 
     def restore(self, columns: Columns, writer: Writer, rng: np.random.Generator) -> Restored:
         """Compute the target wherever all inputs are there."""
@@ -407,6 +396,12 @@ class Computed(Rewriting):
             column = writer.schema[self.target]
             series = merged(column, series, ~lacks, columns[self.alone])
         return Restored({self.target: series}, in_range)
+
+
+def _spread(amounts: Amounts, i: int) -> float:
+    """Return the standard deviation of one of some columns."""
+    values = amounts.values[i][~amounts.missing[:, i]].astype(np.float64)
+    return float(np.std(values)) if len(values) else 0.0
 
 
 def _calculated(amounts: Amounts, operation: str) -> NDArray[Any]:

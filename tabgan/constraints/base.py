@@ -237,6 +237,21 @@ class Restored(NamedTuple):
     in_range: NDArray[np.bool_] | bool = True
 
 
+class Goal(NamedTuple):
+    """Values that a column of the user's table is to have.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m,), bool
+        In which rows.
+    wanted : Series of shape (m,)
+        Which values; meaningless in other rows.
+    """
+
+    rows: NDArray[np.bool_]
+    wanted: pd.Series
+
+
 class Rewriting:
     """Base of what replaces columns of a table by others.
 
@@ -278,30 +293,56 @@ class Rewriting:
             No row that keeps the rule meets the conditions.
         """
 
-    def aim(
+    def move(
         self,
-        columns: dict[Hashable, pd.Series],
+        columns: Columns,
         target: Hashable,
         rows: NDArray[np.bool_],
         wanted: pd.Series,
         free: Mapping[Hashable, NDArray[np.bool_]],
         writer: Writer,
-    ) -> None:
-        """Change the rewritten table so that a target is restored to a value that was asked for.
+    ) -> dict[Hashable, Goal]:
+        """Say which values of the columns read would give a target the value that is asked for.
+
+        A row that was drawn has nearly that value. Of all columns that could make up the
+        difference, the one whose values scatter most does, for its density changes least over so
+        short a way; the row then is distributed like rows of the model that have the value.
 
         Parameters
         ----------
-        columns : dict of label to Series of shape (m,)
-            The rewritten table, which is changed, and columns that are restored already.
+        columns : mapping of label to Series of shape (m,)
+            The rewritten table, and all columns of the user's table.
         target : hashable
         rows : ndarray of shape (m,), bool
             Rows in which a value is asked for.
         wanted : Series of shape (m,)
             The values asked for.
         free : mapping of label to ndarray of shape (m,), bool
-            Columns of the user's table that are columns of the rewritten table too, and in which
-            rows nothing is asked of them.
+            For each column of the user's table, the rows in which nothing is asked of it.
         writer : Writer
+
+        Returns
+        -------
+        dict of label to Goal
+        """
+        return {}
+
+    def aim(
+        self,
+        columns: dict[Hashable, pd.Series],
+        target: Hashable,
+        rows: NDArray[np.bool_],
+        wanted: pd.Series,
+    ) -> None:
+        """Change new columns so that a target is restored to exactly the value asked for.
+
+        Parameters
+        ----------
+        columns : dict of label to Series of shape (m,)
+            The rewritten table, which is changed, and the columns read, restored.
+        target : hashable
+        rows : ndarray of shape (m,), bool
+        wanted : Series of shape (m,)
         """
 
     def categories(self) -> tuple[Hashable, ...]:

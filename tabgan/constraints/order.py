@@ -16,6 +16,7 @@ from tabgan.constraints.asked import Cells
 from tabgan.constraints.base import (
     Columns,
     Constraint,
+    Goal,
     Option,
     Part,
     Restored,
@@ -199,6 +200,9 @@ class Gap(Rewriting):
         Unit of time of the distance.
     decimals : int or None
         Decimals of the distance.
+    base_gives_way : bool
+        Whether the base scatters more than the distance, so that the base moves if the target is
+        asked for.
     """
 
     base: Hashable
@@ -209,6 +213,7 @@ class Gap(Rewriting):
     alone: str | None
     unit: str
     decimals: int | None
+    base_gives_way: bool
 
     @property
     def targets(self) -> tuple[Hashable, ...]:  # type: ignore[override]
@@ -241,7 +246,9 @@ class Gap(Rewriting):
         name = new(f"{high} - {low}")
         is_learnt = writer.may_lack(base)
         alone = new(f"{target} alone") if is_learnt and is_alone.any() else None
-        return cls(base, target, sign, strict, name, alone, amounts.unit, decimals)
+        start, end = (values[amounts.is_known].astype(np.float64) for values in amounts.values)
+        gives_way = bool(len(start)) and float(np.std(start)) > float(np.std(end - start))
+        return cls(base, target, sign, strict, name, alone, amounts.unit, decimals, gives_way)
 
     def express(self, columns: Columns) -> dict[Hashable, pd.Series]:
         """Compute the distance, and the target where it stands alone."""
@@ -316,14 +323,32 @@ class Gap(Rewriting):
             )
         return [pd.Interval(a, b, closed="both") for a, b in zip(low, high, strict=True)]
 
+    def move(
+        self,
+        columns: Columns,
+        target: Hashable,
+        rows: NDArray[np.bool_],
+        wanted: pd.Series,
+        free: Mapping[Hashable, NDArray[np.bool_]],
+        writer: Writer,
+    ) -> dict[Hashable, Goal]:
+        """Move the base, where it scatters more than the distance does."""
+        if not self.base_gives_way or not isinstance(writer.schema[self.base], NumericColumn):
+            return {}
+        aim = read_amounts({self.target: wanted}, [self.target], self.name, self.unit)
+        gaps = read_amounts(columns, [self.name], self.name)
+        known = aim.is_known & gaps.is_known & columns[self.base].notna().to_numpy()
+        moved = aim.values[0] - self.sign * gaps.values[0]
+        moved = writer.on_grid(self.base, moved, self.unit)
+        rows = rows & known & free[self.base] & writer.in_range(self.base, moved, self.unit)
+        return {self.base: Goal(rows, writer.series(self.base, moved, ~rows, self.unit))}
+
     def aim(
         self,
         columns: dict[Hashable, pd.Series],
         target: Hashable,
         rows: NDArray[np.bool_],
         wanted: pd.Series,
-        free: Mapping[Hashable, NDArray[np.bool_]],
-        writer: Writer,
     ) -> None:
         """Set the distance to that of the value asked for, where it is not negative."""
         pair = {self.base: columns[self.base], self.target: wanted}

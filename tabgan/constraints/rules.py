@@ -17,6 +17,7 @@ from tabgan.constraints.base import (
     CONSTRAINTS,
     REWRITINGS,
     Constraint,
+    Goal,
     Rewriting,
 )
 from tabgan.constraints.levels import merge_groups
@@ -364,18 +365,15 @@ class Constraints:
         is_right : ndarray of shape (m,), bool
             Whether the row is kept, as of `restore`, and meets its conditions.
         """
-        cells, names = plan.cells, list(expressed.columns)
+        names = list(expressed.columns)
         columns = {name: expressed[name].reset_index(drop=True) for name in names}
-        free = {
-            name: cells.kind(name)[rows] == Kind.ANY for name in self.table.names if name in columns
-        }
+        asked = self._goals(plan.cells, rows)
+        if asked:
+            self._move(columns, asked, plan.cells, rows, rng)
         for rewriting in self.rewritings:
             for target in rewriting.targets:
-                is_value = cells.is_value(target)[rows]
-                if is_value.any():
-                    values = pd.Series(cells.written[target][rows], dtype=object)
-                    wanted = cast(self.table[target], values.where(is_value, None))
-                    rewriting.aim(columns, target, is_value, wanted, free, self.writer)
+                if target in asked:
+                    rewriting.aim(columns, target, *asked[target])
             columns |= rewriting.restore(columns, self.writer, rng).columns
         aimed = _frame({name: columns[name] for name in names}, pd.RangeIndex(len(rows)))
         table, is_kept = self.restore(aimed, rng)
@@ -383,6 +381,43 @@ class Constraints:
         for name, condition in plan.asked.encoded.items():
             table[name] = condition.impose(table[name], rows)
         return table, is_right & ~broken_rows(self.checked, table, keys=False)
+
+    def _goals(self, cells: Cells, rows: NDArray[np.int64]) -> dict[Hashable, Goal]:
+        """Return the values that are asked of replaced columns, for m rows."""
+        goals = {}
+        for rewriting in self.rewritings:
+            for target in rewriting.targets:
+                is_value = cells.is_value(target)[rows]
+                if is_value.any():
+                    values = pd.Series(cells.written[target][rows], dtype=object)
+                    wanted = cast(self.table[target], values.where(is_value, None))
+                    goals[target] = Goal(is_value, wanted)
+        return goals
+
+    def _move(
+        self,
+        columns: dict[Hashable, pd.Series],
+        asked: Mapping[Hashable, Goal],
+        cells: Cells,
+        rows: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> None:
+        """Change kept columns so that replaced columns come near the values asked for."""
+        free = {name: cells.kind(name)[rows] == Kind.ANY for name in self.table.names}
+        whole = dict(columns)
+        for rewriting in self.rewritings:
+            whole |= rewriting.restore(whole, self.writer, rng).columns
+        goals = dict(asked)
+        for rewriting in reversed(self.rewritings):
+            for target in rewriting.targets:
+                if target not in goals:
+                    continue
+                moves = rewriting.move(whole, target, *goals[target], free, self.writer)
+                for name, goal in moves.items():
+                    if name in columns:
+                        columns[name] = columns[name].where(~goal.rows, goal.wanted)
+                    elif name not in goals:
+                        goals[name] = goal
 
     def _snapped(self, name: Hashable, values: pd.Series) -> pd.Series:
         """Move a column that the model drew to the grid that a rule confines the column to."""

@@ -254,17 +254,21 @@ def _chosen(
     """
     open_ = plan.cells.open
     nears = plan.asked.nears(table, list(open_))
-    chosen: list[int] = []
-    served: list[int] = []
+    keys = np.column_stack([plan.asked.groups(list(open_)), *open_.values()])
+    alike = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    chosen: list[NDArray[np.int64]] = []
+    served: list[NDArray[np.int64]] = []
     for group in np.unique(groups[rows]):
         free = np.flatnonzero(groups[rows] == group)
-        for i in np.unique(rows[free]):
+        waiting = np.unique(rows[free])
+        for kind in np.unique(alike[waiting]):
+            equal = waiting[alike[waiting] == kind]
             fits = free
             for name, is_open in open_.items():
-                if is_open[i]:
-                    fits = fits[nears[name].meets(int(i), fits)]
-            if len(fits):
-                chosen.append(int(fits[0]))
-                served.append(int(i))
-                free = free[free != fits[0]]
-    return np.array(chosen, dtype=np.int64), np.array(served, dtype=np.int64)
+                if is_open[equal[0]]:
+                    fits = fits[nears[name].meets(int(equal[0]), fits)]
+            taken = fits[: len(equal)]
+            chosen.append(taken)
+            served.append(equal[: len(taken)])
+            free = free[~np.isin(free, taken)] if len(taken) else free
+    return np.concatenate(chosen), np.concatenate(served)
