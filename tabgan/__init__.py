@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tabgan.evaluation import evaluate
+    from tabgan.imputation import SynthesizerImputer
     from tabgan.models import (
         AAEClusterer,
         AAESynthesizer,
@@ -75,6 +76,7 @@ __all__ = [
     "RCGANSynthesizer",
     "SeqGANSynthesizer",
     "SequenceARAESynthesizer",
+    "SynthesizerImputer",
     "TeachingSynthesizer",
     "WGANSynthesizer",
     "augment",
@@ -82,10 +84,11 @@ __all__ = [
     "load",
 ]
 
-_ROOMS = ("adversarial", "datasets", "displays", "evaluation", "models", "pipeline")
+_ROOMS = ("adversarial", "datasets", "displays", "evaluation", "imputation", "models", "pipeline")
 """Packages that are imported on first access as an attribute, such as `tabgan.evaluation`."""
 
 _HOMES = {"augment": "pipeline", "evaluate": "evaluation", "load": "persistence"}
+_HOMES |= {"SynthesizerImputer": "imputation"}
 _HOMES |= dict.fromkeys(["ANY", "PRESENT"], "table.conditions")
 _HOMES |= dict.fromkeys(["AugmentedClassifier", "AugmentedRegressor", "GANSampler"], "pipeline")
 
