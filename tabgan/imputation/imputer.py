@@ -246,12 +246,14 @@ def conditions_of_gaps(schema: Schema, frame: pd.DataFrame, gap: Wildcard) -> pd
         values = frame.iloc[:, i]
         if isinstance(column, CategoricalColumn):
             codes = column.codes(values)
-            known, is_known = column.series(codes.clip(min=-1)), codes >= 0
+            is_known = codes >= 0
+            known = column.series(codes[is_known])
         else:
             numbers = column.numbers(values)
-            known, is_known = column.series(numbers), ~np.isnan(numbers)
-        asked = known.astype(object).to_numpy(copy=True)
-        asked[~is_known] = gap
+            is_known = ~np.isnan(numbers)
+            known = column.series(numbers[is_known])
+        asked = np.full(len(frame), gap, dtype=object)
+        asked[is_known] = known.astype(object).to_numpy()
         columns[i] = asked
     asked = pd.DataFrame(columns, index=range(len(frame)), dtype=object)
     labels = [schema.columns[i].name for i in columns]
