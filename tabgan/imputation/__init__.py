@@ -1,5 +1,6 @@
-"""Gaps of a table filled, and estimates of several completed tables combined."""
+"""Gaps of a table filled, and estimates of several completed or synthetic tables combined."""
 
 from tabgan.imputation.imputer import SynthesizerImputer
+from tabgan.imputation.pooling import Pooled, pool
 
-__all__ = ["SynthesizerImputer"]
+__all__ = ["Pooled", "SynthesizerImputer", "pool"]
