@@ -68,7 +68,7 @@ class Pooled:
         >>> from tabgan.imputation import pool
         >>> low, high = pool([0.9, 1.0, 1.1], [0.04, 0.04, 0.04]).interval()
         >>> round(float(low), 2), round(float(high), 2)
-        (0.54, 1.46)
+        (0.53, 1.47)
         """
         check("level", level, number(0, 1, "neither"))
         reach = stats.t.ppf((1 + level) / 2, self.degrees_of_freedom) * self.standard_error
