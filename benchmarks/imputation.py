@@ -2,7 +2,7 @@
 
     python benchmarks/imputation.py --data DIR --out LINES.jsonl [--tables adult wine]
         [--methods synthesizer GAIN] [--mechanisms mcar mar mnar] [--rates 0.1 0.3 0.5]
-        [--seeds 0] [--rows 2000]
+        [--seeds 0] [--rows 1000]
     python benchmarks/imputation.py --out LINES.jsonl --summary
     python benchmarks/imputation.py --smoke
 
@@ -542,7 +542,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--mechanisms", nargs="*", choices=MECHANISMS, default=MECHANISMS)
     parser.add_argument("--rates", nargs="*", type=float, default=RATES)
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
-    parser.add_argument("--rows", type=int, default=2000, help="most training rows")
+    parser.add_argument("--rows", type=int, default=1000, help="most training rows")
     parser.add_argument("--summary", action="store_true", help="print and write the means")
     parser.add_argument("--smoke", action="store_true", help="few rows and steps of two tables")
     args = parser.parse_args(arguments)

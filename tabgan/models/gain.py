@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+NOISE = 0.1
+"""Standard deviation of the noise that the generator sees in the place of a missing entry."""
+
+
 class ColumnDiscriminator(nn.Module):
     """A discriminator of single columns, which tells known values from filled ones.
 
@@ -131,7 +135,9 @@ class GAINGame(Game):
         Tensor of shape (n, width)
             Scalars, and unnormalised log-probabilities of levels, for known columns too.
         """
-        noise = draw_normal(len(row), self.layout.width, rng)
+        # NOTE[DIFF] The paper's own program has uniform noise in [0, 0.01]. Noise of the size of the
+        # entries themselves makes the generator treat known values as noise too.
+        noise = NOISE * draw_normal(len(row), self.layout.width, rng)
         seen = torch.where(mask[:, self.columns], row, noise)
         return self.generator(torch.cat([seen, mask.to(row.dtype)], dim=1))
 
@@ -240,7 +246,7 @@ class GAINImputer(Imputing, Adversarial, Estimator):
     The class differs from the paper in four ways. Some known values are hidden in training and must
     be reproduced, so that a table without gaps teaches too. In each step the discriminator is asked
     about one known and one filled column of each row. Categories have a softmax, and draws of it
-    are filled in. Noise has the standard deviation 1, so that several draws differ.
+    are filled in. The noise has a standard deviation of 0.1.
 
     Parameters
     ----------
@@ -253,8 +259,10 @@ class GAINImputer(Imputing, Adversarial, Estimator):
         Weight of the error of known values relative to the adversarial loss, alpha in [1]_. The
         error is averaged over columns.
     n_steps : int >= 0 or None, default=None
-        Number of training steps. None takes 2,000 steps.
+        Number of training steps. None takes 1,000 steps.
+    batch_size : int >= 1, default=128
     learning_rate : float > 0, default=1e-3
+    hidden_dim : int >= 1, default=128
     **shared
         See `Estimator`.
 
@@ -279,7 +287,7 @@ class GAINImputer(Imputing, Adversarial, Estimator):
     """
 
     # Each pass over a small table hides other values, so that passes need no bound.
-    plan = Plan(n_steps=2000, betas=(0.5, 0.99), max_epochs=2000)
+    plan = Plan(n_steps=1000, betas=(0.5, 0.99), max_epochs=1000)
     _saved: ClassVar[tuple[str, ...]] = ("_gaps",)
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "hint_rate": number(0, 1),
@@ -295,10 +303,14 @@ class GAINImputer(Imputing, Adversarial, Estimator):
         hint_rate: float = 0.9,
         hide_rate: float = 0.2,
         reconstruction_weight: float = 10.0,
+        batch_size: int = 128,
         learning_rate: float = 1e-3,
+        hidden_dim: int = 128,
         **shared: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, **shared)
+        super().__init__(
+            batch_size=batch_size, learning_rate=learning_rate, hidden_dim=hidden_dim, **shared
+        )
         self.hint_rate = hint_rate
         self.hide_rate = hide_rate
         self.reconstruction_weight = reconstruction_weight
@@ -414,7 +426,7 @@ class GAINImputer(Imputing, Adversarial, Estimator):
         table = self._core.encode(frame, rng)
         for i, (block, scalar) in enumerate(zip(encoder.blocks, encoder.scalars, strict=True)):
             if scalar >= 0 and block < 0:
-                missing = torch.from_numpy(frame.iloc[:, i].isna().to_numpy())
+                missing = torch.tensor(frame.iloc[:, i].isna().to_numpy())
                 table.scalars[missing, scalar] = torch.nan
         return table
 
