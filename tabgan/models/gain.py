@@ -135,8 +135,7 @@ class GAINGame(Game):
         Tensor of shape (n, width)
             Scalars, and unnormalised log-probabilities of levels, for known columns too.
         """
-        # NOTE[DIFF] The paper's own program has uniform noise in [0, 0.01]. Noise of the size of the
-        # entries themselves makes the generator treat known values as noise too.
+        # NOTE[DIFF] The authors' program has uniform noise in [0, 0.01].
         noise = NOISE * draw_normal(len(row), self.layout.width, rng)
         seen = torch.where(mask[:, self.columns], row, noise)
         return self.generator(torch.cat([seen, mask.to(row.dtype)], dim=1))
