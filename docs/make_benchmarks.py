@@ -317,6 +317,41 @@ def augmentation_tables(parts: Iterable[Entry]) -> str:
     return "\n".join(texts)
 
 
+# ---------------------------------------------------------------------- gaps
+
+IMPUTATION = {
+    "method": "method",
+    "energy": "energy",
+    "rank energy": "rank",
+    "learner": "learner",
+    "rank learner": "rank",
+    "nrmse": "nrmse",
+    "best nrmse": "nrmse, best guess",
+    "accuracy": "accuracy",
+    "best accuracy": "accuracy, best guess",
+    "median seconds": "seconds",
+}
+COVERED = {
+    f"covered {what}, {mechanism}": f"{what}, {mechanism}"
+    for what in ("means", "coefficients")
+    for mechanism in ("mcar", "mar", "mnar")
+}
+
+
+def imputation() -> str:
+    """Write the figures of all imputers, and how often their intervals cover the truth."""
+    found = read("imputation")
+    entries = [{"method": name, **figures} for name, figures in found["methods"].items()]
+    return "\n".join(
+        [
+            f"Means over {found['n_settings']} settings:\n",
+            listing(entries, IMPUTATION),
+            "Share of 95 % intervals that cover the truth:\n",
+            listing(entries, {"method": "method", **COVERED}, digits=2),
+        ]
+    )
+
+
 # ---------------------------------------------------------------------- one system each
 
 
@@ -551,6 +586,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "techniques": techniques,
         "losses": losses,
         "augmentation": augmentation,
+        "imputation": imputation,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),
         "clusters": _plain("autoencoders_digits", CLUSTERS),
