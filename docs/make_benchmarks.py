@@ -352,6 +352,81 @@ def imputation() -> str:
     )
 
 
+def features() -> str:
+    """Write the gains of latent features beside the raw columns, by learner and labelled rows."""
+    texts = []
+    means = pd.DataFrame(read("features")["means"])
+    for (half, form), part in means.groupby(["half", "form"], sort=False):
+        part = part.assign(at=part["learner"] + ", " + part["n"].astype(str))
+        order = list(dict.fromkeys(part["at"]))
+        rows = [
+            [system, *(f"{own[at]:+.1f}" if at in own else "" for at in order)]
+            for system, of_system in part.groupby("system", sort=False)
+            for own in [dict(zip(of_system["at"], of_system["gain"], strict=True))]
+        ]
+        texts += [f"**{half.capitalize()} half, {form}**\n", markdown(["system", *order], rows)]
+    return "\n".join(texts)
+
+
+# ---------------------------------------------------------------------- on demand
+
+
+def on_demand() -> str:
+    """Write one table of all parts: means over seeds, one column for each real table."""
+    entries = read("on_demand")
+    names = [name for name in REAL_TABLES if any(e["table"] == name for e in entries)]
+    found: dict[str, dict[str, list[str]]] = {}
+
+    def put(table: str, line: str, value: str) -> None:
+        found.setdefault(line, {}).setdefault(table, []).append(value)
+
+    for entry in entries:
+        table, figures = entry["table"], entry["figures"]
+        for each in figures:
+            if entry["part"] == "speed":
+                known = each["known"]
+                line = known if isinstance(known, str) else f"{known} known columns"
+                put(table, f"rows/s, {line}", f"{each['rows_per_s']:,} ({each['honoured']:.0%})")
+            elif entry["part"] == "target":
+                measure = "auc" if "auc" in each else "r2"
+                of_trees = each[f"{measure}_trees"]
+                put(
+                    table,
+                    "target hidden, AUC or R² (trees)",
+                    f"{each[measure]:.3f} ({of_trees:.3f})",
+                )
+                if "agree" in each:
+                    put(
+                        table,
+                        "drawn targets that are right (expected)",
+                        f"{each['agree']:.3f} ({each['agree_expected']:.3f})",
+                    )
+            elif entry["part"] == "refill":
+                put(table, "five columns drawn anew, C2ST-XGB", f"{each['c2st_xgb']:.3f}")
+            elif entry["part"] == "rare":
+                put(
+                    table,
+                    "rare condition, distance (noise)",
+                    f"{each['distance']:.3f} ({each['distance_by_noise']:.3f})",
+                )
+            elif entry["part"] == "cost":
+                put(
+                    table,
+                    "fit s (without any-order networks)",
+                    f"{each['fit_s']} ({each['fit_s_without']})",
+                )
+                put(table, "C2ST-XGB vs test", f"{each['c2st_xgb_test']:.3f}")
+        if entry["part"] == "columns":
+            ratios = [each["score"] / each["trees"] for each in figures if each["trees"] > 0.05]
+            ratio = sum(ratios) / len(ratios)
+            put(table, "every column hidden, mean of ours over trees", f"{ratio:.3f}")
+    rows = [
+        [line, *("; ".join(of_table.get(name, [])) for name in names)]
+        for line, of_table in found.items()
+    ]
+    return markdown(["figure", *names], rows)
+
+
 # ---------------------------------------------------------------------- one system each
 
 
@@ -587,6 +662,8 @@ def pages() -> dict[str, Callable[[], str]]:
         "losses": losses,
         "augmentation": augmentation,
         "imputation": imputation,
+        "features": features,
+        "on_demand": on_demand,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),
         "clusters": _plain("autoencoders_digits", CLUSTERS),

@@ -2,51 +2,68 @@
 Rows on demand
 ==============
 
-A table of conditions goes in, exactly those rows come out, in order. `CGANSynthesizer` is trained
-to be given some columns; any other synthesizer meets conditions by making rows until enough are
-right.
+A table of conditions goes in, exactly those rows come out, in order. The default model draws given
+any columns: values, intervals, one of several values, other columns from row to row. `rates`
+rebalances a column, and `conditional_proba` gives probabilities without drawing.
 """
 
 # %%
-# The table: a rare category, prices that depend on it, missing values.
+# The table: Adult, 6,000 people.
 import os
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
-from tabgan import AAESynthesizer, CGANSynthesizer
+import tabgan
 from tabgan.datasets import load_adult
 
-N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 200))
+N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 400))
 train, test = load_adult()
-train = train.sample(6000, random_state=0)
+train = train.sample(6000, random_state=0).reset_index(drop=True)
+model = tabgan.AutoregressiveSynthesizer(n_steps=N_STEPS, random_state=0).fit(train)
 
 # %%
-# Learn everything else given education and sex.
-cgan = CGANSynthesizer(condition_columns=["education", "sex"], n_steps=N_STEPS, random_state=0).fit(
-    train
-)
-
+# One row for each row of conditions.
 asked = pd.DataFrame(
     {
         "education": ["Doctorate", "HS-grad", "Masters"] * 200,
         "sex": ["Female", "Male", "Female"] * 200,
     }
 )
-synthetic = cgan.sample(conditions=asked, random_state=0)
+synthetic = model.sample(conditions=asked, random_state=0)
 assert (synthetic[["education", "sex"]].astype(str) == asked).all().all()
 print(synthetic.groupby("education", observed=True)["age"].describe().round(1))
 
 # %%
-# A synthesizer that was not trained for it serves conditions too: values, intervals, several at
-# once.
-aae = AAESynthesizer(n_steps=N_STEPS, random_state=0).fit(train)
-young = aae.sample(
+# Intervals and sets hold for all rows.
+young = model.sample(
     300,
     random_state=0,
-    conditions={"age": pd.Interval(17, 25, closed="both"), "income": "<=50K"},
+    conditions={
+        "age": pd.Interval(17, 25, closed="both"),
+        "workclass": {"Private", "Self-emp-inc"},
+        "income": ">50K",
+    },
 )
-assert young["age"].between(17, 25).all() and (young["income"] == "<=50K").all()
+assert young["age"].between(17, 25).all() and (young["income"] == ">50K").all()
+
+# %%
+# Half of the values of real people are hidden and drawn anew. `tabgan.ANY` asks for nothing.
+hidden = np.random.default_rng(0).random(train.shape) < 0.5
+redrawn = model.sample(conditions=train.astype(object).mask(hidden, tabgan.ANY), random_state=0)
+kept = (redrawn.astype(object) == train.astype(object)) | (redrawn.isna() & train.isna())
+assert (kept | hidden).all(axis=None)
+
+# %%
+# As many high incomes as low ones; the other columns follow.
+even = model.sample(1000, rates={"income": {">50K": 0.5}}, random_state=0)
+print(even["income"].value_counts())
+
+# %%
+# Probabilities of one column given the others, without drawing.
+chances = model.conditional_proba(test.head(3).drop(columns="income"), "income")
+print(chances.round(3))
 
 # %%
 # Synthetic rows beside the real rows of the same education.

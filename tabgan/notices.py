@@ -63,6 +63,8 @@ class Progress:
         Number of units of the whole work.
     unit : str
         Name of one unit, such as "step".
+    delay : float >= 0, default=0
+        Seconds before the bar appears.
 
     Examples
     --------
@@ -72,11 +74,13 @@ class Progress:
     ...     bar.stop("stopped: the loss no longer falls")
     """
 
-    def __init__(self, name: str | None, total: int, unit: str) -> None:
+    def __init__(self, name: str | None, total: int, unit: str, delay: float = 0.0) -> None:
         is_watched = bool(getattr(sys.stderr, "isatty", lambda: False)())
         pause = {} if is_watched else {"mininterval": SECONDS_BETWEEN_LINES}
         self._reason = ""
-        self._bar = tqdm(total=total, disable=name is None, unit=unit, desc=name, **pause)
+        self._bar = tqdm(
+            total=total, disable=name is None, unit=unit, desc=name, delay=delay, **pause
+        )
 
     def __enter__(self) -> Progress:
         return self

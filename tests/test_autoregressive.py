@@ -24,14 +24,14 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def random_networks(n_given):
+def random_networks(n_given, kind=ColumnNetworks):
     """Networks of random weights for four blocks, one of ordered levels."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         masses = [np.full(k, 1 / k) for k in LEVELS]
         ranks = [np.full(k, np.nan) for k in LEVELS]
         ranks[0] = np.linspace(0.1, 0.9, 5)
-        networks = ColumnNetworks(Layout(LEVELS, []), masses, ranks, 200, n_given, 8, 0.5)
+        networks = kind(Layout(LEVELS, []), masses, ranks, 200, n_given, 8, 0.5)
         for parameter in networks.parameters():
             parameter.data += 0.3 * torch.randn_like(parameter)
     return networks.requires_grad_(False)

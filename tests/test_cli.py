@@ -117,7 +117,6 @@ class TestArguments:
             (["synthesize"], "required: table, --out"),
             (["synthesize", "people.csv"], "required: --out"),
             ([], "required: command"),
-            (["sample", "m", "--out", "a.csv"], "required: --rows"),
             (
                 ["synthesize", "people.csv", "--out", "a.csv", "--rows", "0"],
                 "argument --rows: must be from 1 to 2147483647, got 0",
@@ -374,6 +373,25 @@ class TestForReal:
         made = pd.read_parquet("made.parquet")
         assert made["count"].between(2, 9).all()
         assert made["joined"].between("2020-01-01", "2023-01-01").all()
+
+    def test_files_of_conditions_and_rates(self, people, capsys):
+        train = "synthesize people.csv --out made.csv --save m.tabgan".split()
+        assert main([*train, *self.few]) == 0
+        message = "--rows: say how many rows to write, or give --conditions FILE."
+        fails(capsys, ["sample", "m.tabgan", "--out", "more.csv"], message)
+        Path("asked.csv").write_text("colour,count\nred,\n,2..9\n")
+        argv = "sample m.tabgan --conditions asked.csv --quiet --out more.csv".split()
+        assert main(argv) == 0
+        rows = pd.read_csv("more.csv")
+        assert len(rows) == 2 and rows["colour"][0] == "red" and 2 <= rows["count"][1] <= 9
+        fails(
+            capsys, [*argv, "--rows", "3"], "--rows 3: --conditions has 2 rows; leave --rows out."
+        )
+        message = "--conditions and --condition are both given; put all into the file."
+        fails(capsys, [*argv, "--condition", "colour=red"], message)
+        rates = ["--rates", "colour=blue:0.5", "--rows", "10"]
+        assert main(["sample", "m.tabgan", "--quiet", "--out", "half.csv", *rates]) == 0
+        assert (pd.read_csv("half.csv")["colour"] == "blue").sum() == 5
 
     def test_unknown_device(self, people, capsys):
         assert main(["synthesize", "people.csv", "--out", "made.csv", "--device", "abacus"]) == 1

@@ -7,15 +7,17 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from contract import says
 
 import tabgan.models  # noqa: F401
 from tabgan.cli import commands
-from tabgan.cli.conditions import parse_conditions
+from tabgan.cli.conditions import parse_conditions, parse_rates, read_conditions
 from tabgan.cli.errors import InputError
 from tabgan.cli.files import read_table
 from tabgan.datasets import make_mixed_table
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.registry import MODELS
+from tabgan.table.conditions import ANY, PRESENT
 from tabgan.table.schema import Schema
 
 
@@ -152,7 +154,9 @@ class TestConditions:
                 "--condition count=many: 'many' is not of the column's kind, integer.",
             ),
             (["count=1.5"], "--condition count=1.5: '1.5' is not of the column's kind, integer."),
-            (["count=3.."], "--condition count=3..: '' is not of the column's kind, integer."),
+            (["count=.."], "--condition count=..: write an interval as LOW..HIGH."),
+            (["colour=red|rad"], "--condition colour=red|rad: there is no such value; did ..."),
+            (["count=999.."], "--condition count=999..: the column lies in [...] in training."),
             (["length=nan"], "--condition length=nan: 'nan' is not of the column's kind, float."),
             (
                 ["joined=soon"],
@@ -167,8 +171,51 @@ class TestConditions:
         ],
     )
     def test_errors(self, texts, message):
-        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        with pytest.raises(InputError, match=says(message)):
             parse_conditions(texts, self.schema)
+
+    def test_sets_open_ranges_and_missing_values(self):
+        texts = ["colour=red|blue", "count=3..", "member=<present>"]
+        asked = parse_conditions(texts, self.schema)
+        assert asked["colour"] == ["red", "blue"]
+        gaps = Schema.infer(pd.DataFrame({"x": ["a", None, "b"]}))
+        assert parse_conditions(["x=<missing>|a"], gaps) == {"x": [None, "a"]}
+        assert asked["count"] == pd.Interval(3, self.schema["count"].ends[1], "both")
+        assert asked["member"] is PRESENT
+
+    def test_rates(self):
+        texts = ["colour=red:0.5", "colour=blue:.25", "count=..3:1"]
+        low = self.schema["count"].ends[0]
+        assert parse_rates(texts, self.schema) == {
+            "colour": {"red": 0.5, "blue": 0.25},
+            "count": {pd.Interval(low, 3, "both"): 1.0},
+        }
+        assert parse_rates([], self.schema) is None
+
+    @pytest.mark.parametrize("text", ["colour=red", "colour=red:2", "colour=red:half"])
+    def test_rates_that_are_refused(self, text):
+        message = f"--rates {text}: write it as COLUMN=VALUE:RATE, a rate from 0 to 1."
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            parse_rates([text], self.schema)
+        with pytest.raises(InputError, match="give each value a rate of its own"):
+            parse_rates(["colour=red|blue:0.5"], self.schema)
+
+    def test_a_file_of_conditions(self, tmp_path):
+        path = tmp_path / "asked.csv"
+        path.write_text("colour,count\nred,3..5\n,\nred|blue,<present>\n")
+        asked = read_conditions(path, self.schema)
+        assert asked["colour"].to_list() == ["red", ANY, ["red", "blue"]]
+        assert asked["count"].to_list() == [pd.Interval(3, 5, "both"), ANY, PRESENT]
+        path.write_text("colour\nrad\n")
+        with pytest.raises(
+            InputError, match=says(f"--conditions {path}: colour=rad: there is ...")
+        ):
+            read_conditions(path, self.schema)
+        path.write_text("colour\n")
+        with pytest.raises(InputError, match="has no rows"):
+            read_conditions(path, self.schema)
+        with pytest.raises(InputError, match="--conditions"):
+            read_conditions(tmp_path / "absent.csv", self.schema)
 
     @pytest.mark.parametrize("text", ["count=90..99", "count=90", "joined=1999-01-01"])
     def test_what_sampling_would_refuse(self, text):

@@ -12,10 +12,9 @@ from seeds import seed
 from tables import askable_table
 
 from tabgan import AAESynthesizer, CGANSynthesizer, WGANSynthesizer
-from tabgan.generation import on_demand
+from tabgan.generation import rejection
 from tabgan.generation.conditions import ConditionModel, MadeRows, equal_conditions
-from tabgan.generation.on_demand import fulfil
-from tabgan.notices import Progress
+from tabgan.generation.rejection import Effort, fulfil
 from tabgan.table.conditions import encode_condition
 from tabgan.table.encoder import Encoder
 from tabgan.table.schema import Schema
@@ -45,7 +44,7 @@ class Resampler:
     def fulfil(self, asked, shared=True):
         asked_for = {name: encode_condition(self.encoder, name, asked[name]) for name in asked}
         group = equal_conditions(asked_for)
-        frame = fulfil(self.make, self.encoder, asked_for, group, shared, Progress(None, 0, "row"))
+        frame = fulfil(self.make, self.encoder, asked_for, group, shared, Effort())
         for name, condition in asked_for.items():
             frame[name] = condition.impose(frame[name], np.arange(len(asked)))
         return frame
@@ -144,23 +143,25 @@ class TestFulfil:
         assert made["id"].iloc[0] == f"u{N}"
 
     def test_an_impossible_combination_stops_at_the_bound(self, table, monkeypatch):
-        monkeypatch.setattr(on_demand, "MIN_DRAWS", 5000)
-        monkeypatch.setattr(on_demand, "DRAWS_PER_ROW", 10)
+        monkeypatch.setattr(rejection, "MIN_DRAWS", 5000)
+        monkeypatch.setattr(rejection, "DRAWS_PER_ROW", 10)
         sampler = Resampler(table)
         asked = pd.DataFrame(
             {"flag": [True, True, True], "category": ["x", "y", "y"]}, dtype=object
         )
         message = (
             "conditions: 1 of 3 rows found among 6... made; too few or none are like "
-            "{'flag': True, 'category': 'y'}. Ask for fewer columns or wider intervals at once, or "
-            "train for it: CGANSynthesizer(condition_columns=['flag', 'category'])."
+            "{'flag': True, 'category': 'y'}. The rarest is 'category', which ... % of the rows "
+            "meet. Ask for fewer columns or wider intervals at once, take what is found with "
+            'on_shortfall="partial", or fit AutoregressiveSynthesizer, which meets any conditions '
+            "without rejection."
         )
         with pytest.raises(ValueError, match=says(message)):
             sampler.fulfil(asked)
         assert sampler.n_made < 5030 + 2 * 1024
 
     def test_the_error_names_what_was_asked_in_the_user_s_terms(self, table, monkeypatch):
-        monkeypatch.setattr(on_demand, "MIN_DRAWS", 2000)
+        monkeypatch.setattr(rejection, "MIN_DRAWS", 2000)
         asked = pd.DataFrame(
             {
                 "integer": objects(pd.Interval(3, 4)),

@@ -260,6 +260,22 @@ def test_draws_follow_the_known_values():
     assert within.std() > 0.3
 
 
+def test_rows_that_know_the_same_are_drawn_independently():
+    """Half of 400 rows lack their only column, which is "a" or "b".
+
+    The rate of "a" among 200 independent rows has the variance ``p (1 - p) / 200``. Over 40 draws
+    the estimated variance is below 0.35 times that with a probability of 1e-5.
+    """
+    table = pd.DataFrame({"kind": ["a", "b", None, None] * 100})
+    model = AutoregressiveSynthesizer(n_steps=20, hidden_dim=8, acceptance_rounds=0)
+    imputer = small(model, random_state=seed(0)).fit(table)
+    is_gap = table["kind"].isna()
+    rates = [(made["kind"] == "a")[is_gap].mean() for made in imputer.sample(table, 40)]
+    chance = np.mean(rates)
+    assert 0.3 < chance < 0.7
+    assert np.var(rates, ddof=1) > 0.35 * chance * (1 - chance) / 200
+
+
 def test_a_synthesizer_without_conditional_draws_fills_by_rejection():
     table = narrow_table()
     imputer = small(WGANSynthesizer(n_steps=3, hidden_dim=8), missing="level").fit(table)

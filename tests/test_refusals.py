@@ -66,17 +66,17 @@ class TestRefusals:
                 "float",
                 None,
                 "'float' is missing, but it never was in training; "
-                "leave the column out to accept any value.",
+                "leave the column out, or write tabgan.ANY, to accept any value.",
             ),
             (
                 "flag",
                 pd.NA,
                 "'flag' is missing, but it never was in training; "
-                "leave the column out to accept any value.",
+                "leave the column out, or write tabgan.ANY, to accept any value.",
             ),
             ("text", "z", "'text' was never 'z' in training; it took 'b', 'c', 'a'."),
             ("category", "never", "'category' was never 'never' in training; it took 'x', 'y'."),
-            ("text", ["a"], "'text' got no category (unhashable type: 'list')."),
+            ("text", {}, "'text' got no category (unhashable type: 'dict')."),
             ("flag", "True", "'flag' was never 'True' in training; it took True, False."),
             ("tuple", (5, 6), "'tuple' was never (5, 6) in training; it took (1, 2), (3, 4)."),
             ("absent", "a", "'absent' was never 'a' in training; all its values were missing."),

@@ -13,12 +13,14 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from tabgan.cli.conditions import parse_conditions
+from tabgan.cli.conditions import parse_conditions, parse_rates, read_conditions
 from tabgan.cli.errors import InputError, check_column
 from tabgan.cli.files import check_output, check_table_output, read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tabgan.table.schema import Schema
 
 DEFAULT_MODEL = "autoregressive"
 """The synthesizer that is fitted if ``--model`` names none."""
@@ -54,10 +56,10 @@ def synthesize(args: argparse.Namespace) -> None:
             schema = Schema.infer(table, arg_name=str(args.table))
     except (TypeError, ValueError) as error:
         raise InputError(error) from error
-    conditions = parse_conditions(args.conditions, schema)
+    conditions, rates = _asked(args, schema)
     settings = {}
     if args.model == "cgan":
-        if not conditions:
+        if conditions is None:
             raise InputError(
                 "--model cgan learns to make what is asked for; "
                 "ask for something with --condition COLUMN=VALUE."
@@ -67,7 +69,8 @@ def synthesize(args: argparse.Namespace) -> None:
     model = _fit(args, args.model, table, **settings)
     if args.save:
         model.save(args.save)
-    rows = model.sample(args.rows or len(table), random_state=args.seed, conditions=conditions)
+    n_rows = args.rows or (len(table) if args.conditions_file is None else 1)
+    rows = model.sample(n_rows, random_state=args.seed, conditions=conditions, **rates)
     write_table(rows, args.out)
     _say(args, f"Wrote {len(rows):,} rows to {args.out}.")
 
@@ -86,8 +89,10 @@ def sample(args: argparse.Namespace) -> None:
         model = load(args.model, device=args.device)
     except (OSError, ValueError) as error:
         raise InputError(f"{args.model}: {error}") from error
-    conditions = parse_conditions(args.conditions, model.schema_)
-    rows = model.sample(args.rows, random_state=args.seed, conditions=conditions)
+    if args.rows is None and args.conditions_file is None:
+        raise InputError("--rows: say how many rows to write, or give --conditions FILE.")
+    conditions, rates = _asked(args, model.schema_)
+    rows = model.sample(args.rows or 1, random_state=args.seed, conditions=conditions, **rates)
     write_table(pd.DataFrame(rows), args.out)
     _say(args, f"Wrote {len(rows):,} rows to {args.out}.")
 
@@ -141,6 +146,22 @@ def demo(args: argparse.Namespace) -> None:
     report.to_html(page)
     _print_summary(report.summary())
     _say(args, f"Wrote {page}.")
+
+
+def _asked(args: argparse.Namespace, schema: Schema) -> tuple[Any, dict[str, Any]]:
+    """Read what is asked for: conditions, and the argument `rates` of `sample` if there are any."""
+    if args.conditions_file is not None and args.conditions:
+        raise InputError("--conditions and --condition are both given; put all into the file.")
+    if args.conditions_file is None:
+        conditions: Any = parse_conditions(args.conditions, schema)
+    else:
+        conditions = read_conditions(args.conditions_file, schema)
+        if args.rows not in (None, len(conditions)):
+            raise InputError(
+                f"--rows {args.rows}: --conditions has {len(conditions)} rows; leave --rows out."
+            )
+    rates = parse_rates(args.rates, schema)
+    return conditions, {"rates": rates} if rates else {}
 
 
 def _fit(args: argparse.Namespace, name: str, table: pd.DataFrame, **settings: Any) -> Any:

@@ -115,7 +115,9 @@ def _add_sample(subparsers: Any) -> None:
         description="Write synthetic rows of a model saved by 'tabgan synthesize --save'.",
     )
     parser.add_argument("model", type=Path, help="file of the model")
-    parser.add_argument("--rows", type=_positive, required=True, metavar="N", help="rows to write")
+    parser.add_argument(
+        "--rows", type=_positive, metavar="N", help="rows to write (default: those of --conditions)"
+    )
     _add_asking(parser)
     _add_seed(parser)
     _add_device(parser)
@@ -173,7 +175,23 @@ def _add_asking(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="write only rows with this value, or between two values: age=30..40 (may be repeated)",
+        help="write only rows with this value: 'red', 'red|blue', '30..40', '30..', '<missing>' or "
+        "'<present>' (may be repeated)",
+    )
+    parser.add_argument(
+        "--conditions",
+        dest="conditions_file",
+        type=Path,
+        metavar="FILE",
+        help="CSV file with one row of conditions for each row to write; an empty cell asks for "
+        "nothing",
+    )
+    parser.add_argument(
+        "--rates",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE:RATE",
+        help="share of the rows with this value, such as 'sick=yes:0.5' (may be repeated)",
     )
 
 

@@ -6,14 +6,19 @@ import numbers
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 from sklearn.utils.validation import _check_feature_names
+from torch import Tensor
 
 from tabgan.checks import ParameterError, Rule, check, listed, short
 from tabgan.estimators.target import conditions_on_label
 from tabgan.notices import warn
 from tabgan.table.agreement import check_kinds, unseen_categories
-from tabgan.table.conditions import condition_frame
+from tabgan.table.columns import IdentifierColumn
+from tabgan.table.conditions import ANY, condition_frame
+from tabgan.table.encoder import Encoder
 from tabgan.table.format import TableFormat, is_frame, read_table
 from tabgan.table.schema import Schema
 
@@ -161,3 +166,52 @@ def read_conditions(
     if is_frame(conditions) and not isinstance(conditions, pd.DataFrame):
         conditions = read_table(conditions, "conditions")[0]
     return condition_frame(conditions_on_label(conditions, target_name), n_samples, schema)
+
+
+def read_partial(X: Any, column: Hashable, encoder: Encoder) -> Tensor:
+    """Encode rows of which some columns, or some cells, are unknown.
+
+    Parameters
+    ----------
+    X : table of shape (n, k)
+        It has some of the encoder's columns; other columns are passed over.
+    column : hashable
+        The column whose values count as unknown.
+    encoder : Encoder
+        An encoder without scalars.
+
+    Returns
+    -------
+    Tensor of shape (n, n_blocks), int64
+        Levels; -1 where a value is unknown.
+
+    Raises
+    ------
+    ValueError
+        If X has no rows or none of the columns, if it holds values of another kind than the schema
+        says, or if `column` is not among the encoder's columns.
+    """
+    schema = encoder.schema
+    if column not in schema.names:
+        raise ParameterError(f"column must be one of {listed(schema.names)}, got {short(column)}.")
+    if isinstance(schema[column], IdentifierColumn):
+        raise ParameterError(f"column {column!r} is an identifier, of which nothing is learnt.")
+    frame, _ = read_table(X, "X")
+    names = [name for name in schema.names if name in frame.columns and name != column]
+    if not len(frame) or not names:
+        raise ParameterError(
+            f"X must have rows and at least one of the columns {listed(schema.names)}."
+        )
+    codes = np.full((len(frame), encoder.layout.n_blocks), -1)
+    for name in names:
+        values = frame[name]
+        is_any = np.zeros(len(values), dtype=bool)
+        if values.dtype == object:
+            is_any = np.array([value is ANY for value in values])
+            values = values.mask(is_any, None).infer_objects()
+        check_kinds(schema.select([name]), values.to_frame())
+        place = schema.position(name)
+        if encoder.blocks[place] >= 0:
+            levels = encoder.codecs[place].encode(values).codes
+            codes[:, encoder.blocks[place]] = np.where(is_any, -1, levels)
+    return torch.from_numpy(codes)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from tabgan.checks import FLAG, Rule, integer, number
+from tabgan.checks import FLAG, NONE, Rule, check, choice, integer, number
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import (
     check_n_samples,
@@ -22,6 +22,7 @@ from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.conditions import ConditionModel
 from tabgan.generation.core import resolve_device
 from tabgan.generation.encoding import Encoding
+from tabgan.generation.rejection import Effort
 from tabgan.generation.source import RawRows, Source
 from tabgan.generation.tables import TableCore
 from tabgan.randomness import Streams, begin_stream
@@ -30,6 +31,9 @@ from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+BAR_DELAY = 10.0
+"""Seconds of rejection after which a progress bar appears, if `verbose` is 0."""
 
 
 class TableSynthesizer(Estimator):
@@ -272,6 +276,9 @@ class TableSynthesizer(Estimator):
         random_state: int | np.random.RandomState | None = None,
         *,
         conditions: Any = None,
+        rates: Mapping[Hashable, Mapping[Any, float]] | None = None,
+        on_shortfall: Literal["raise", "partial"] = "raise",
+        time_limit: float | None = None,
     ) -> Any:
         """Draw synthetic rows.
 
@@ -284,15 +291,31 @@ class TableSynthesizer(Estimator):
             continues the random stream that the estimator's own `random_state` began, so that each
             call draws other rows.
         conditions : dict, Series, table or array-like, default=None
-            Values that columns of the synthetic rows must have. A value may be a missing value, or
-            a ``pandas.Interval`` for numbers and dates. A dict, or a Series indexed by column,
-            holds for all rows. A table with m rows gives m synthetic rows in the same order. An
-            array of labels stands for conditions on ``y``.
+            What columns of the synthetic rows must be. A dict, or a Series indexed by column, holds
+            for all rows. A table with m rows gives m synthetic rows in the same order. An array of
+            labels stands for conditions on ``y``. A condition is
 
-            A condition on a column that the generator was not trained to be given is met by
-            rejection: rows are drawn until enough of them meet the condition. A number that has no
-            mass of its own counts as met if it lies within 2 % of the training rows of the
-            condition, and is then set to the condition.
+            - a value, or a missing value;
+            - a ``pandas.Interval`` for numbers, dates and durations, whose ends may be infinite;
+            - a set or a list: one of its members, which may be of all kinds above;
+            - ``tabgan.PRESENT``: any value that is not missing;
+            - ``tabgan.ANY``: nothing. With it, the rows of a table may name different columns.
+
+            `AutoregressiveSynthesizer` draws from its distribution given any conditions. In other
+            classes, a condition on a column that the generator was not trained to be given is met
+            by rejection: rows are drawn until enough of them meet the condition. A number that has
+            no mass of its own then counts as met if it lies within 2 % of the training rows of the
+            condition, and is set to the condition.
+        rates : dict of column label to dict of condition to float, default=None
+            Shares of the rows in which columns meet conditions, such as
+            ``{"income": {">50K": 0.5}}``. Values that are not named share the rest at the model's
+            rates. The other columns follow.
+        on_shortfall : {"raise", "partial"}, default="raise"
+            What happens if rejection finds too few rows. "raise" raises an error. "partial" warns,
+            and returns the rows that were found; their index holds the positions of the
+            conditions that they meet.
+        time_limit : float > 0 or None, default=None
+            Seconds after which rejection ends. None sets no limit besides the number of rows drawn.
 
         Returns
         -------
@@ -305,16 +328,32 @@ class TableSynthesizer(Estimator):
         NotFittedError
             If the estimator was not fitted.
         ValueError
-            If `n_samples` is below one; or if a condition names no column, holds an unknown
-            category or a number out of range, or is met by too few rows.
+            If `n_samples` is below one; if a condition names no column, holds an unknown category
+            or a number out of range, or is met by too few rows; or if rates and conditions name one
+            column, or rates of a column add up to more than 1.
+
+        Warns
+        -----
+        UserWarning
+            If rejection finds too few rows, with ``on_shortfall="partial"``.
         """
         check_is_fitted(self)
         check_n_samples(n_samples)
+        check("on_shortfall", on_shortfall, choice("raise", "partial"))
+        check("time_limit", time_limit, number(0, closed="neither") | NONE)
         streams = self._streams(random_state)
-        if conditions is None:
-            frame = self._core.rows.draw(int(n_samples), streams)
-        else:
+        asked = None
+        if conditions is not None:
             asked = read_conditions(conditions, int(n_samples), self.schema_, self._target_name)
-            progress = type(self).__name__ if self.verbose else None
-            frame = self._core.rows.draw_asked(asked, streams, progress)
+        effort = Effort(
+            on_shortfall, time_limit, type(self).__name__, 0.0 if self.verbose else BAR_DELAY
+        )
+        rows = self._core.rows
+        if rates is not None:
+            n = int(n_samples) if asked is None else len(asked)
+            asked = rows.at_rates(rates, n, asked, streams, effort)
+        if asked is None:
+            frame = rows.draw(int(n_samples), streams)
+        else:
+            frame = rows.draw_asked(asked, streams, effort)
         return self._format.restore(frame)

@@ -130,6 +130,22 @@ class Accepted(Source):
             log_weights = log_weights + kept.view(log_weights.shape)
         return made, log_weights
 
+    def log_density(self, rows: Rows) -> Tensor:
+        """Add the log-probability that a row is kept to the log-density of the source.
+
+        Parameters
+        ----------
+        rows : Rows of n rows
+
+        Returns
+        -------
+        Tensor of shape (n,), in nats
+        """
+        log_density = self.source.log_density(rows)
+        if self.acceptance.is_active:
+            log_density = log_density + self.acceptance.log_chance(self.judge.features(rows))
+        return log_density
+
     def learn(self, real: Rows, streams: Streams) -> None:
         """Let the source learn, then let trees learn to tell the source's rows from real rows.
 

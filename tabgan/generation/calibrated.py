@@ -14,6 +14,7 @@ from tabgan.adversarial.game import draw_gumbel
 from tabgan.generation.source import Source
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
+from tabgan.table.evidence import OPEN, Evidence
 from tabgan.table.layout import Layout
 
 N_KNOTS = 257
@@ -52,6 +53,50 @@ class Calibrated(Source):
         """
         raw = self.source.raw(given, noise)
         return self.calibration.draw(self.source.encoding.layout, raw, noise)
+
+    @property
+    def has_proposals(self) -> bool:  # type: ignore[override]
+        """Whether the source has proposals."""
+        return self.source.has_proposals
+
+    def propose(
+        self, evidence: Evidence, given: EncodedTable, n_candidates: int, noise: torch.Generator
+    ) -> tuple[EncodedTable, Tensor]:
+        """Draw candidates of a source that generates raw rows for known levels.
+
+        The blocks of a raw row are independent of each other. An open block therefore draws from
+        its allowed levels, and the weight of a candidate is the product of the probabilities of
+        allowed levels.
+
+        Parameters
+        ----------
+        evidence : Evidence of n rows
+        given : EncodedTable of n rows
+        n_candidates : int >= 1
+        noise : torch.Generator
+
+        Returns
+        -------
+        candidates : EncodedTable of n * n_candidates rows
+        log_weights : Tensor of shape (n, n_candidates)
+        """
+        layout = self.source.encoding.layout
+        device = evidence.codes.device
+        each = torch.arange(len(evidence), device=device).repeat_interleave(n_candidates)
+        evidence = evidence.rows(each)
+        raw = self.source.raw_given(evidence.codes, noise) + self.calibration.offset
+        log_weights = torch.zeros(len(raw), device=device)
+        for block, shares in evidence.shares.items():
+            start = int(layout.offsets[block])
+            own = slice(start, start + layout.n_levels[block])
+            is_open = (evidence.codes[:, block] == OPEN).nonzero().squeeze(1)
+            allowed = shares[evidence.which[block][is_open]].log()
+            chance = torch.log_softmax(raw[is_open, own], dim=1) + allowed
+            log_weights[is_open] += chance.logsumexp(dim=1)
+            raw[is_open, own] = chance
+        codes, scalars = layout.draw(raw, draw_gumbel(len(raw), layout.width, noise))
+        codes = torch.where(evidence.codes >= 0, evidence.codes, codes)
+        return EncodedTable(codes, scalars), log_weights.view(-1, n_candidates)
 
     def learn(self, real: Any, streams: Streams) -> None:
         """Learn the correction from raw rows, whose conditions occur at their training rates.

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgan.generation.conditions import MadeRows, equal_conditions, made_column
+from tabgan.generation.conditions import MadeRows, equal_conditions
 from tabgan.generation.encoding import Encoding
+from tabgan.generation.rates import conditions_at_rates, read_rates
+from tabgan.generation.rejection import UNBOUNDED, Effort, fulfil
 from tabgan.generation.source import Source, complete
-from tabgan.notices import Progress
 from tabgan.randomness import Streams
 from tabgan.table.allowed import decode_within, read_evidence
 from tabgan.table.conditions import EncodedCondition, encode_condition
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
 
-MIN_DRAWS, DRAWS_PER_ROW, MAX_POOL = 400_000, 200, 100_000
-"""Bounds on the rows that rejection draws, see `fulfil`.
-
-For n rows asked for, rejection draws about ``MIN_DRAWS + DRAWS_PER_ROW * n`` rows at most, and at
-most `MAX_POOL` rows at once.
-"""
+N_POOL = 20_000
+"""Rows from which conditions at given rates are drawn."""
 
 
 class OnDemand:
     """The last link of a chain, which draws tables with the values that the user asked for.
 
     Conditions on the condition columns, with which the generator was trained, are inputs of the
-    generator. Conditions on other columns are met by rejection, see `fulfil`.
+    generator. Conditions on other columns are met by completion if the source has proposals, see
+    `complete`, and by rejection otherwise, see `fulfil`.
 
     Parameters
     ----------
@@ -84,7 +83,11 @@ class OnDemand:
         return frame
 
     def draw_asked(
-        self, asked: pd.DataFrame, streams: Streams, progress: str | None = None
+        self,
+        asked: pd.DataFrame,
+        streams: Streams,
+        effort: Effort = UNBOUNDED,
+        independent: bool = False,
     ) -> pd.DataFrame:
         """Draw one row for each row of conditions on any columns.
 
@@ -93,13 +96,16 @@ class OnDemand:
         asked : DataFrame of n rows
             The conditions, see `tabgan.table.conditions`.
         streams : Streams
-        progress : str, optional
-            Name of a progress bar that is shown during rejection.
+        effort : Effort, optional
+            How long rejection may take, and what becomes of too few rows.
+        independent : bool, default=False
+            Whether rows of equal conditions are drawn independently of each other, see `complete`.
 
         Returns
         -------
-        DataFrame of n rows
-            Columns that were asked for hold exactly the values asked for.
+        DataFrame of n rows, or fewer
+            Columns that were asked for hold exactly the values asked for. The index says which
+            condition each row meets.
 
         Raises
         ------
@@ -120,27 +126,79 @@ class OnDemand:
         everyone = np.arange(len(asked))
         if others and self.source.has_proposals:
             wanted = conditions.draw_given(given, everyone, streams.rng)
-            frame = self._completed(others, wanted, streams)
+            frame = self._completed(others, wanted, streams, independent)
         elif others:
             group = equal_conditions(given | others)
-            with Progress(progress, len(asked), "row") as bar:
-                frame = fulfil(make, encoder, others, group, not given, bar)
+            frame = fulfil(make, encoder, others, group, not given, effort)
         else:
             frame = make(everyone).frame
         for name, condition in (given | others).items():
-            frame[name] = condition.impose(frame[name], everyone)
+            frame[name] = condition.impose(frame[name], frame.index.to_numpy())
         return frame
+
+    def at_rates(
+        self,
+        rates: Any,
+        n: int,
+        asked: pd.DataFrame | None,
+        streams: Streams,
+        effort: Effort,
+    ) -> pd.DataFrame:
+        """Draw conditions that rebalance columns to given rates, see `conditions_at_rates`.
+
+        Parameters
+        ----------
+        rates : mapping of column label to mapping of condition to rate
+        n : int
+        asked : DataFrame of n rows or None
+            Further conditions, on other columns.
+        streams : Streams
+        effort : Effort
+
+        Returns
+        -------
+        DataFrame of n rows
+            The conditions on all columns.
+
+        Raises
+        ------
+        ValueError
+            Rates are no rates, or name a column that has conditions.
+        """
+        rates = read_rates(rates, self.schema.names)
+        for name in rates:
+            if asked is not None and name in asked:
+                raise ValueError(f"rates and conditions both name {name!r}; name it once.")
+        everything = Encoder(self.schema, "bins")
+
+        def made(frame: pd.DataFrame) -> MadeRows:
+            return MadeRows(frame, everything.encode(frame, streams.rng))
+
+        def draw_asked(more: pd.DataFrame) -> MadeRows:
+            if asked is not None:
+                repeated = asked.iloc[np.arange(len(more)) % n].reset_index(drop=True)
+                more = pd.concat([repeated, more], axis=1)
+            return made(self.draw_asked(more, streams, effort))
+
+        if asked is None:
+            pool = made(self.draw(N_POOL, streams))
+        else:
+            repeated = asked.iloc[np.arange(N_POOL) % n].reset_index(drop=True)
+            pool = made(self.draw_asked(repeated, streams, effort))
+        at_rates = conditions_at_rates(rates, n, everything, pool, draw_asked, streams.rng)
+        return at_rates if asked is None else pd.concat([asked, at_rates], axis=1)
 
     def _completed(
         self,
         asked_for: Mapping[Hashable, EncodedCondition],
         given: EncodedTable,
         streams: Streams,
+        independent: bool,
     ) -> pd.DataFrame:
         """Draw rows that meet conditions without rejection, from a source with proposals."""
         encoder, device = self.encoding.encoder, self.encoding.layout.offsets.device
         evidence = read_evidence(encoder, asked_for, len(given)).to(device)
-        table = complete(self.source, evidence, given.to(device), streams.noise)
+        table = complete(self.source, evidence, given.to(device), streams.noise, independent)
         frame = self._decoded(table, given, streams)
         for name, condition in asked_for.items():
             place = encoder.schema.position(name)
@@ -150,100 +208,3 @@ class OnDemand:
                 levels = table.codes[:, block].cpu().numpy()
             frame[name] = decode_within(codec, condition, frame[name], levels, streams.rng)
         return frame
-
-
-def fulfil(
-    make: Callable[[NDArray[np.int64]], MadeRows],
-    encoder: Encoder,
-    asked_for: Mapping[Hashable, EncodedCondition],
-    group: NDArray[np.int64],
-    shared: bool,
-    bar: Progress,
-) -> pd.DataFrame:
-    """Draw rows until every condition is met by a row of its own (rejection sampling).
-
-    A row that the model draws and that happens to meet a condition is a draw from the model's
-    distribution given the condition. The function therefore draws pools of rows and gives each
-    waiting condition the first free row of the pool that meets the condition. Equal conditions form
-    one group, which is compared with the pool once. A pool holds about as many rows as the
-    conditions still wait for, divided by the share of rows that met a condition so far. Groups get
-    parts of the pool in proportion to their waiting conditions.
-
-    Conditions on wider intervals choose first. If narrower intervals within a wider interval chose
-    first, the rows that are left would no longer be distributed like the whole wider interval.
-
-    Parameters
-    ----------
-    make : callable, ndarray of shape (m,) -> MadeRows of m rows
-        Draws one row for each condition, by the position of the condition.
-    encoder : Encoder
-        Encoder of the columns asked for.
-    asked_for : mapping of column label to EncodedCondition
-        Conditions of n rows on each column.
-    group : ndarray of shape (n,)
-        Number of the group of each condition, 0 to k - 1, see `equal_conditions`.
-    shared : bool
-        Whether a row that was drawn for one condition may serve another condition. True if rows are
-        drawn without regard to conditions.
-    bar : Progress
-        Shows the number of conditions that are met.
-
-    Returns
-    -------
-    DataFrame of n rows
-        In the order of the conditions.
-
-    Raises
-    ------
-    ValueError
-        Some condition is met by too few of the rows that may be drawn.
-    """
-    n = len(group)
-    first = np.unique(group, return_index=True)[1]
-    # Groups are dictionary entries in the order in which groups choose, the widest interval first.
-    width = sum(condition.widths()[first] for condition in asked_for.values())
-    waiting = {g: np.flatnonzero(group == g).tolist() for g in np.argsort(-width, kind="stable")}
-    parts: list[pd.DataFrame] = []
-    places: list[int] = []
-    budget, drawn = MIN_DRAWS + DRAWS_PER_ROW * n, 0
-    while waiting and drawn < budget:
-        n_waiting = n - len(places)
-        # A fifth more rows than needed on average, as a further pool costs more than spare rows.
-        rate = (len(places) + 1) / (drawn + 1) if drawn else 0.5
-        size = int(np.clip(1.2 * n_waiting / rate, 1024, min(MAX_POOL, budget - drawn + 1024)))
-        groups = np.fromiter(waiting, dtype=np.int64)
-        share = np.array([len(waiting[g]) for g in groups]) / n_waiting
-        # Entry i of the pool serves the group at quantile (i + 1/2) / size.
-        made_for = groups[np.searchsorted(np.cumsum(share), (np.arange(size) + 0.5) / size)]
-        made = make(first[made_for])
-        drawn += size
-        columns = [
-            made_column(encoder, name, condition, made) for name, condition in asked_for.items()
-        ]
-        free = np.ones(size, dtype=bool)
-        for g in groups:
-            rows = np.flatnonzero(free if shared else made_for == g)
-            for column in columns:
-                rows = rows[column.meets(int(first[g]), rows)]
-            taken = rows[: len(waiting[g])]
-            free[taken] = False
-            if len(taken):
-                parts.append(made.frame.iloc[taken])
-                places += waiting[g][: len(taken)]
-                waiting[g] = waiting[g][len(taken) :]
-            if not waiting[g]:
-                del waiting[g]
-        bar.reach(len(places))
-    if waiting:
-        worst = next(iter(waiting))
-        shown = {
-            name: condition.as_written(int(first[worst])) for name, condition in asked_for.items()
-        }
-        raise ValueError(
-            f"conditions: {len(places)} of {n} rows found among {drawn} made; too few or none "
-            f"are like {shown}. Ask for fewer columns or wider intervals at once, or train for it: "
-            f"CGANSynthesizer(condition_columns={list(asked_for)})."
-        )
-    frame = pd.concat(parts, ignore_index=True).iloc[np.argsort(places)].reset_index(drop=True)
-    encoder.renumber(frame)
-    return frame

@@ -18,8 +18,11 @@ from tabgan.table.evidence import FREE, Evidence
 CHUNK = 16_384
 """Most rows that one pass of the generator makes."""
 
-N_CANDIDATES = 8
-"""Candidates of which `complete` picks one."""
+N_CANDIDATES, MOST_CANDIDATES, FEW_ROWS = 8, 64, 20_000
+"""Candidates for each row of `complete`: at least 8, and up to 64 for few rows.
+
+For n rows there are ``FEW_ROWS / n`` candidates within these bounds.
+"""
 
 
 class Source:
@@ -68,6 +71,19 @@ class Source:
         Tensor of shape (n,), in nats
         """
         raise NotImplementedError
+
+    def log_density(self, rows: Rows) -> Tensor:
+        """Return the log-density of the rows that `draw` draws, up to a constant.
+
+        Parameters
+        ----------
+        rows : Rows of n rows
+
+        Returns
+        -------
+        Tensor of shape (n,), in nats
+        """
+        return self.log_likelihood(rows)
 
     has_proposals = False
     """Whether the source implements `propose`."""
@@ -118,11 +134,18 @@ class Source:
 
 
 def complete(
-    source: Source, evidence: Evidence, given: EncodedTable, noise: torch.Generator
+    source: Source,
+    evidence: Evidence,
+    given: EncodedTable,
+    noise: torch.Generator,
+    independent: bool = False,
 ) -> EncodedTable:
     """Draw one row for each row of evidence, by sampling importance resampling [1]_.
 
-    Of `N_CANDIDATES` candidates of a row, one is picked in proportion to its importance weight.
+    Rows with equal evidence share their candidates. From the candidates of m such rows, m are
+    picked by systematic sampling: a candidate is picked as often as its share of the weights, times
+    m, rounded up or down. The more rows share candidates, the more nearly the rows follow the
+    source.
 
     Parameters
     ----------
@@ -131,6 +154,10 @@ def complete(
     evidence : Evidence of n rows, on the device
     given : EncodedTable of n rows, on the device
     noise : torch.Generator
+    independent : bool, default=False
+        Whether each row has candidates of its own, so that rows are drawn independently of each
+        other. Estimates from several draws, whose differences say how uncertain they are, need
+        that.
 
     Returns
     -------
@@ -142,11 +169,61 @@ def complete(
     .. [1] Rubin (1988), "Using the SIR Algorithm to Simulate Posterior Distributions", Bayesian
        Statistics 3.
     """
-    candidates, log_weights = source.propose(evidence, given, N_CANDIDATES, noise)
-    n, n_candidates = log_weights.shape
-    picked = (log_weights + draw_gumbel(n, n_candidates, noise)).argmax(dim=1)
-    first = n_candidates * torch.arange(n, device=picked.device)
-    return candidates.rows(first + picked)
+    n, device = len(evidence), evidence.codes.device
+    n_candidates = min(max(N_CANDIDATES, FEW_ROWS // n), MOST_CANDIDATES)
+    candidates, log_weights = source.propose(evidence, given, n_candidates, noise)
+    group = torch.arange(n, device=device) if independent else evidence.groups(given)
+    # Rows in the order of their groups, in random order within a group.
+    rows = torch.randperm(n, generator=noise, device=device)
+    rows = rows[torch.argsort(group[rows], stable=True)]
+    of_row = log_weights[rows].double()
+    group, size = torch.unique_consecutive(group[rows], return_inverse=True, return_counts=True)[1:]
+    # Weights of a group are scaled to add up to the number of its rows.
+    largest = torch.full((len(size),), -torch.inf, dtype=torch.float64, device=device)
+    largest = largest.scatter_reduce(0, group, of_row.amax(dim=1), "amax")
+    weights = (of_row - largest[group][:, None]).exp()
+    total = torch.zeros_like(largest).scatter_add(0, group, weights.sum(dim=1))
+    edges = (weights * (size / total)[group][:, None]).flatten().cumsum(0)
+    start = torch.rand(len(size), generator=noise, device=device, dtype=torch.float64)
+    target = torch.arange(n, device=device) + start[group]
+    picked = torch.searchsorted(edges, target, right=True).clamp(max=len(edges) - 1)
+    # Rounding must not lead out of a row's own group.
+    ends = size.cumsum(0)[group] * n_candidates
+    picked = picked.clamp(ends - size[group] * n_candidates, ends - 1)
+    chosen = torch.empty_like(picked)
+    chosen[rows] = rows[picked // n_candidates] * n_candidates + picked % n_candidates
+    return candidates.rows(chosen)
+
+
+def posterior(source: Source, rows: Rows, block: int, n_levels: int) -> Tensor:
+    """Compute the probability of each level of one block, given all other blocks.
+
+    The density of a row is compared over the levels of the block, which is exact: no level is
+    drawn.
+
+    Parameters
+    ----------
+    source : Source
+        A source with a likelihood.
+    rows : Rows of n rows
+        The level of the block does not matter.
+    block : int
+    n_levels : int
+        Levels of the block.
+
+    Returns
+    -------
+    Tensor of shape (n, n_levels)
+        Log-probabilities.
+    """
+    parts = []
+    device = rows.made.codes.device
+    for index in torch.arange(rows.n, device=device).split(max(1, CHUNK // n_levels)):
+        some = rows.take(index.repeat_interleave(n_levels))
+        some.made.codes[:, block] = torch.arange(n_levels, device=device).repeat(len(index))
+        log_density = source.log_density(some).view(-1, n_levels)
+        parts.append(torch.log_softmax(log_density, dim=1))
+    return torch.cat(parts)
 
 
 def fill(source: Source, real: Rows, noise: torch.Generator) -> Rows:

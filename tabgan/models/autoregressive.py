@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
 from tabgan.checks import NONE, Rule, choice, number
+from tabgan.estimators.reading import read_partial
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding, Rows
-from tabgan.generation.source import Source
+from tabgan.generation.source import Source, posterior
 from tabgan.networks.any_order import AnyOrderNetworks
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.precision import fast_matmul
 from tabgan.randomness import Streams
+from tabgan.table.dtypes import as_objects
 from tabgan.table.encoder import EncodedTable
-from tabgan.table.evidence import Evidence
+from tabgan.table.evidence import FREE, Evidence
 from tabgan.table.schema import Schema
 
 DROPOUTS, MANY_ROWS = (0.2, 0.35), 25_000
@@ -133,6 +137,29 @@ class ColumnRows(Source):
         each = torch.arange(len(given), device=codes.device).repeat_interleave(n_candidates)
         log_weights = self.log_likelihood(Rows(table, given.rows(each))) - log_density
         return table, log_weights.view(len(given), n_candidates)
+
+    @torch.no_grad()
+    def any_order_posterior(self, rows: Rows, block: int) -> Tensor:
+        """Estimate the probability of each level of one block from the known other blocks.
+
+        Parameters
+        ----------
+        rows : Rows of n rows
+            A negative code is unknown.
+        block : int
+
+        Returns
+        -------
+        Tensor of shape (n, n_levels of the block)
+            Log-probabilities.
+        """
+        any_order = self.game.any_order
+        parts = []
+        for part, condition in self._parts(rows):
+            codes = part.made.codes.clone()
+            codes[:, block] = FREE
+            parts.append(any_order.posterior(codes, condition, block))
+        return torch.cat(parts)
 
     @torch.no_grad()
     def log_likelihood(self, real: Rows) -> Tensor:
@@ -340,3 +367,79 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         table = self._encode_known(X)
         rows = Rows(table, EncodedTable(table.codes[:, :0], table.scalars[:, :0]))
         return self._core.source.log_likelihood(rows).cpu().numpy().astype(np.float64)
+
+    def conditional_proba(self, X: Any, column: Hashable) -> pd.DataFrame:
+        """Compute the probabilities of one column's values, given other columns of each row.
+
+        Where all other columns of a row are known, the probabilities are those of the rows that
+        `sample` draws, and are exact: the density of the row is compared over all values of the
+        column. Otherwise the any-order networks estimate the probabilities.
+
+        Parameters
+        ----------
+        X : table of shape (n, k)
+            Rows with some of the columns that `fit` got. Columns that X lacks, cells that hold
+            ``tabgan.ANY``, values of `column` itself, and values that training did not see count as
+            unknown.
+        column : hashable
+            Label of the column.
+
+        Returns
+        -------
+        DataFrame of shape (n, n_levels)
+            Rows add up to 1. The columns are the categories of a categorical column, and the
+            intervals and frequent values of a number, in ascending order. A tuple stands for all
+            rare categories, and None for a missing value.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        ValueError
+            If X has no rows or none of the columns, or if `column` is no column that is learnt.
+
+        Examples
+        --------
+        >>> from tabgan import AutoregressiveSynthesizer
+        >>> from tabgan.datasets import make_mixed_table
+        >>> table = make_mixed_table(200, random_state=0)
+        >>> model = AutoregressiveSynthesizer(n_steps=5, random_state=0).fit(table)
+        >>> model.conditional_proba(table[["size", "member"]].head(3), "colour").shape
+        (3, 4)
+        """
+        check_is_fitted(self)
+        core: Any = self._core
+        encoder = core.encoding.encoder
+        codes = read_partial(X, column, encoder)
+        place = encoder.schema.position(column)
+        block, labels = encoder.blocks[place], encoder.codecs[place].level_labels()
+        if block < 0:
+            return pd.DataFrame(np.ones((len(codes), 1)), columns=_index_of(labels))
+        rows = Rows(EncodedTable(codes, torch.zeros(len(codes), 0)), _no_conditions(len(codes)))
+        rows = rows.to(core.device)
+        probabilities = core.source.any_order_posterior(rows, block).exp()
+        others = torch.arange(codes.shape[1]) != block
+        known = (codes[:, others] >= 0).all(dim=1).nonzero().squeeze(1)
+        if len(known):
+            n_levels = len(labels)
+            exact = posterior(core.chain, rows.take(known), block, n_levels).exp()
+            probabilities[known] = exact
+        order = _ascending(encoder.level_ranks[block])
+        return pd.DataFrame(
+            probabilities.cpu().numpy().astype(np.float64)[:, order],
+            columns=_index_of([labels[i] for i in order]),
+        )
+
+
+def _no_conditions(n: int) -> EncodedTable:
+    """Return the conditions of n rows of a model without condition columns."""
+    return EncodedTable(torch.zeros(n, 0, dtype=torch.long), torch.zeros(n, 0))
+
+
+def _index_of(labels: list[Any]) -> pd.Index:
+    return pd.Index(as_objects(labels), dtype=object, tupleize_cols=False)
+
+
+def _ascending(ranks: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Order levels by their ranks; levels without a rank stay last, in their order."""
+    return np.argsort(np.nan_to_num(ranks, nan=2.0), kind="stable")

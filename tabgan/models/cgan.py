@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import pandas as pd
+import torch
+from torch import Tensor
 
-from tabgan.adversarial.game import GUMBEL_TEMPERATURE
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
@@ -15,9 +18,86 @@ from tabgan.checks import LABEL, NONE, Rule, choice, integer, listed, number, se
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
+from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.encoding import Encoding
+from tabgan.generation.source import CHUNK, RawRows, Source
 from tabgan.models.gan import GANGame
+from tabgan.networks.any_order import hide_blocks
+from tabgan.networks.precision import fast_matmul
 from tabgan.networks.ranks import RankCritic
+from tabgan.table.encoder import EncodedTable
+from tabgan.table.layout import Layout
+
+
+class AnyConditionGame(GANGame):
+    """A conditional game in which any columns of a row may be the condition.
+
+    The condition of a row is the row itself with a random number of random blocks set to zero. The
+    generator fills the blocks that are zero, and the critic sees the whole row beside the
+    condition. `AnyOrderNetworks` are trained on the same conditions by likelihood.
+
+    Parameters
+    ----------
+    layout : Layout
+        A layout without scalars.
+    latent_dim, hidden_dim : int
+    **settings
+        See `GANGame`.
+    """
+
+    def __init__(self, layout: Layout, latent_dim: int, hidden_dim: int, **settings: Any) -> None:
+        super().__init__(layout, layout.width, latent_dim, hidden_dim, **settings)
+
+    def fake(self, batch: Batch) -> Tensor:
+        """Generate soft rows whose known blocks are those of the condition."""
+        is_known = self.layout.where_block(batch.condition)
+        return torch.where(is_known, batch.condition, super().fake(batch))
+
+    def critic_loss(self, batch: Batch) -> Tensor:
+        """Return the loss of telling real from synthetic rows, for random conditions."""
+        return super().critic_loss(self._asking(batch))
+
+    def generator_loss(self, batch: Batch) -> Tensor:
+        """Return the loss of synthetic rows that the critic tells apart, for random conditions."""
+        return super().generator_loss(self._asking(batch))
+
+    def monitor(self, batch: Batch) -> dict[str, Tensor]:
+        """Return an estimate of the distance that the loss minimises, if it minimises one."""
+        return super().monitor(self._asking(batch))
+
+    def _asking(self, batch: Batch) -> Batch:
+        """Return the batch with random blocks of each row as the condition."""
+        codes = hide_blocks(batch.table.codes, batch.rng)
+        return replace(batch, condition=self.layout.where_known(codes, batch.row))
+
+
+class AnyConditionRows(RawRows):
+    """The generator of an `AnyConditionGame` as a source, for whichever blocks are known."""
+
+    has_proposals = True
+
+    def condition(self, given: EncodedTable, noise: torch.Generator) -> Tensor:
+        """Return conditions that say nothing."""
+        return torch.zeros(len(given), self.encoding.layout.width, device=noise.device)
+
+    @torch.no_grad()
+    def raw_given(self, codes: Tensor, noise: torch.Generator) -> Tensor:
+        """Generate raw rows for known levels.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+            Levels; a negative code is unknown.
+        noise : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+        """
+        scalars = torch.zeros(len(codes), 0, device=codes.device)
+        condition = self.encoding.layout.expand(codes, scalars)
+        with fast_matmul():
+            return torch.cat([self.game.generate(part, noise) for part in condition.split(CHUNK)])
 
 
 class CGANSynthesizer(Latent, TableSynthesizer):
@@ -28,6 +108,9 @@ class CGANSynthesizer(Latent, TableSynthesizer):
     conditions that are asked for. Conditions on other columns are met by rejection, as in every
     synthesizer. `sample` without conditions draws them at their rates in training.
 
+    With ``condition_columns="any"``, training hides random columns of each row, and the generator
+    fills them. `sample` then meets conditions on any columns without rejection.
+
     Columns are encoded as in `WGANSynthesizer`, and the critic sees them in the same way. The class
     differs from the paper in its default loss, that of WGAN-GP [2]_.
 
@@ -37,9 +120,10 @@ class CGANSynthesizer(Latent, TableSynthesizer):
 
     Parameters
     ----------
-    condition_columns : sequence of column labels or None, default=None
+    condition_columns : sequence of column labels, "any" or None, default=None
         Columns of the table that are conditions. The generator gets them and does not generate
-        them. None takes ``y`` as the condition.
+        them. "any" trains for conditions on whichever columns are asked for later. None takes ``y``
+        as the condition.
     loss : {"wgan-gp", "gan"}, default="wgan-gp"
         The loss of the game. "wgan-gp" has the critic of WGAN-GP [2]_, and "gan" has the
         discriminator of [1]_.
@@ -82,11 +166,17 @@ class CGANSynthesizer(Latent, TableSynthesizer):
     >>> rows = model.fit(table).sample(4, conditions={"size": "large", "member": False})
     >>> rows[["size", "member"]].drop_duplicates().to_dict("records")
     [{'size': 'large', 'member': False}]
+
+    Any columns as the condition:
+
+    >>> model = CGANSynthesizer(condition_columns="any", n_steps=5, random_state=0).fit(table)
+    >>> model.sample(4, conditions={"colour": "blue", "channel": "web"}).shape
+    (4, 10)
     """
 
     plan = Plan(numbers="bins")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
-        "condition_columns": sequence_of(LABEL, "a list of column labels") | NONE,
+        "condition_columns": sequence_of(LABEL, "a list of column labels") | choice("any") | NONE,
         "loss": choice("wgan-gp", "gan"),
         "n_critic": integer(1),
         "penalty_weight": number(0),
@@ -95,7 +185,7 @@ class CGANSynthesizer(Latent, TableSynthesizer):
     def __init__(
         self,
         *,
-        condition_columns: Sequence[Hashable] | None = None,
+        condition_columns: Sequence[Hashable] | Literal["any"] | None = None,
         loss: Literal["wgan-gp", "gan"] = "wgan-gp",
         n_critic: int = 5,
         penalty_weight: float = 1.0,
@@ -111,6 +201,9 @@ class CGANSynthesizer(Latent, TableSynthesizer):
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool
     ) -> tuple[pd.DataFrame, list[Hashable]]:
+        if self._takes_any:
+            self._target_name = None
+            return table, []
         columns = [] if self.condition_columns is None else list(self.condition_columns)
         unknown = [name for name in columns if name not in table.columns]
         if unknown:
@@ -134,19 +227,29 @@ class CGANSynthesizer(Latent, TableSynthesizer):
         return [GradientPenalty(self.penalty_weight)] if self.loss == "wgan-gp" else []
 
     def _make_game(self, encoding: Encoding) -> GANGame:
-        layout, n_given = encoding.layout, encoding.condition_layout.width
-        hidden_dim = self.hidden_dim
+        layout, hidden_dim = encoding.layout, self.hidden_dim
+        n_given = layout.width if self._takes_any else encoding.condition_layout.width
         critic = RankCritic(layout, encoding.level_ranks, n_given, [hidden_dim] * 3)
-        dims = (layout, n_given, self.latent_dim, hidden_dim)
-        if self.loss == "gan":
-            return GANGame(*dims, critic=critic)
-        return GANGame(
-            *dims,
-            WASSERSTEIN,
-            n_critic=self.n_critic,
-            temperature=GUMBEL_TEMPERATURE,
-            critic=critic,
-        )
+        settings: dict[str, Any] = {"critic": critic}
+        if self.loss == "wgan-gp":
+            settings |= {
+                "loss": WASSERSTEIN,
+                "n_critic": self.n_critic,
+                "temperature": GUMBEL_TEMPERATURE,
+            }
+        if self._takes_any:
+            return AnyConditionGame(layout, self.latent_dim, hidden_dim, **settings)
+        return GANGame(layout, n_given, self.latent_dim, hidden_dim, **settings)
+
+    def _make_source(self, game: Any, encoding: Encoding) -> Source:
+        if self._takes_any:
+            return Calibrated(AnyConditionRows(game, encoding))
+        return super()._make_source(game, encoding)
+
+    @property
+    def _takes_any(self) -> bool:
+        """Whether conditions on any columns are trained for."""
+        return isinstance(self.condition_columns, str) and self.condition_columns == "any"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

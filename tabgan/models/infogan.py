@@ -265,6 +265,7 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         *,
         conditions: Any = None,
         codes: Any = None,
+        **asked: Any,
     ) -> Any:
         """Draw synthetic rows, from given codes if there are any.
 
@@ -284,6 +285,8 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
             continuous one. A mapping from the position of a code to its value, or to one value for
             each row, leaves the other codes free. An array of n rows gives the codes of n rows, and
             NaN leaves a code free. Free codes are drawn.
+        **asked
+            `rates`, `on_shortfall` and `time_limit`, see `TableSynthesizer.sample`.
 
         Returns
         -------
@@ -300,10 +303,12 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
             range, if the numbers of rows do not agree, or if a condition cannot be met.
         """
         if codes is None:
-            return super().sample(n_samples, random_state, conditions=conditions)
+            return super().sample(n_samples, random_state, conditions=conditions, **asked)
         check_is_fitted(self)
-        if conditions is not None:
-            raise ValueError("conditions and codes are both given; pass one of them.")
+        if conditions is not None or asked:
+            raise ValueError(
+                f"codes and {next(iter(asked), 'conditions')} are both given; pass one of them."
+            )
         check_n_samples(n_samples)
         wanted = self._wanted_codes(codes, n_samples)
         is_class = np.array([code != "continuous" for code in self.codes])

@@ -14,6 +14,26 @@ LEAST = 1e-12
 """Least probability of an allowed level in a draw."""
 
 
+def hide_blocks(codes: Tensor, rng: torch.Generator) -> Tensor:
+    """Hide a random number of random blocks of each row.
+
+    Parameters
+    ----------
+    codes : Tensor of shape (n, n_blocks)
+    rng : torch.Generator
+
+    Returns
+    -------
+    Tensor of shape (n, n_blocks)
+        The codes, `FREE` where hidden. The number of blocks that are not hidden is uniform in 0 to
+        n_blocks - 1.
+    """
+    n, n_blocks = codes.shape
+    n_shown = torch.randint(0, n_blocks, (n, 1), generator=rng, device=codes.device)
+    order = torch.rand(n, n_blocks, generator=rng, device=codes.device).argsort(dim=1)
+    return torch.where(order < n_shown, codes, FREE)
+
+
 class AnyOrderNetworks(BlockNetworks):
     """Networks that predict each block from any subset of the other blocks [1]_.
 
@@ -51,13 +71,11 @@ class AnyOrderNetworks(BlockNetworks):
         -------
         scalar Tensor, in nats
         """
-        n, n_blocks = codes.shape
-        n_known = torch.randint(0, n_blocks, (n, 1), generator=rng, device=codes.device)
-        order = torch.rand(n, n_blocks, generator=rng, device=codes.device).argsort(dim=1)
-        shown = order < n_known
-        raw = self(torch.where(shown, codes, FREE), given, rng)
-        hidden = torch.where(shown, FREE, codes)
-        share = n_blocks / (n_blocks - n_known.squeeze(1))
+        shown = hide_blocks(codes, rng)
+        raw = self(shown, given, rng)
+        is_hidden = shown < 0
+        hidden = torch.where(is_hidden, codes, FREE)
+        share = codes.shape[1] / is_hidden.sum(dim=1)
         return (share * self.layout.cross_entropy(raw, hidden)).mean()
 
     def posterior(self, codes: Tensor, given: Tensor, block: int) -> Tensor:

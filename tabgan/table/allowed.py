@@ -98,12 +98,12 @@ def _member_shares(codec: Codec, members: EncodedCondition) -> NDArray[np.float6
     everyone = np.arange(len(members.kinds))
     shares = level_shares(codec, members, everyone)
     is_value = (members.kinds == Kind.VALUE) & ~members.values.isna().to_numpy()
-    at = members.numbers[is_value]
     if isinstance(codec, NumericCodec):
         in_bin = is_value.copy()
         in_bin[is_value] = members.codes[is_value] < codec.n_rest
-        at = members.numbers[in_bin]
-        shares[in_bin] *= codec.step_shares(at, members.codes[in_bin])[:, None]
+        if codec.n_rest and in_bin.any():
+            of_step = codec.step_shares(members.numbers[in_bin], members.codes[in_bin])
+            shares[in_bin] *= of_step[:, None]
     elif isinstance(codec, CategoricalCodec):
         categories = codec.column.codes(members.values[is_value])
         shares[is_value] *= codec.shares_of_level(categories)[:, None]

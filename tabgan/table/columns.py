@@ -179,6 +179,39 @@ class NumericColumn:
         counts[is_last] = self.last
         return self.restore(counts * np.uint64(self.step) + _wrapped(self.origin), missing)
 
+    @property
+    def spacing(self) -> float:
+        """Distance of two neighbouring numbers of the column; 0 for floats that are not rounded."""
+        if self.kind != "float":
+            return 1.0
+        return 0.0 if self.decimals is None else 10.0**-self.decimals
+
+    def outermost(
+        self, low: NDArray[np.float64], high: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the least and the greatest number of the column in closed intervals.
+
+        Parameters
+        ----------
+        low, high : ndarray of shape (n,)
+            Ends; beyond the range seen they become the ends of that range.
+
+        Returns
+        -------
+        first, last : ndarray of shape (n,)
+            ``first > last`` if the column can hold no number in the interval.
+        """
+        low = np.maximum(low, self.table.low[0])
+        high = np.minimum(high, self.table.high[-1])
+        if self.kind != "float":
+            return np.ceil(low), np.floor(high)
+        if self.decimals is None:
+            return low, high
+        first, last = np.round(low, self.decimals), np.round(high, self.decimals)
+        first = np.where(first < low, np.round(first + self.spacing, self.decimals), first)
+        last = np.where(last > high, np.round(last - self.spacing, self.decimals), last)
+        return first, last
+
     def steps(self, amounts: NDArray[Any]) -> NDArray[np.float64]:
         """Turn amounts that `raw_amounts` returned into steps above `origin`."""
         if amounts.dtype.kind == "f":

@@ -543,7 +543,8 @@ def _interval_ends(
     # Segments are sorted. The first segment that ends at or above the low end of an interval is the
     # only one to look at: if it begins above the high end, so do all later ones.
     segment = np.minimum(np.searchsorted(table.high, low), table.n_segments - 1)
-    nowhere = (low > high) | (low > table.high[-1]) | (table.low[segment] > high)
+    first, last = column.outermost(low, high)
+    nowhere = (low > high) | (first > last) | (table.low[segment] > high)
     if nowhere.any():
         least, most = column.ends
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -124,6 +124,14 @@ class CategoricalCodec:
             codes[in_tail] = self.n_own + np.minimum(draws, len(self._tail_edges) - 1)
         return self.column.series(codes)
 
+    def level_labels(self) -> list[Any]:
+        """Return what each level stands for: a category, a tuple of rare ones, None if missing."""
+        categories = list(self.column.categories)
+        labels: list[Any] = categories[: self.n_own]
+        if self.n_own < self.n_present:
+            labels.append(tuple(categories[self.n_own :]))
+        return labels + [None] * (len(self.masses) - len(labels))
+
     def shares_of_level(self, categories: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the share of each category in its level's mass, 1 unless levels are shared."""
         shares = np.ones(len(categories))
@@ -239,6 +247,22 @@ class NumericCodec:
         numbers[is_atom] = self.atoms[atom[is_atom]]
         return self.column.series(numbers)
 
+    def level_labels(self) -> list[Any]:
+        """Return what each level stands for: an interval, a value, or None if missing.
+
+        The interval of a bin holds its left end; that of the last bin holds both ends.
+        """
+        labels: list[Any] = []
+        if self.rest is not None:
+            ends = self.column.series(self.rest.values(self.edges)).tolist()
+            labels = [
+                pd.Interval(left, right, closed="left")
+                for left, right in zip(ends[:-1], ends[1:], strict=True)
+            ]
+            labels[-1] = pd.Interval(ends[-2], ends[-1], closed="both")
+        labels += self.column.series(self.atoms).tolist()
+        return labels + [None] * (len(self.masses) - len(labels))
+
     def shares(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute which share of the mass of each level lies in closed intervals.
 
@@ -285,7 +309,7 @@ class NumericCodec:
         -------
         ndarray of shape (n,), in (0, 1]
         """
-        if not self._step:
+        if not self.column.spacing:
             return np.ones(len(numbers))
         first, last = self._rest_ranks(numbers, numbers)
         width = self.edges[levels + 1] - self.edges[levels]
@@ -322,7 +346,7 @@ class NumericCodec:
             left = np.maximum(first, self.edges[bins])
             right = np.maximum(left, np.minimum(last, self.edges[bins + 1]))
             drawn = self.rest.values(left + (right - left) * u[in_rest])
-            numbers[in_rest] = np.clip(drawn, *self._on_grid(low[in_rest], high[in_rest]))
+            numbers[in_rest] = np.clip(drawn, *self.column.outermost(low[in_rest], high[in_rest]))
         atom = levels - self.n_rest
         is_atom = (atom >= 0) & (atom < len(self.atoms))
         numbers[is_atom] = self.atoms[atom[is_atom]]
@@ -333,33 +357,9 @@ class NumericCodec:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the ranks in the rest between which values round to a number in an interval."""
         assert self.rest is not None
-        half = 0.5 * self._step
-        low, high = self._on_grid(low, high)
+        half = 0.5 * self.column.spacing
+        low, high = self.column.outermost(low, high)
         return self.rest.below(low - half, False), self.rest.below(high + half, True)
-
-    def _on_grid(
-        self, low: NDArray[np.float64], high: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the outermost numbers of intervals that the column can hold, where there is one.
-
-        Ends beyond the range seen become the ends of that range.
-        """
-        table, decimals = self.column.table, self.column.decimals
-        low, high = np.maximum(low, table.low[0]), np.minimum(high, table.high[-1])
-        if self.column.kind != "float" or decimals is None:
-            return low, high
-        first, last = np.round(low, decimals), np.round(high, decimals)
-        first = np.where(first < low, np.round(first + self._step, decimals), first)
-        last = np.where(last > high, np.round(last - self._step, decimals), last)
-        is_held = first <= last
-        return np.where(is_held, first, low), np.where(is_held, last, high)
-
-    @property
-    def _step(self) -> float:
-        """Distance of two neighbouring values of the column; 0 for numbers that are not rounded."""
-        if self.column.kind != "float":
-            return 1.0
-        return 0.0 if self.column.decimals is None else 10.0**-self.column.decimals
 
 
 def _edges(n_bins: int, n_halvings: int) -> NDArray[np.float64]:

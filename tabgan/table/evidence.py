@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tabgan.table.encoder import EncodedTable
+
 FREE, OPEN = -1, -2
 """Codes of a block of which nothing is known, and of a block that may take some levels only."""
 
@@ -32,6 +34,28 @@ class Evidence(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def groups(self, given: EncodedTable) -> Tensor:
+        """Assign numbers to rows, the same number to rows with equal evidence and conditions.
+
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+            The conditions with which the generator was trained.
+
+        Returns
+        -------
+        Tensor of shape (n,), int64
+        """
+        parts = [self.codes, given.codes]
+        # A position counts only where the block is open.
+        for block, which in self.which.items():
+            is_open = self.codes[:, block] == OPEN
+            parts.append(torch.where(is_open, which, 0)[:, None])
+        table = torch.cat([*(part.double() for part in parts), given.scalars.double()], dim=1)
+        if not table.shape[1]:
+            return torch.zeros(len(self), dtype=torch.long, device=self.codes.device)
+        return torch.unique(table, dim=0, return_inverse=True)[1]
 
     def rows(self, index: Tensor | slice) -> Evidence:
         """Return the evidence on the rows of an index."""

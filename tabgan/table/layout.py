@@ -180,6 +180,24 @@ class Layout(nn.Module):
         ]
         return torch.cat([row[:, : self.n_scalars], *parts], dim=1)
 
+    def where_block(self, row: Tensor) -> Tensor:
+        """Return which entries of encoded rows belong to blocks that are not all zero.
+
+        Parameters
+        ----------
+        row : Tensor of shape (n, width)
+
+        Returns
+        -------
+        Tensor of shape (n, width), bool
+            False for scalars.
+        """
+        parts = [
+            (part.sum(dim=2, keepdim=True) > 0).expand_as(part).flatten(1)
+            for part in self.split(row, 1)
+        ]
+        return torch.cat([torch.zeros_like(row[:, : self.n_scalars], dtype=torch.bool), *parts], 1)
+
     def activate(
         self, raw: Tensor, noise: Tensor | None = None, temperature: float = 1.0
     ) -> Tensor:
