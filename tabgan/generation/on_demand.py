@@ -83,11 +83,7 @@ class OnDemand:
         return frame
 
     def draw_asked(
-        self,
-        asked: pd.DataFrame,
-        streams: Streams,
-        effort: Effort = UNBOUNDED,
-        independent: bool = False,
+        self, asked: pd.DataFrame, streams: Streams, effort: Effort = UNBOUNDED
     ) -> pd.DataFrame:
         """Draw one row for each row of conditions on any columns.
 
@@ -98,8 +94,6 @@ class OnDemand:
         streams : Streams
         effort : Effort, optional
             How long rejection may take, and what becomes of too few rows.
-        independent : bool, default=False
-            Whether rows of equal conditions are drawn independently of each other, see `complete`.
 
         Returns
         -------
@@ -126,7 +120,7 @@ class OnDemand:
         everyone = np.arange(len(asked))
         if others and self.source.has_proposals:
             wanted = conditions.draw_given(given, everyone, streams.rng)
-            frame = self._completed(others, wanted, streams, independent)
+            frame = self._completed(others, wanted, streams)
         elif others:
             group = equal_conditions(given | others)
             frame = fulfil(make, encoder, others, group, not given, effort)
@@ -193,12 +187,11 @@ class OnDemand:
         asked_for: Mapping[Hashable, EncodedCondition],
         given: EncodedTable,
         streams: Streams,
-        independent: bool,
     ) -> pd.DataFrame:
         """Draw rows that meet conditions without rejection, from a source with proposals."""
         encoder, device = self.encoding.encoder, self.encoding.layout.offsets.device
         evidence = read_evidence(encoder, asked_for, len(given)).to(device)
-        table = complete(self.source, evidence, given.to(device), streams.noise, independent)
+        table = complete(self.source, evidence, given.to(device), streams.noise)
         frame = self._decoded(table, given, streams)
         for name, condition in asked_for.items():
             place = encoder.schema.position(name)

@@ -134,11 +134,7 @@ class Source:
 
 
 def complete(
-    source: Source,
-    evidence: Evidence,
-    given: EncodedTable,
-    noise: torch.Generator,
-    independent: bool = False,
+    source: Source, evidence: Evidence, given: EncodedTable, noise: torch.Generator
 ) -> EncodedTable:
     """Draw one row for each row of evidence, by sampling importance resampling [1]_.
 
@@ -154,10 +150,6 @@ def complete(
     evidence : Evidence of n rows, on the device
     given : EncodedTable of n rows, on the device
     noise : torch.Generator
-    independent : bool, default=False
-        Whether each row has candidates of its own, so that rows are drawn independently of each
-        other. Estimates from several draws, whose differences say how uncertain they are, need
-        that.
 
     Returns
     -------
@@ -172,7 +164,7 @@ def complete(
     n, device = len(evidence), evidence.codes.device
     n_candidates = min(max(N_CANDIDATES, FEW_ROWS // n), MOST_CANDIDATES)
     candidates, log_weights = source.propose(evidence, given, n_candidates, noise)
-    group = torch.arange(n, device=device) if independent else evidence.groups(given)
+    group = evidence.groups(given)
     # Rows in the order of their groups, in random order within a group.
     rows = torch.randperm(n, generator=noise, device=device)
     rows = rows[torch.argsort(group[rows], stable=True)]

@@ -25,7 +25,7 @@ from tabgan.estimators.imputing import Imputing
 from tabgan.estimators.reading import read_fitted
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.pipeline.synthesis import seeded_clone
-from tabgan.randomness import Streams, draw_seed
+from tabgan.randomness import draw_seed
 from tabgan.registry import register_holder
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn
 from tabgan.table.conditions import ANY, PRESENT, Wildcard
@@ -188,13 +188,9 @@ class SynthesizerImputer(Imputing, BaseEstimator):
 
     def _draw_values(self, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
         asked = conditions_of_gaps(self.schema_, frame, ANY if self._asks == "unknown" else PRESENT)
-        core = self.synthesizer_._core
-        streams = Streams.begin(seed, core.device)
         if not asked.shape[1]:
-            return core.rows.draw(len(frame), streams)
-        # Rows that know the same would share their randomness evenly otherwise, and several draws
-        # would differ too little.
-        return core.rows.draw_asked(asked, streams, independent=True)
+            return self.synthesizer_.sample(len(frame), random_state=seed)
+        return self.synthesizer_.sample(conditions=asked, random_state=seed)
 
     def save(self, path: str | Path) -> None:
         """Write the fitted imputer to one file, which `tabgan.load` reads.
