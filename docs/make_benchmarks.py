@@ -325,6 +325,8 @@ IMPUTATION = {
     "rank energy": "rank",
     "learner": "learner",
     "rank learner": "rank",
+    "learner, draws": "learner, draws",
+    "rank learner, draws": "rank",
     "nrmse": "nrmse",
     "best nrmse": "nrmse, best guess",
     "accuracy": "accuracy",

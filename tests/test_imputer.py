@@ -263,8 +263,9 @@ def test_draws_follow_the_known_values():
 def test_draws_of_rows_that_know_the_same_vary_as_independent_ones_do():
     """Rows with the same known values share candidates, which must not make draws too alike.
 
-    Half of 400 rows lack one column, which is "a" or "b" and depends on the other one. The rate of "a" among 200 independent rows has the variance ``p (1 - p) / 200``. Over 40 draws
-    the estimated variance is below 0.35 times that with a probability of 1e-5.
+    Half of 400 rows lack one column, which is "a" or "b" and depends on the other one. The rate of
+    "a" among 200 independent rows has the variance ``p (1 - p) / 200``, or slightly less. Over 40
+    draws the estimated variance is below 0.35 times that with a probability of 1e-5.
     """
     table = pd.DataFrame({"kind": ["a", "b", None, None, "b", None, None, "a"] * 50})
     table["flag"] = [True, False, True, False, False, None, True, None] * 50
