@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contract
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +40,10 @@ def batch_of(table):
     row = LAYOUT.expand(*table)
     empty = EncodedTable(table.codes[:, :0], table.scalars[:, :0])
     return Batch(table, row, row[:, :0], empty, seeded())
+
+
+def test_the_contract_finds_it():
+    assert GAINImputer in contract.ESTIMATORS
 
 
 def test_mask_and_columns_by_hand():
