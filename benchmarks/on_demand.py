@@ -169,7 +169,7 @@ def target(model: Any, table: RealTable, sizes: Sizes, seed: int) -> Iterator[di
         }
         return
     last = sorted(map(str, truth.unique()))[-1]
-    of_last = chance[[c for c in chance if str(c) == last][0]]
+    of_last = chance.loc[:, [str(c) == last for c in chance]].iloc[:, 0]
     is_last = (truth.astype(str) == last).to_numpy()
     yield entry | {
         "auc": roc_auc_score(is_last, of_last),
@@ -199,7 +199,7 @@ def columns(model: Any, table: RealTable, sizes: Sizes, seed: int) -> Iterator[d
         truth = rows[name]
         known = truth.notna()
         chance = model.conditional_proba(rows[known].drop(columns=name), name)
-        chance = chance[[c for c in chance if c is not None]]
+        chance = chance.loc[:, [c is not None for c in chance]]
         predicted, is_number = boosted(table, name, rows[known])
         truth = truth[known]
         if is_number:

@@ -16,10 +16,11 @@ from test_autoregressive import LEVELS, every_row, generator, random_networks, x
 
 import tabgan
 from tabgan import ANY, PRESENT, AutoregressiveSynthesizer, CGANSynthesizer, WGANSynthesizer
+from tabgan.generation.source import Source, complete
 from tabgan.networks.any_order import AnyOrderNetworks, hide_blocks
 from tabgan.networks.grouped import OthersLinear
 from tabgan.table.allowed import decode_within, level_shares, read_evidence
-from tabgan.table.encoder import Encoder
+from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.evidence import FREE, OPEN, Evidence
 from tabgan.table.layout import Layout
 from tabgan.table.quantiles import QuantileTable
@@ -119,6 +120,50 @@ def test_candidates_begin_in_equal_strata():
     evidence = Evidence(torch.full((50, 1), FREE), {}, {})
     codes, _ = networks.draw(evidence, torch.zeros(50, 0), 8, generator())
     assert (codes.view(50, 8).sum(dim=1) == 4).all()
+
+
+class Uniform(Source):
+    """Proposes one of 16 levels, of which the model makes the last one alone."""
+
+    has_proposals = True
+
+    def __init__(self):
+        self.asked = []
+
+    def propose(self, evidence, given, n_candidates, noise):
+        self.asked.append((len(evidence), n_candidates))
+        codes = torch.randint(0, 16, (len(evidence) * n_candidates, 1), generator=noise)
+        log_weights = torch.where(codes == 15, 0.0, -50.0).view(-1, n_candidates)
+        return EncodedTable(codes, torch.zeros(len(codes), 0)), log_weights
+
+
+def test_rows_of_few_effective_candidates_get_more():
+    source = Uniform()
+    codes = torch.full((5, 2), FREE)
+    codes[:, 1] = torch.arange(5)
+    nothing = EncodedTable(torch.zeros(5, 0, dtype=torch.long), torch.zeros(5, 0))
+    made = complete(source, Evidence(codes, {}, {}), nothing, generator(seed(0)))
+    # Of 512 candidates none is right in 4 of 10**15 tries.
+    assert (made.codes == 15).all()
+    assert source.asked[0] == (5, 64)
+    assert all(n_candidates in (64, 512) for _, n_candidates in source.asked)
+
+
+def test_rows_of_equal_evidence_share_candidates():
+    """A hundred rows with one evidence: each level comes out as often as its weight says."""
+
+    class Halves(Uniform):
+        def propose(self, evidence, given, n_candidates, noise):
+            table, log_weights = super().propose(evidence, given, n_candidates, noise)
+            weight = torch.where(table.codes[:, 0] < 8, 3.0, 1.0).log()
+            return table, weight.view(log_weights.shape)
+
+    nothing = EncodedTable(torch.zeros(1000, 0, dtype=torch.long), torch.zeros(1000, 0))
+    evidence = Evidence(torch.full((1000, 1), FREE), {}, {})
+    made = complete(Halves(), evidence, nothing, generator(seed(0)))
+    rate = float((made.codes < 8).double().mean())
+    # Among 20,000 candidates half are below 8, within five standard errors: .75 within .0133.
+    assert abs(rate - 0.75) < 0.015
 
 
 # ---------------------------------------------------------------------- what conditions allow

@@ -18,11 +18,11 @@ from tabgan.table.evidence import FREE, Evidence
 CHUNK = 16_384
 """Most rows that one pass of the generator makes."""
 
-N_CANDIDATES, MOST_CANDIDATES, FEW_ROWS = 8, 64, 20_000
-"""Candidates for each row of `complete`: at least 8, and up to 64 for few rows.
+N_CANDIDATES, FEW_ROWS = 8, 20_000
+"""Candidates for each row of `complete`: at least 8, and ``FEW_ROWS / n`` for n rows, up to 64."""
 
-For n rows there are ``FEW_ROWS / n`` candidates within these bounds.
-"""
+MIN_EFFECTIVE, MOST_CANDIDATES = 2.0, 300_000
+"""Effective candidates for each row that `complete` wants, and most candidates of one more try."""
 
 
 class Source:
@@ -134,7 +134,11 @@ class Source:
 
 
 def complete(
-    source: Source, evidence: Evidence, given: EncodedTable, noise: torch.Generator
+    source: Source,
+    evidence: Evidence,
+    given: EncodedTable,
+    noise: torch.Generator,
+    n_candidates: int = 0,
 ) -> EncodedTable:
     """Draw one row for each row of evidence, by sampling importance resampling [1]_.
 
@@ -143,6 +147,10 @@ def complete(
     m, rounded up or down. The more rows share candidates, the more nearly the rows follow the
     source.
 
+    A few candidates have all the weight where the proposal is poor, as under a condition that
+    hardly ever occurs. Rows with fewer than `MIN_EFFECTIVE` effective candidates (the squared sum
+    of weights over the sum of squares, [2]_) are drawn again from eight times as many.
+
     Parameters
     ----------
     source : Source
@@ -150,6 +158,8 @@ def complete(
     evidence : Evidence of n rows, on the device
     given : EncodedTable of n rows, on the device
     noise : torch.Generator
+    n_candidates : int, default=0
+        Candidates for each row; 0 takes 8, and up to 64 for few rows.
 
     Returns
     -------
@@ -160,9 +170,12 @@ def complete(
     ----------
     .. [1] Rubin (1988), "Using the SIR Algorithm to Simulate Posterior Distributions", Bayesian
        Statistics 3.
+    .. [2] Kong (1992), "A Note on Importance Sampling Using Standardized Weights", technical report
+       348, University of Chicago.
     """
     n, device = len(evidence), evidence.codes.device
-    n_candidates = min(max(N_CANDIDATES, FEW_ROWS // n), MOST_CANDIDATES)
+    if not n_candidates:
+        n_candidates = min(max(N_CANDIDATES, FEW_ROWS // n), 8 * N_CANDIDATES)
     candidates, log_weights = source.propose(evidence, given, n_candidates, noise)
     group = evidence.groups(given)
     # Rows in the order of their groups, in random order within a group.
@@ -184,7 +197,14 @@ def complete(
     picked = picked.clamp(ends - size[group] * n_candidates, ends - 1)
     chosen = torch.empty_like(picked)
     chosen[rows] = rows[picked // n_candidates] * n_candidates + picked % n_candidates
-    return candidates.rows(chosen)
+    made = candidates.rows(chosen)
+    squares = torch.zeros_like(largest).scatter_add(0, group, weights.square().sum(dim=1))
+    is_poor = total.square() / squares < MIN_EFFECTIVE * size
+    poor = rows[is_poor[group]]
+    if len(poor) and 8 * n_candidates * len(poor) <= MOST_CANDIDATES:
+        again = complete(source, evidence.rows(poor), given.rows(poor), noise, 8 * n_candidates)
+        made.codes[poor], made.scalars[poor] = again
+    return made
 
 
 def posterior(source: Source, rows: Rows, block: int, n_levels: int) -> Tensor:
