@@ -526,7 +526,9 @@ def summarize(lines: list[dict[str, Any]]) -> dict[str, Any]:
     means = {}
     figures = ["nrmse", "accuracy", "best nrmse", "best accuracy", "energy", "seconds"]
     figures += ["learner", "learner, draws"]
-    for method, own in frame.groupby("method", sort=False):
+    measured = set(frame["method"])
+    for method in filter(measured.__contains__, ("complete", *METHODS)):
+        own = frame[frame["method"] == method]
         row = {name: own[name].astype(float).mean() for name in [*figures, *ranks]}
         row["median seconds"] = own["seconds"].median()
         for what in ("means", "coefficients"):
@@ -535,7 +537,7 @@ def summarize(lines: list[dict[str, Any]]) -> dict[str, Any]:
                 counts = np.array([each[what] for each in some])
                 if len(counts):
                     row[f"covered {what}, {mechanism}"] = counts[:, 0].sum() / counts[:, 1].sum()
-        means[str(method)] = {k: round(float(v), 4) for k, v in row.items() if v == v}
+        means[method] = {k: round(float(v), 4) for k, v in row.items() if v == v}
     return {"n_settings": int(len(frame) / n_methods), "methods": means}
 
 
