@@ -202,7 +202,7 @@ class Imputing(TransformerMixin):
         Returns
         -------
         ndarray of str, shape (n_features_out,)
-            The columns of X, then "missingindicator_" and the name of a column for each indicator.
+            The columns of X, then ``missingindicator_<column>`` for each indicator.
 
         Raises
         ------
