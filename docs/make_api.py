@@ -12,6 +12,7 @@ import tabgan
 MODULES = {
     "tabgan": "Estimators and functions",
     "tabgan.pipeline": "In scikit-learn pipelines",
+    "tabgan.imputation": "Gaps filled",
     "tabgan.evaluation": "Evaluation",
     "tabgan.displays": "Displays",
     "tabgan.constraints": "Rules that rows keep",
@@ -26,7 +27,7 @@ def sections(module: str) -> dict[str, list[str]]:
 
     A name that `tabgan` exports too stands on the page of `tabgan` alone. The names of `tabgan`
     are grouped by what they are for: systems that make rows, systems that make features alone,
-    systems that make sequences, the estimators of pipelines, and functions.
+    imputers, systems that make sequences, the estimators of pipelines, and functions.
     """
     home = importlib.import_module(module)
     groups: dict[str, list[str]] = {}
@@ -34,7 +35,7 @@ def sections(module: str) -> dict[str, list[str]]:
     for name in sorted(set(home.__all__) - above, key=str.lower):
         thing = getattr(home, name)
         groups.setdefault(_group(module, thing), []).append(name)
-    order = ["Tables", "Features", "Sequences", "From rows to rows"]
+    order = ["Tables", "Features", "Gaps filled", "Sequences", "From rows to rows"]
     order += ["Pipelines", "Classes", "Functions"]
     return {title: groups[title] for title in order if title in groups}
 
@@ -47,6 +48,8 @@ def _group(module: str, thing: object) -> str:
     if thing.__module__.startswith("tabgan.pipeline"):
         return "Pipelines"
     bases = {base.__name__ for base in thing.__mro__}
+    if "Imputing" in bases:
+        return "Gaps filled"
     if "TableSynthesizer" in bases:
         return "Tables"
     if "Features" in bases and not hasattr(thing, "sample"):

@@ -317,6 +317,43 @@ def augmentation_tables(parts: Iterable[Entry]) -> str:
     return "\n".join(texts)
 
 
+# ---------------------------------------------------------------------- gaps
+
+IMPUTATION = {
+    "method": "method",
+    "energy": "energy",
+    "rank energy": "rank",
+    "learner": "learner",
+    "rank learner": "rank",
+    "learner, draws": "learner, draws",
+    "rank learner, draws": "rank",
+    "nrmse": "nrmse",
+    "best nrmse": "nrmse, best guess",
+    "accuracy": "accuracy",
+    "best accuracy": "accuracy, best guess",
+    "median seconds": "seconds",
+}
+COVERED = {
+    f"covered {what}, {mechanism}": f"{what}, {mechanism}"
+    for what in ("means", "coefficients")
+    for mechanism in ("mcar", "mar", "mnar")
+}
+
+
+def imputation() -> str:
+    """Write the figures of all imputers, and how often their intervals cover the truth."""
+    found = read("imputation")
+    entries = [{"method": name, **figures} for name, figures in found["methods"].items()]
+    return "\n".join(
+        [
+            f"Means over {found['n_settings']} settings:\n",
+            listing(entries, IMPUTATION),
+            "Share of 95 % intervals that cover the truth:\n",
+            listing(entries, {"method": "method", **COVERED}, digits=2),
+        ]
+    )
+
+
 def features() -> str:
     """Write the gains of latent features beside the raw columns, by learner and labelled rows."""
     texts = []
@@ -651,6 +688,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "techniques": techniques,
         "losses": losses,
         "augmentation": augmentation,
+        "imputation": imputation,
         "features": features,
         "on_demand": on_demand,
         "constraints": constraints,

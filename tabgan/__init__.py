@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tabgan.evaluation import evaluate
+    from tabgan.imputation import SynthesizerImputer
     from tabgan.models import (
         AAEClusterer,
         AAESynthesizer,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         CycleGANTranslator,
         DAGANAugmenter,
         DenoisingFeaturizer,
+        GAINImputer,
         GANSynthesizer,
         GenClassClassifier,
         InfoGANFeaturizer,
@@ -67,6 +69,7 @@ __all__ = [
     "CycleGANTranslator",
     "DAGANAugmenter",
     "DenoisingFeaturizer",
+    "GAINImputer",
     "GANSampler",
     "GANSynthesizer",
     "GenClassClassifier",
@@ -75,6 +78,7 @@ __all__ = [
     "RCGANSynthesizer",
     "SeqGANSynthesizer",
     "SequenceARAESynthesizer",
+    "SynthesizerImputer",
     "TeachingSynthesizer",
     "WGANSynthesizer",
     "augment",
@@ -82,10 +86,20 @@ __all__ = [
     "load",
 ]
 
-_ROOMS = ("adversarial", "constraints", "datasets", "displays", "evaluation", "models", "pipeline")
+_ROOMS = (
+    "adversarial",
+    "constraints",
+    "datasets",
+    "displays",
+    "evaluation",
+    "imputation",
+    "models",
+    "pipeline",
+)
 """Packages that are imported on first access as an attribute, such as `tabgan.evaluation`."""
 
 _HOMES = {"augment": "pipeline", "evaluate": "evaluation", "load": "persistence"}
+_HOMES |= {"SynthesizerImputer": "imputation"}
 _HOMES |= dict.fromkeys(["ANY", "PRESENT"], "table.conditions")
 _HOMES |= dict.fromkeys(["AugmentedClassifier", "AugmentedRegressor", "GANSampler"], "pipeline")
 

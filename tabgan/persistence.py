@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import tabgan.imputation  # noqa: F401  Fills the registry of what holds models.
 import tabgan.models  # noqa: F401  Fills the registry that files are read by.
 from tabgan.estimators import files
 

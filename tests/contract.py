@@ -24,6 +24,7 @@ from tabgan.adversarial.training import TrainingSet
 from tabgan.datasets import make_mixed_table
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.features import Features
+from tabgan.estimators.imputing import Imputing
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.registry import MODELS
 
@@ -86,6 +87,8 @@ def examples(estimator, table):
 
 def outcome(estimator, random_state=None):
     """Return a table that shows all of what was learnt from the narrow table."""
+    if isinstance(estimator, Imputing):
+        return estimator.sample(narrow_table(), 1, random_state)[0]
     if hasattr(estimator, "sample"):
         return estimator.sample(20, random_state)
     if hasattr(estimator, "augment"):

@@ -253,6 +253,12 @@ class TestErrors:
         )
         fails(capsys, "synthesize people.csv --out made.csv --model cgan".split(), message)
 
+    @pytest.mark.parametrize("cls", [tabgan.GAINImputer, tabgan.DenoisingFeaturizer])
+    def test_sample_from_a_model_that_makes_no_rows(self, folder, capsys, cls):
+        cls(n_steps=0).fit(pd.DataFrame({"x": [1.0, 2.5, 3.5]})).save("other.tabgan")
+        argv = ["sample", "other.tabgan", "--rows", "3", "--out", "rows.csv"]
+        fails(capsys, argv, f"other.tabgan: holds a {cls.__name__}, which makes no new rows.")
+
     def test_sample_without_a_model(self, folder, capsys):
         argv = ["sample", "none.tabgan", "--rows", "1", "--out", "made.csv"]
         fails(capsys, argv, "none.tabgan: there is no such file.")

@@ -63,7 +63,7 @@ def public_classes() -> dict[str, type]:
 # The registry is full once the models are imported.
 importlib.import_module("tabgan.models")
 CLASSES = public_classes()
-PIPELINE = ("AugmentedClassifier", "AugmentedRegressor", "GANSampler")
+PIPELINE = ("AugmentedClassifier", "AugmentedRegressor", "GANSampler", "SynthesizerImputer")
 
 
 def class_of(name: str) -> type:

@@ -24,8 +24,9 @@ FLOORS = (
     ("generation",),
     ("estimators",),
     ("models",),
-    ("persistence", "evaluation", "pipeline"),
-    ("displays",),
+    ("evaluation", "pipeline"),
+    ("imputation",),
+    ("persistence", "displays"),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -85,7 +85,7 @@ POSITIVE = (
 ).split()
 WEIGHTS = (
     "penalty_weight kl_weight info_weight adversarial_weight label_weight cycle_weight "
-    "identity_weight classifier_weight detection_weight weight"
+    "identity_weight classifier_weight detection_weight reconstruction_weight weight"
 ).split()
 TAKES = {
     **{name: lambda value: is_integer(value, 1) for name in POSITIVE},
@@ -103,6 +103,9 @@ TAKES = {
     "validation_fraction": lambda value: is_number(value, 0, 1, but=(0, 1)),
     "pretraining": lambda value: is_number(value, 0, 1),
     "swap_rate": lambda value: is_number(value, 0, 1),
+    "hint_rate": lambda value: is_number(value, 0, 1),
+    "hide_rate": lambda value: is_number(value, 0, 1, but=(1,)),
+    "add_indicator": lambda value: isinstance(value, bool),
     "acceptance_rounds": lambda value: is_integer(value, 0),
     "max_categories": lambda value: is_integer(value, 2),
     "categorical_features": lambda value: value is None or is_list(value, is_label),

@@ -14,6 +14,7 @@ SYNTHESIZERS = [
 ]
 INSTANCES = [cls(n_steps=2, hidden_dim=8, random_state=0) for cls in SYNTHESIZERS]
 INSTANCES += [
+    tabgan.models.GAINImputer(n_steps=2, hidden_dim=8, random_state=0),
     tabgan.models.DAGANAugmenter(n_steps=2, hidden_dim=8, random_state=0),
     # Classifiers must classify.
     tabgan.models.GenClassClassifier(

@@ -7,6 +7,7 @@ arguments are answered at once.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 import time
@@ -89,6 +90,9 @@ def sample(args: argparse.Namespace) -> None:
         model = load(args.model, device=args.device)
     except (OSError, ValueError) as error:
         raise InputError(f"{args.model}: {error}") from error
+    arguments = inspect.signature(getattr(model, "sample", object)).parameters
+    if "n_samples" not in arguments:
+        raise InputError(f"{args.model}: holds a {type(model).__name__}, which makes no new rows.")
     if args.rows is None and args.conditions_file is None:
         raise InputError("--rows: say how many rows to write, or give --conditions FILE.")
     conditions, rates = _asked(args, model.schema_)

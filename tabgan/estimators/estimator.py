@@ -38,19 +38,13 @@ from tabgan.checks import (
     unexpected_argument,
 )
 from tabgan.estimators.composing import compose
-from tabgan.estimators.files import save
+from tabgan.estimators.files import get_values, save, set_values
 from tabgan.generation.core import Core, Run, resolve_device
 from tabgan.randomness import Streams, draw_seed, seeded_weights
 from tabgan.registry import register
-from tabgan.table.format import TableFormat
-from tabgan.table.sequences import SequenceFormat
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-_FORMATS: dict[str, Any] = {cls.__name__: cls for cls in (TableFormat, SequenceFormat)}
-"""What is kept of the form in which tables came in."""
 
 
 class Estimator(BaseEstimator):
@@ -383,28 +377,14 @@ class Estimator(BaseEstimator):
 
     def _get_values(self) -> dict[str, Any]:
         """Return the fitted state, except schemas and tensors, as values that have a JSON form."""
-        names = ("_seed", "_n_draws", "n_features_in_", *self._saved)
-        values = {name: getattr(self, name) for name in names}
-        if hasattr(self, "feature_names_in_"):
-            values["feature_names_in_"] = self.feature_names_in_.tolist()
-        formats = {
-            name: [type(value).__name__, value.to_dict()]
-            for name, value in vars(self).items()
-            if type(value).__name__ in _FORMATS
-        }
-        return values | {"formats": formats} | self._core.values()
+        return get_values(self) | self._core.values()
 
     def _set_values(self, values: dict[str, Any]) -> None:
         """Restore the values that `_get_values` returned, and build the networks.
 
         Parameters and schemas must be set before.
         """
-        names = ("_seed", "_n_draws", "n_features_in_", *self._saved)
-        self.__dict__.update({name: values[name] for name in names})
-        for name, (kind, form) in values["formats"].items():
-            setattr(self, name, _FORMATS[kind].from_dict(form))
-        if "feature_names_in_" in values:
-            self.feature_names_in_ = np.array(values["feature_names_in_"], dtype=object)
+        set_values(self, values)
         self._built_with = self._shaping_parameters()
         self._core = self._make_core()
         self._core.restore(values)

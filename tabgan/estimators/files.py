@@ -23,15 +23,20 @@ from tabgan.adversarial.techniques import TECHNIQUES
 from tabgan.constraints import CONSTRAINTS
 from tabgan.generation.core import resolve_device
 from tabgan.notices import warn
-from tabgan.registry import MODELS
+from tabgan.registry import HOLDERS, MODELS
+from tabgan.table.format import TableFormat
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
+from tabgan.table.sequences import SequenceFormat
 
 FORMAT = 1
 """Version of the file format. It is raised whenever older readers cannot read new files."""
 
 _CLASSES: dict[str, Any] = {**TECHNIQUES, **CONSTRAINTS}
 """Classes of parameters that a file holds, by name."""
+
+_FORMATS: dict[str, Any] = {cls.__name__: cls for cls in (TableFormat, SequenceFormat)}
+"""What is kept of the form in which tables came in."""
 
 
 def save(estimator: Any, path: str | Path) -> None:
@@ -40,14 +45,50 @@ def save(estimator: Any, path: str | Path) -> None:
     The file is in safetensors format. Its metadata hold parameters, schemas and history as JSON,
     and a checksum of the whole file. See `Estimator.save` for parameters and errors.
     """
+    document, tensors = _describe(estimator)
+    document["version"] = version("sklearn-tabgan")
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    metadata = {"tabgan": json.dumps(document), "format": str(FORMAT)}
+    metadata["checksum"] = checksum(metadata, tensors)
+    try:
+        save_file(tensors, str(path), metadata=metadata)
+    except SafetensorError as error:
+        raise OSError(f"{str(path)!r} could not be written ({error}).") from error
+
+
+def _describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the JSON document and the tensors of a fitted estimator.
+
+    The document of an estimator that holds a model has the document of the model under "held", and
+    the class and the parameters of the model that was cloned, if there was one, under "cloned".
+    """
     cls = type(estimator)
-    name = cls.__name__
-    if MODELS.get(name) is not cls:
+    if _saved_classes().get(cls.__name__) is not cls:
         raise TypeError(
-            f"{name} is not a class of tabgan.models, and has no file format; pickle it."
+            f"{cls.__name__} is not a class of tabgan.models, and has no file format; pickle it."
         )
+    document: dict[str, Any] = {"class": cls.__name__}
+    if cls.__name__ in HOLDERS:
+        parameter, attribute = cls._holds
+        document["held"], tensors = _describe(getattr(estimator, attribute))
+        cloned = getattr(estimator, parameter)
+        if cloned is not None:
+            own = {"class": type(cloned).__name__, "parameters": _parameters(cloned)}
+            document["cloned"] = own
+        document["parameters"] = _parameters(estimator, but=parameter)
+        document["state"] = to_jsonable(get_values(estimator))
+        return document, tensors
     tensors, state = get_state(estimator)
+    document["parameters"] = _parameters(estimator)
+    document["state"] = to_jsonable(state)
+    document["schemas"] = {name: getattr(estimator, name).to_dict() for name in estimator._schemas}
+    return document, tensors
+
+
+def _parameters(estimator: Any, but: str = "") -> Any:
+    """Return the parameters of an estimator in their JSON form."""
     parameters = estimator.get_params(deep=False)
+    parameters.pop(but, None)
     for key, value in parameters.items():
         if isinstance(value, pd.Index | pd.Series):
             parameters[key] = value.tolist()
@@ -59,20 +100,12 @@ def save(estimator: Any, path: str | Path) -> None:
             parameters[key] = None
         if key == "constraints" and value is not None:
             parameters[key] = _saved_constraints(value)
-    document = {
-        "class": name,
-        "version": version("sklearn-tabgan"),
-        "parameters": to_jsonable(parameters, _CLASSES),
-        "state": to_jsonable(state),
-        "schemas": {name: getattr(estimator, name).to_dict() for name in estimator._schemas},
-    }
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    metadata = {"tabgan": json.dumps(document), "format": str(FORMAT)}
-    metadata["checksum"] = checksum(metadata, tensors)
-    try:
-        save_file(tensors, str(path), metadata=metadata)
-    except SafetensorError as error:
-        raise OSError(f"{str(path)!r} could not be written ({error}).") from error
+    return to_jsonable(parameters, _CLASSES)
+
+
+def _saved_classes() -> dict[str, Any]:
+    """Return all classes that have a file format, by name."""
+    return MODELS | HOLDERS
 
 
 def _saved_constraints(constraints: Any) -> list[Any]:
@@ -113,7 +146,7 @@ def load(path: str | Path, device: str = "auto") -> Any:
             "Save the model again."
         )
     document = json.loads(metadata["tabgan"])
-    if document["class"] not in MODELS:
+    if document["class"] not in _saved_classes():
         raise ValueError(
             f"{str(path)!r} holds a {document['class']}, which this version of tabgan lacks; "
             "upgrade sklearn-tabgan."
@@ -130,13 +163,68 @@ def load(path: str | Path, device: str = "auto") -> Any:
 
 def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) -> Any:
     """Build the fitted estimator that a JSON document and its tensors describe."""
-    parameters = from_jsonable(document["parameters"], _CLASSES)
-    estimator: Any = MODELS[document["class"]](**parameters)
+    estimator = _unfitted(document)
+    state = from_jsonable(document["state"])
+    if "held" in document:
+        parameter, attribute = estimator._holds
+        if "cloned" in document:
+            estimator.set_params(**{parameter: _unfitted(document["cloned"])})
+        setattr(estimator, attribute, _rebuild(document["held"], tensors, device))
+        set_values(estimator, state)
+        return estimator
     estimator.set_params(device=device)
     for schema, columns in document["schemas"].items():
         setattr(estimator, schema, Schema.from_dict(columns))
-    set_state(estimator, tensors, from_jsonable(document["state"]))
+    set_state(estimator, tensors, state)
     return estimator
+
+
+def _unfitted(document: dict[str, Any]) -> Any:
+    """Build the estimator, without what it learnt, that a JSON document describes."""
+    parameters = from_jsonable(document["parameters"], _CLASSES)
+    return _saved_classes()[document["class"]](**parameters)
+
+
+def get_values(estimator: Any) -> dict[str, Any]:
+    """Return the values of a fitted estimator that are neither learnt by networks nor schemas.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its attribute `_saved` names values of its own.
+
+    Returns
+    -------
+    dict of str to object
+        Values that have a JSON form.
+    """
+    names = ("_seed", "_n_draws", "n_features_in_", *estimator._saved)
+    values = {name: getattr(estimator, name) for name in names}
+    if hasattr(estimator, "feature_names_in_"):
+        values["feature_names_in_"] = estimator.feature_names_in_.tolist()
+    values["formats"] = {
+        name: [type(value).__name__, value.to_dict()]
+        for name, value in vars(estimator).items()
+        if type(value).__name__ in _FORMATS
+    }
+    return values
+
+
+def set_values(estimator: Any, values: dict[str, Any]) -> None:
+    """Restore the values that `get_values` returned.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With its parameters.
+    values : dict of str to object
+    """
+    names = ("_seed", "_n_draws", "n_features_in_", *estimator._saved)
+    vars(estimator).update({name: values[name] for name in names})
+    for name, (kind, form) in values["formats"].items():
+        setattr(estimator, name, _FORMATS[kind].from_dict(form))
+    if "feature_names_in_" in values:
+        estimator.feature_names_in_ = np.array(values["feature_names_in_"], dtype=object)
 
 
 def get_state(estimator: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -134,6 +134,35 @@ class TableFormat:
             return table if self.kind == "pyarrow" else table.to_batches()[0]
         return frame
 
+    def append(self, table: Any, columns: pd.DataFrame) -> Any:
+        """Append columns to a table that `restore` made.
+
+        Parameters
+        ----------
+        table : DataFrame, ndarray, polars.DataFrame, pyarrow.Table or pyarrow.RecordBatch
+            A table of n rows.
+        columns : DataFrame of shape (n, k)
+            Columns of a plain dtype, whose labels are strings.
+
+        Returns
+        -------
+        table of n rows
+            The same kind of table with k more columns. An array keeps its dtype.
+        """
+        if self.kind == "array":
+            return np.concatenate([table, columns.to_numpy().astype(table.dtype)], axis=1)
+        if self.kind == "polars":
+            polars = optional("polars", "the table is a polars DataFrame")
+            return table.with_columns(polars.Series(k, v.to_numpy()) for k, v in columns.items())
+        if self.kind.startswith("pyarrow"):
+            pyarrow = optional("pyarrow", "the table is a pyarrow table")
+            is_batch = self.kind == "pyarrow batch"
+            wide = pyarrow.Table.from_batches([table]) if is_batch else table
+            for name, values in columns.items():
+                wide = wide.append_column(name, pyarrow.array(values.to_numpy()))
+            return wide.combine_chunks().to_batches()[0] if is_batch else wide
+        return pd.concat([table, columns.set_axis(table.index)], axis=1)
+
     def without(self, labels: Iterable[Hashable]) -> TableFormat:
         """Return the format of the same table without some of its columns."""
         left_out = list(labels)
