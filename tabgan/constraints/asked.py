@@ -136,7 +136,7 @@ class Asked:
             kinds[name] = condition.kinds.copy()
             is_value = condition.kinds == Kind.VALUE
             objects = condition.values.astype(object)
-            written[name] = as_objects(condition.asked.where(~is_value, objects))
+            written[name] = as_objects(condition.asked.where(~is_value, objects)).copy()
         return Cells(self, kinds, written, {}, {})
 
     def nears(
