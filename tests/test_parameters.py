@@ -123,7 +123,8 @@ TAKES = {
     "early_stopping": lambda value: isinstance(value, bool),
     "verbose": lambda value: isinstance(value, bool) or is_integer(value, 0),
     **dict.fromkeys(
-        ("loss", "lipschitz", "prior", "handle_unknown", "on_violation"), lambda value: False
+        ("loss", "lipschitz", "prior", "handle_unknown", "on_violation", "missing"),
+        lambda value: False,
     ),
     **dict.fromkeys(("entity", "time", "target"), lambda value: value is None or is_label(value)),
 }

@@ -21,6 +21,9 @@ CHUNK = 16_384
 N_CANDIDATES, FEW_ROWS = 8, 20_000
 """Candidates for each row of `complete`: at least 8, and ``FEW_ROWS / n`` for n rows, up to 64."""
 
+MOST_ROWS = 50_000
+"""Rows whose candidates `complete` holds in memory at once."""
+
 MIN_EFFECTIVE, MOST_CANDIDATES = 2.0, 300_000
 """Effective candidates for each row that `complete` wants, and most candidates of one more try."""
 
@@ -174,6 +177,13 @@ def complete(
        348, University of Chicago.
     """
     n, device = len(evidence), evidence.codes.device
+    if n > MOST_ROWS:
+        parts = [
+            complete(source, evidence.rows(part), given.rows(part), noise, n_candidates)
+            for part in torch.arange(n, device=device).split(MOST_ROWS)
+        ]
+        codes, scalars = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        return EncodedTable(codes, scalars)
     if not n_candidates:
         n_candidates = min(max(N_CANDIDATES, FEW_ROWS // n), 8 * N_CANDIDATES)
     candidates, log_weights = source.propose(evidence, given, n_candidates, noise)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -264,8 +264,10 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         random_state: int | np.random.RandomState | None = None,
         *,
         conditions: Any = None,
+        rates: Mapping[Hashable, Mapping[Any, float]] | None = None,
+        on_shortfall: Literal["raise", "partial"] = "raise",
+        time_limit: float | None = None,
         codes: Any = None,
-        **asked: Any,
     ) -> Any:
         """Draw synthetic rows, from given codes if there are any.
 
@@ -280,13 +282,18 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         conditions : dict, Series, table or array-like, default=None
             Values that columns of the synthetic rows must have, met by rejection; see
             `TableSynthesizer.sample`. Conditions and codes cannot be given together.
+        rates : dict of column label to dict of condition to float, default=None
+            Shares of the rows in which columns meet conditions. Rates and codes cannot be given
+            together.
+        on_shortfall : {"raise", "partial"}, default="raise"
+            What happens if rejection finds too few rows: an error, or a warning and fewer rows.
+        time_limit : float > 0 or None, default=None
+            Seconds after which rejection ends.
         codes : mapping, or array-like of shape (n, n_codes), default=None
             Values of codes: a class number for a categorical code, a number in [-1, 1] for a
             continuous one. A mapping from the position of a code to its value, or to one value for
             each row, leaves the other codes free. An array of n rows gives the codes of n rows, and
             NaN leaves a code free. Free codes are drawn.
-        **asked
-            `rates`, `on_shortfall` and `time_limit`, see `TableSynthesizer.sample`.
 
         Returns
         -------
@@ -303,12 +310,18 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
             range, if the numbers of rows do not agree, or if a condition cannot be met.
         """
         if codes is None:
-            return super().sample(n_samples, random_state, conditions=conditions, **asked)
-        check_is_fitted(self)
-        if conditions is not None or asked:
-            raise ValueError(
-                f"codes and {next(iter(asked), 'conditions')} are both given; pass one of them."
+            return super().sample(
+                n_samples,
+                random_state,
+                conditions=conditions,
+                rates=rates,
+                on_shortfall=on_shortfall,
+                time_limit=time_limit,
             )
+        check_is_fitted(self)
+        if conditions is not None or rates is not None:
+            other = "rates" if conditions is None else "conditions"
+            raise ValueError(f"{other} and codes are both given; pass one of them.")
         check_n_samples(n_samples)
         wanted = self._wanted_codes(codes, n_samples)
         is_class = np.array([code != "continuous" for code in self.codes])
