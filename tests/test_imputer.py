@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tabgan
 from tabgan import AutoregressiveSynthesizer, SynthesizerImputer, WGANSynthesizer
+from tabgan.constraints import Inequality, Sum
 from tabgan.table.gaps import fill_gaps
 
 QUIET = pytest.mark.filterwarnings("ignore:no value is known:UserWarning")
@@ -276,6 +277,21 @@ def test_draws_of_rows_that_know_the_same_vary_as_independent_ones_do():
     chance = np.mean(rates)
     assert 0.3 < chance < 0.7
     assert np.var(rates, ddof=1) > 0.35 * chance * (1 - chance) / 200
+
+
+def test_rules_of_the_synthesizer_hold_in_filled_rows():
+    rng = np.random.default_rng(0)
+    start = rng.integers(0, 50, 200).astype(float)
+    parts = rng.integers(1, 9, (200, 2)).astype(float)
+    table = pd.DataFrame({"start": start, "end": start + rng.integers(0, 20, 200)})
+    table = table.assign(a=parts[:, 0], b=parts[:, 1], total=parts.sum(axis=1))
+    rules = [Inequality("start", "end"), Sum("total", ["a", "b"])]
+    model = AutoregressiveSynthesizer(n_steps=5, hidden_dim=8, constraints=rules)
+    gappy = with_gaps(table, 0.25)
+    completed = small(model).fit_transform(gappy)
+    assert (completed["start"] <= completed["end"]).all()
+    np.testing.assert_allclose(completed["total"], completed["a"] + completed["b"])
+    pd.testing.assert_frame_equal(completed.where(gappy.notna()), gappy)
 
 
 def test_a_synthesizer_without_conditional_draws_fills_by_rejection():
