@@ -24,8 +24,8 @@ N_CANDIDATES, FEW_ROWS = 8, 20_000
 MOST_ROWS = 50_000
 """Rows whose candidates `complete` holds in memory at once."""
 
-MIN_EFFECTIVE, MOST_CANDIDATES = 2.0, 300_000
-"""Effective candidates for each row that `complete` wants, and most candidates of one more try."""
+MOST_CANDIDATES = 200_000
+"""Most candidates of one more try of `complete`."""
 
 
 class Source:
@@ -151,8 +151,8 @@ def complete(
     source.
 
     A few candidates have all the weight where the proposal is poor, as under a condition that
-    hardly ever occurs. Rows with fewer than `MIN_EFFECTIVE` effective candidates (the squared sum
-    of weights over the sum of squares, [2]_) are drawn again from eight times as many.
+    hardly ever occurs. If m rows have fewer than m + 1/2 effective candidates (the squared sum of
+    weights over the sum of squares, [2]_), they are drawn again from eight times as many.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def complete(
     chosen[rows] = rows[picked // n_candidates] * n_candidates + picked % n_candidates
     made = candidates.rows(chosen)
     squares = torch.zeros_like(largest).scatter_add(0, group, weights.square().sum(dim=1))
-    is_poor = total.square() / squares < MIN_EFFECTIVE * size
+    is_poor = total.square() / squares < size + 0.5
     poor = rows[is_poor[group]]
     if len(poor) and 8 * n_candidates * len(poor) <= MOST_CANDIDATES:
         again = complete(source, evidence.rows(poor), given.rows(poor), noise, 8 * n_candidates)

@@ -136,7 +136,8 @@ class ColumnRows(Source):
         codes, log_density = (torch.cat(parts) for parts in zip(*drawn, strict=True))
         table = EncodedTable(codes, condition.new_zeros(len(codes), 0))
         each = torch.arange(len(given), device=codes.device).repeat_interleave(n_candidates)
-        log_weights = self.log_likelihood(Rows(table, given.rows(each))) - log_density
+        with fast_matmul():
+            log_weights = self.log_likelihood(Rows(table, given.rows(each))) - log_density
         return table, log_weights.view(len(given), n_candidates)
 
     @torch.no_grad()
