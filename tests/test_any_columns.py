@@ -219,7 +219,7 @@ def conditional_rows(encoder, table, name, asked, n, rng):
         ("constant", pd.Interval(0, 10)),
         ("constant", {7}),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )
 def test_values_follow_those_of_training_under_the_condition(encoder, table, name, asked):
     rng = np.random.default_rng(seed(0))

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from seeds import seed
 
 from tabgan.checks import ParameterError
 from tabgan.constraints import Inequality, discover
 from tabgan.datasets import make_mixed_table
 from tabgan.evaluation import broken_rules, evaluate, unseen_pairs
-from tests.seeds import seed
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from seeds import seed
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
@@ -27,7 +28,6 @@ from tabgan.constraints import (
 )
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.registry import MODELS
-from tests.seeds import seed
 
 SYNTHESIZERS = [cls for cls in MODELS.values() if issubclass(cls, TableSynthesizer)]
 
