@@ -158,7 +158,7 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize("conditions", CONDITIONS, ids=str)
+@pytest.mark.parametrize("conditions", CONDITIONS, ids=lambda asked: "-".join(asked))
 def test_conditions_and_rules_hold_together(fitted, table, conditions):
     rows = fitted.sample(40, random_state=seed(4), conditions=conditions)
     assert len(rows) == 40
