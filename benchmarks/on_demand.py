@@ -47,11 +47,12 @@ ATTEMPTS = 4_000_000
 
 
 class Sizes:
-    """Rows of each part; `smoke` makes all of them small."""
+    """Rows of each part, and the judge of rows; `smoke` makes all rows few."""
 
     def __init__(self, smoke: bool) -> None:
         self.asked, self.hidden, self.refilled = (200, 40, 400) if smoke else (10_000, 2000, 12_000)
         self.rare, self.attempts = (20, 20_000) if smoke else (1000, ATTEMPTS)
+        self.judge = {} if smoke else {"classifier": "xgboost"}
 
 
 def seen_in_training(table: RealTable) -> pd.DataFrame:
@@ -226,7 +227,7 @@ def refill(model: Any, table: RealTable, sizes: Sizes, seed: int) -> Iterator[di
     as_categories = {"categorical_features": table.categorical}
     yield {
         "rows": len(rows),
-        "c2st_xgb": c2st(rows, made, classifier="xgboost", **as_categories),
+        "c2st_xgb": c2st(rows, made, **sizes.judge, **as_categories),
         "kept": float((same(made, rows) | hidden).all(axis=None)),
     }
 
@@ -307,7 +308,7 @@ def cost(model: Any, table: RealTable, sizes: Sizes, seed: int) -> Iterator[dict
         seconds[kind] = time.perf_counter() - started
     AutoregressiveGame.players = players  # type: ignore[method-assign]
     rows = model.sample(len(table.train), random_state=seed)
-    as_categories = {"categorical_features": table.categorical, "classifier": "xgboost"}
+    as_categories = {"categorical_features": table.categorical, **sizes.judge}
     yield {
         "fit_s": round(seconds["with"], 2),
         "fit_s_without": round(seconds["without"], 2),

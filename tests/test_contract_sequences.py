@@ -175,7 +175,7 @@ def test_labels_beside_the_table(cls):
     groups = long_table().groupby("who")["group"].first()
     y = groups.astype(str).str.upper().rename("kind").sample(frac=1, random_state=1)
     synthesizer = fit_small(cls, long_table(), y)
-    for conditions in (["A", "B"] * 10, {"kind": ["A", "B"] * 10}):
+    for conditions in (["A", "B"] * 10, {"kind": ("A", "B") * 10}):
         made = synthesizer.sample(conditions=conditions)
         assert made.drop_duplicates("who")["group"].tolist() == ["a", "b"] * 10
     assert list(made) == list(long_table())

@@ -39,8 +39,8 @@ def register_formula(name: str, function: Callable[..., Any], n_columns: int | N
     Examples
     --------
     >>> from tabgan.constraints import Formula, register_formula
-    >>> register_formula("fahrenheit", lambda celsius: celsius * 1.8 + 32, 1)
-    >>> rule = Formula("f", "fahrenheit", ["c"])
+    >>> register_formula("to_fahrenheit", lambda celsius: celsius * 1.8 + 32, 1)
+    >>> rule = Formula("f", "to_fahrenheit", ["c"])
     """
     known = FORMULAS.get(name)
     if known is not None and getattr(known[0], "__code__", known[0]) != getattr(
