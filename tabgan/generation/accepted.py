@@ -69,6 +69,7 @@ class Accepted(Source):
 
     def __init__(self, source: Source, encoding: Encoding, judge: RowJudge, n_rounds: int) -> None:
         self.source, self.encoding, self.judge = source, encoding, judge
+        self.has_proposals = source.has_proposals
         self.acceptance = Acceptance(n_rounds).to(encoding.layout.offsets.device)
 
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
@@ -99,11 +100,6 @@ class Accepted(Source):
             rejected = given.rows(waiting)
             candidates = Rows(self.source.draw(rejected, noise), rejected)
         return made
-
-    @property
-    def has_proposals(self) -> bool:  # type: ignore[override]
-        """Whether the source has proposals."""
-        return self.source.has_proposals
 
     def propose(
         self, evidence: Evidence, given: EncodedTable, n_candidates: int, noise: torch.Generator

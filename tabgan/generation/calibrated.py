@@ -36,6 +36,7 @@ class Calibrated(Source):
 
     def __init__(self, source: Any, learns: bool = True) -> None:
         self.source, self.learns = source, learns
+        self.has_proposals = source.has_proposals
         layout = source.encoding.layout
         self.calibration = Calibration(layout).to(layout.offsets.device)
 
@@ -53,11 +54,6 @@ class Calibrated(Source):
         """
         raw = self.source.raw(given, noise)
         return self.calibration.draw(self.source.encoding.layout, raw, noise)
-
-    @property
-    def has_proposals(self) -> bool:  # type: ignore[override]
-        """Whether the source has proposals."""
-        return self.source.has_proposals
 
     def propose(
         self, evidence: Evidence, given: EncodedTable, n_candidates: int, noise: torch.Generator

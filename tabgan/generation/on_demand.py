@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -36,19 +35,19 @@ class TableSource:
 
     schema: Schema
 
-    @abstractmethod
     def draw(self, n: int, streams: Streams) -> pd.DataFrame:
         """Draw n rows whose conditions occur at their training rates."""
+        raise NotImplementedError
 
-    @abstractmethod
     def of_conditions(self, given: EncodedTable, streams: Streams) -> MadeRows:
         """Draw one row for each encoded condition."""
+        raise NotImplementedError
 
-    @abstractmethod
     def draw_asked(
         self, asked: pd.DataFrame, streams: Streams, effort: Effort = UNBOUNDED
     ) -> pd.DataFrame:
         """Draw one row for each row of conditions on any columns."""
+        raise NotImplementedError
 
     def at_rates(
         self,
@@ -89,6 +88,7 @@ class TableSource:
             return MadeRows(frame, everything.encode(frame, streams.rng))
 
         def draw_asked(more: pd.DataFrame) -> MadeRows:
+            """Draw rows of further conditions, beside those that are given."""
             if asked is not None:
                 repeated = asked.iloc[np.arange(len(more)) % n].reset_index(drop=True)
                 more = pd.concat([repeated, more], axis=1)
@@ -97,8 +97,7 @@ class TableSource:
         if asked is None:
             pool = made(self.draw(N_POOL, streams))
         else:
-            repeated = asked.iloc[np.arange(N_POOL) % n].reset_index(drop=True)
-            pool = made(self.draw_asked(repeated, streams, effort))
+            pool = draw_asked(pd.DataFrame(index=range(N_POOL)))
         at_rates = conditions_at_rates(rates, n, everything, pool, draw_asked, streams.rng)
         return at_rates if asked is None else pd.concat([asked, at_rates], axis=1)
 

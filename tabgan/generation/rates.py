@@ -105,8 +105,7 @@ def conditions_at_rates(
     """
     parts = [pool]
     classes = [_classes(rates, encoder, pool)]
-    for name, of_column in rates.items():
-        at = list(rates).index(name)
+    for at, (name, of_column) in enumerate(rates.items()):
         for j, (value, rate) in enumerate(of_column.items()):
             if rate > 0 and (classes[0][:, at] == j).sum() < FEW:
                 asked = pd.DataFrame({name: pd.Series([value] * FEW, dtype=object)})
@@ -115,9 +114,8 @@ def conditions_at_rates(
     of_row = np.concatenate(classes)
     weight = np.ones(len(of_row))
     targets = [np.array([*of_column.values(), 1.0]) for of_column in rates.values()]
-    for name, target in zip(rates, targets, strict=True):
+    for name, target, column in zip(rates, targets, of_row.T, strict=True):
         target[-1] = max(0.0, 1.0 - target[:-1].sum())
-        column = of_row[:, list(rates).index(name)]
         if target[-1] > 1e-9 and not (column == len(target) - 1).any():
             raise ValueError(
                 f"rates[{name!r}] add up to {target[:-1].sum():g}, and the model makes no other "

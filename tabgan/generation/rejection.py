@@ -24,6 +24,11 @@ most `MAX_POOL` rows at once.
 """
 
 
+def most_draws(n: int) -> int:
+    """Return about how many rows rejection draws at most for n rows asked for."""
+    return MIN_DRAWS + DRAWS_PER_ROW * n
+
+
 @dataclass(frozen=True)
 class Effort:
     """How long rejection may take, and what becomes of too few rows.
@@ -45,9 +50,27 @@ class Effort:
     name: str | None = None
     delay: float = 0.0
 
-    def is_over(self, started: float) -> bool:
-        """Return whether the time limit has passed since a moment of the monotonic clock."""
-        return self.time_limit is not None and time.monotonic() - started >= self.time_limit
+    def allows(self, drawn: int, n: int, started: float) -> bool:
+        """Return whether further rows may be drawn; the first ones always may.
+
+        Parameters
+        ----------
+        drawn : int
+            Rows drawn so far.
+        n : int
+            Rows asked for.
+        started : float
+            When drawing began, on the monotonic clock.
+
+        Returns
+        -------
+        bool
+        """
+        if not drawn:
+            return True
+        seconds = time.monotonic() - started
+        in_time = self.time_limit is None or seconds < self.time_limit
+        return in_time and drawn < most_draws(n)
 
 
 UNBOUNDED = Effort()
@@ -113,15 +136,16 @@ def fulfil(
     waiting = {g: np.flatnonzero(group == g).tolist() for g in np.argsort(-width, kind="stable")}
     parts: list[pd.DataFrame] = []
     places: list[int] = []
-    budget, drawn, started = MIN_DRAWS + DRAWS_PER_ROW * n, 0, time.monotonic()
+    drawn, started = 0, time.monotonic()
     met_alone = dict.fromkeys(asked_for, 0)
     with Progress(effort.name, n, "row", delay=effort.delay) as bar:
-        while waiting and drawn < budget and not (drawn and effort.is_over(started)):
+        while waiting and effort.allows(drawn, n, started):
             n_waiting = n - len(places)
             # A fifth more rows than needed on average, for a further pool costs more than spare
             # rows.
             rate = (len(places) + 1) / (drawn + 1) if drawn else 0.5
-            size = int(np.clip(1.2 * n_waiting / rate, 1024, min(MAX_POOL, budget - drawn + 1024)))
+            most = min(MAX_POOL, most_draws(n) - drawn + 1024)
+            size = int(np.clip(1.2 * n_waiting / rate, 1024, most))
             groups = np.fromiter(waiting, dtype=np.int64)
             share = np.array([len(waiting[g]) for g in groups]) / n_waiting
             # Entry i of the pool serves the group at quantile (i + 1/2) / size.

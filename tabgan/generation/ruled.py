@@ -15,13 +15,7 @@ from numpy.typing import NDArray
 from tabgan.constraints.rules import Constraints, Plan
 from tabgan.generation.conditions import MadeRows
 from tabgan.generation.on_demand import OnDemand, TableSource
-from tabgan.generation.rejection import (
-    DRAWS_PER_ROW,
-    MAX_POOL,
-    MIN_DRAWS,
-    UNBOUNDED,
-    Effort,
-)
+from tabgan.generation.rejection import MAX_POOL, UNBOUNDED, Effort
 from tabgan.notices import Progress, warn
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
@@ -152,11 +146,11 @@ class Ruled(TableSource):
             Too few of the rows that may be drawn are right, and `effort` does not ask for those
             that are.
         """
-        budget, drawn, started = MIN_DRAWS + DRAWS_PER_ROW * n, 0, time.monotonic()
+        drawn, started = 0, time.monotonic()
         found = _Found(n, self.rules)
         last = pd.DataFrame()
         with Progress(effort.name, n, "row", delay=effort.delay) as bar:
-            while not drawn or (drawn < budget and not effort.is_over(started)):
+            while effort.allows(drawn, n, started):
                 waiting = rows = found.waiting
                 if drawn:
                     # A row is drawn often enough that most rows are right after one more call.

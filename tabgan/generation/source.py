@@ -13,7 +13,7 @@ from tabgan.generation.encoding import Encoding, Rows
 from tabgan.networks.precision import fast_matmul
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
-from tabgan.table.evidence import FREE, Evidence
+from tabgan.table.evidence import Evidence
 
 CHUNK = 16_384
 """Most rows that one pass of the generator makes."""
@@ -266,7 +266,7 @@ def fill(source: Source, real: Rows, noise: torch.Generator) -> Rows:
     if not source.has_proposals or not len(gaps):
         return real
     some = real.take(gaps)
-    made = complete(source, Evidence(some.made.codes.clamp(min=FREE), {}, {}), some.given, noise)
+    made = complete(source, Evidence(some.made.codes, {}, {}), some.given, noise)
     codes = real.made.codes.clone()
     codes[gaps] = made.codes
     return Rows(EncodedTable(codes, real.made.scalars), real.given)
@@ -299,7 +299,21 @@ class RawRows(Source):
         Tensor of shape (n, width)
             Scalars and unnormalised log-probabilities.
         """
-        condition = self.condition(given, noise)
+        return self.generate(self.condition(given, noise), noise)
+
+    @torch.no_grad()
+    def generate(self, condition: Tensor, noise: torch.Generator) -> Tensor:
+        """Generate one raw row for each condition that is laid out for the game.
+
+        Parameters
+        ----------
+        condition : Tensor of shape (n, condition width)
+        noise : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+        """
         with fast_matmul():
             return torch.cat([self.game.generate(part, noise) for part in condition.split(CHUNK)])
 

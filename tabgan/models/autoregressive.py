@@ -178,10 +178,9 @@ class ColumnRows(Source):
         """Correct the bias of each level so that its mean probability equals its training rate.
 
         The mean is taken over the real rows in which the level is known, each column given the
-        columns before it. One round
-        multiplies the odds of a level by the ratio of the two rates (iterative proportional
-        fitting). Softmax blocks interact through the normalisation, so that a few rounds are
-        needed.
+        columns before it. One round multiplies the odds of a level by the ratio of the two rates
+        (iterative proportional fitting). Softmax blocks interact through the normalisation, so that
+        a few rounds are needed.
         """
         networks, layout = self.game.networks, self.encoding.layout
         parts = self._parts(real)
@@ -191,7 +190,8 @@ class ColumnRows(Source):
             for part, condition in parts:
                 chance = layout.activate(networks(part.made.codes, condition))
                 # Rows in which a block is unknown do not count for the rates of that block.
-                made += layout.where_known(part.made.codes, chance).sum(dim=0)
+                is_known = layout.in_known_blocks(layout.expand(*part.made))
+                made += (chance * is_known).sum(dim=0)
             networks.bias += torch.where(rate > 0, (rate / made.clamp(min=1e-9)).log(), 0.0)
 
     def _parts(self, real: Rows) -> list[tuple[Rows, Tensor]]:
@@ -366,8 +366,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         ValueError
             If the columns or the kinds of values differ from those that `fit` got.
         """
-        table = self._encode_known(X)
-        rows = Rows(table, EncodedTable(table.codes[:, :0], table.scalars[:, :0]))
+        rows = _without_conditions(self._encode_known(X))
         return self._core.source.log_likelihood(rows).cpu().numpy().astype(np.float64)
 
     def conditional_proba(self, X: Any, column: Hashable) -> pd.DataFrame:
@@ -420,15 +419,18 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         block, labels = encoder.blocks[place], encoder.codecs[place].level_labels()
         if block < 0:
             return pd.DataFrame(np.ones((len(codes), 1)), columns=_index_of(labels))
-        rows = Rows(EncodedTable(codes, torch.zeros(len(codes), 0)), _no_conditions(len(codes)))
-        rows = rows.to(core.device)
-        probabilities = core.source.any_order_posterior(rows, block).exp()
-        others = torch.arange(codes.shape[1]) != block
-        known = (codes[:, others] >= 0).all(dim=1).nonzero().squeeze(1)
-        if len(known):
-            n_levels = len(labels)
-            exact = posterior(core.chain, rows.take(known), block, n_levels).exp()
-            probabilities[known] = exact
+        table = EncodedTable(codes, torch.zeros(len(codes), 0))
+        rows = _without_conditions(table.to(core.device))
+        n_levels, others = len(labels), torch.arange(codes.shape[1]) != block
+        is_whole = (rows.made.codes[:, others] >= 0).all(dim=1)
+        whole, partial = (some.nonzero().squeeze(1) for some in (is_whole, ~is_whole))
+        probabilities = torch.empty(len(codes), n_levels, device=core.device)
+        if len(whole):
+            exact = posterior(core.chain, rows.take(whole), block, n_levels)
+            probabilities[whole] = exact.exp()
+        if len(partial):
+            estimated = core.source.any_order_posterior(rows.take(partial), block)
+            probabilities[partial] = estimated.exp()
         order = _ascending(encoder.level_ranks[block])
         return pd.DataFrame(
             probabilities.cpu().numpy().astype(np.float64)[:, order],
@@ -436,9 +438,9 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         )
 
 
-def _no_conditions(n: int) -> EncodedTable:
-    """Return the conditions of n rows of a model without condition columns."""
-    return EncodedTable(torch.zeros(n, 0, dtype=torch.long), torch.zeros(n, 0))
+def _without_conditions(table: EncodedTable) -> Rows:
+    """Put encoded rows beside the conditions of a model without condition columns."""
+    return Rows(table, EncodedTable(table.codes[:, :0], table.scalars[:, :0]))
 
 
 def _index_of(labels: list[Any]) -> pd.Index:

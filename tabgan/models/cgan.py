@@ -20,10 +20,9 @@ from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.encoding import Encoding
-from tabgan.generation.source import CHUNK, RawRows, Source
+from tabgan.generation.source import RawRows, Source
 from tabgan.models.gan import GANGame
 from tabgan.networks.any_order import hide_blocks
-from tabgan.networks.precision import fast_matmul
 from tabgan.networks.ranks import RankCritic
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -50,7 +49,7 @@ class AnyConditionGame(GANGame):
 
     def fake(self, batch: Batch) -> Tensor:
         """Generate soft rows whose known blocks are those of the condition."""
-        is_known = self.layout.where_block(batch.condition)
+        is_known = self.layout.in_known_blocks(batch.condition)
         return torch.where(is_known, batch.condition, super().fake(batch))
 
     def critic_loss(self, batch: Batch) -> Tensor:
@@ -68,7 +67,7 @@ class AnyConditionGame(GANGame):
     def _asking(self, batch: Batch) -> Batch:
         """Return the batch with random blocks of each row as the condition."""
         codes = hide_blocks(batch.table.codes, batch.rng)
-        return replace(batch, condition=self.layout.where_known(codes, batch.row))
+        return replace(batch, condition=self.layout.expand(codes, batch.table.scalars))
 
 
 class AnyConditionRows(RawRows):
@@ -80,7 +79,6 @@ class AnyConditionRows(RawRows):
         """Return conditions that say nothing."""
         return torch.zeros(len(given), self.encoding.layout.width, device=noise.device)
 
-    @torch.no_grad()
     def raw_given(self, codes: Tensor, noise: torch.Generator) -> Tensor:
         """Generate raw rows for known levels.
 
@@ -95,9 +93,7 @@ class AnyConditionRows(RawRows):
         Tensor of shape (n, width)
         """
         scalars = torch.zeros(len(codes), 0, device=codes.device)
-        condition = self.encoding.layout.expand(codes, scalars)
-        with fast_matmul():
-            return torch.cat([self.game.generate(part, noise) for part in condition.split(CHUNK)])
+        return self.generate(self.encoding.layout.expand(codes, scalars), noise)
 
 
 class CGANSynthesizer(Latent, TableSynthesizer):

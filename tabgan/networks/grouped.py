@@ -42,11 +42,11 @@ class MaskedLinear(nn.Module):
 
     Parameters
     ----------
-    n_inputs, n_outputs : int
-        Inputs and outputs of each group.
+    n_outputs : int
+        Outputs of each group.
     mask : Tensor of shape (n_groups * n_outputs, n_given + n_groups * n_inputs), bool
         Row i is True for the inputs that output i sees. Every group sees the `n_given` first
-        inputs.
+        inputs, and each group has `n_inputs` of the others.
 
     References
     ----------
@@ -56,9 +56,9 @@ class MaskedLinear(nn.Module):
 
     mask: Tensor
 
-    def __init__(self, n_inputs: int, n_outputs: int, mask: Tensor) -> None:
+    def __init__(self, n_outputs: int, mask: Tensor) -> None:
         super().__init__()
-        self.n_inputs, self.n_outputs = n_inputs, n_outputs
+        self.n_outputs = n_outputs
         self.n_groups = len(mask) // n_outputs
         weight = torch.empty(mask.shape).uniform_(-1.0, 1.0)
         n_seen = mask.sum(dim=1, keepdim=True).clamp(min=1)
@@ -107,7 +107,7 @@ class CausalLinear(MaskedLinear):
     def __init__(self, n_given: int, n_groups: int, n_inputs: int, n_outputs: int) -> None:
         self.n_seen = [n_given + group * n_inputs for group in range(n_groups)]
         seen = torch.tensor(self.n_seen).repeat_interleave(n_outputs)[:, None]
-        super().__init__(n_inputs, n_outputs, torch.arange(n_given + n_groups * n_inputs) < seen)
+        super().__init__(n_outputs, torch.arange(n_given + n_groups * n_inputs) < seen)
 
     def one(self, group: int, x: Tensor) -> Tensor:
         """Compute the outputs of one group.
@@ -145,7 +145,7 @@ class OthersLinear(MaskedLinear):
         of_output = torch.arange(n_groups).repeat_interleave(n_outputs)
         given = torch.ones(len(of_output), n_given, dtype=torch.bool)
         mask = torch.cat([given, of_output[:, None] != of_input], dim=1)
-        super().__init__(n_inputs, n_outputs, mask)
+        super().__init__(n_outputs, mask)
 
 
 class GroupedLinear(nn.Module):

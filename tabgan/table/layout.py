@@ -160,27 +160,7 @@ class Layout(nn.Module):
             row[start : start + len(numbers)] = torch.from_numpy(numbers)
         return row
 
-    def where_known(self, codes: Tensor, row: Tensor) -> Tensor:
-        """Set the entries of unknown blocks to zero.
-
-        Parameters
-        ----------
-        codes : Tensor of shape (n, n_blocks)
-            Levels; a negative code is unknown.
-        row : Tensor of shape (n, width)
-
-        Returns
-        -------
-        Tensor of shape (n, width)
-        """
-        known = self.split_blocks((codes >= 0)[:, self.order].T)
-        parts = [
-            (part * is_known.T.unsqueeze(2)).flatten(1)
-            for part, is_known in zip(self.split(row, 1), known, strict=True)
-        ]
-        return torch.cat([row[:, : self.n_scalars], *parts], dim=1)
-
-    def where_block(self, row: Tensor) -> Tensor:
+    def in_known_blocks(self, row: Tensor) -> Tensor:
         """Return which entries of encoded rows belong to blocks that are not all zero.
 
         Parameters
