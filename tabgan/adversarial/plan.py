@@ -49,6 +49,9 @@ class Plan:
         How often, at most, the outermost bins are halved to follow long tails.
     rows_per_tail : int, default=5
         Fewest training rows in an outermost bin after the halvings.
+    finds_links : bool, default=False
+        Whether equations between numeric columns are looked for, see `tabgan.table.links`. It needs
+        numbers encoded as bins.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class Plan:
     rows_per_bin: int = 10
     max_halvings: int = 0
     rows_per_tail: int = 5
+    finds_links: bool = False
 
     def steps(self, n_rows: int, batch_size: int) -> int:
         """Return the number of steps on a table if the parameter `n_steps` is None.
