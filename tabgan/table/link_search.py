@@ -10,6 +10,7 @@ others in nearly all rows, by orthogonal matching pursuit. What is found is chec
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,9 @@ MOST_PAIRS, MOST_COLUMNS = 400, 60
 
 MOST_LINES = 4
 """Most lines of one pair of columns."""
+
+MOST_MISSING = 0.3
+"""Share of missing values from which on a column is no term of an equation of many terms."""
 
 MAX_TERMS = 6
 """Most parents of an equation that holds in nearly all rows."""
@@ -177,8 +181,10 @@ class _Search:
         return rows
 
     def rate(self, equation: Equation) -> float:
-        """Share of the rows with a target in a wide bin in which an equation holds."""
-        n_fine = self.is_fine[self.order[equation.target]][self.unseen].sum()
+        """Share of rows in which an equation holds, of whole rows with a target in a wide bin."""
+        places = [self.order[name] for name in equation.names]
+        is_whole = ~np.isnan(self.matrix[np.ix_(places, self.unseen)]).any(axis=0)
+        n_fine = (self.is_fine[places[0]][self.unseen] & is_whole).sum()
         return float(self.checked(equation).sum() / max(1, n_fine))
 
     # ------------------------------------------------------------------ choosing
@@ -192,7 +198,7 @@ class _Search:
         relations = [ways for ways in (*self._lines(), *self._triples()) if ways]
         sure = {ways[0].target for ways in relations if self.rate(ways[0]) >= 0.99}
         relations += [ways for ways in self._many(sure) if ways]
-        relations.sort(key=lambda ways: (-round(max(map(self.rate, ways)), 2), len(ways)))
+        relations.sort(key=lambda ways: (-round(max(map(self.rate, ways)), 2), len(ways[0].parents)))
         chosen: list[Equation] = []
         covered = np.zeros((len(self.names), len(self.unseen)), dtype=bool)
         for one in (one for ways in relations for one in ways):
@@ -265,14 +271,20 @@ class _Search:
         if len(pairs) > MOST_PAIRS:
             ranks = pd.DataFrame(self.matrix[:, self.seen].T).rank().corr().abs().to_numpy()
             pairs = sorted(pairs, key=lambda pair: -np.nan_to_num(ranks[pair]))[:MOST_PAIRS]
+        quarters = np.nanquantile(self.matrix, [0.25, 0.75], axis=1)
+        scales = (quarters[1] - quarters[0]) / np.maximum(self.steps, 1e-300)
         for i, j in pairs:
-            y_is_fine = self.is_fine[j].mean() >= self.is_fine[i].mean()
-            x, y = (i, j) if y_is_fine else (j, i)
+            # The column of fewer steps is computed from the other: the other way, the rounding of
+            # a coarse column would blur a fine one.
+            x, y = (i, j) if scales[j] <= scales[i] else (j, i)
+            if not self.is_fine[y].any():
+                x, y = y, x
             for slope, constant in self._slopes(x, y):
-                forward = Equation(
-                    self.names[y], (self.names[x],), "sum", (float(slope),), float(constant)
-                )
-                yield self._ways([forward, *self._turned(forward)])
+                if min(abs(slope), 1 / abs(slope)) > 1e-12:
+                    there = self._simple("sum", (x,), y, (slope,), constant)
+                    back = self._simple("sum", (y,), x, (1 / slope,), -constant / slope)
+                    ways = [there, back, *self._turned(there), *self._turned(back)]
+                    yield self._ways(ways)
 
     def _slopes(self, x: int, y: int) -> Iterator[tuple[float, float]]:
         """Propose slopes and constants of lines through many rows of two columns."""
@@ -284,7 +296,8 @@ class _Search:
                 return
             yield line
             apart = np.abs(both[1] - line[0] * both[0] - line[1])
-            both = both[:, apart > self.steps[y] + 1e-9 * np.abs(both).sum(axis=0)]
+            width = self.steps[y] + self.steps[x] * abs(line[0])
+            both = both[:, apart > width + 1e-9 * np.abs(both).sum(axis=0)]
 
     def _strongest(
         self, u: NDArray[np.float64], v: NDArray[np.float64], step_u: float, step_v: float
@@ -320,7 +333,7 @@ class _Search:
     def _line(
         self, u: NDArray[np.float64], v: NDArray[np.float64], slope: float, grid: float
     ) -> tuple[float, float] | None:
-        """Refine a slope: fit the line to the rows near it, then shorten its numbers."""
+        """Refine a slope: fit the line to the rows near it."""
         reach = np.abs(u).max() + np.abs(v).max()
         width = grid * (1 if slope == 1 else 4) + 1e-9 * reach
         middle = _peak(v - slope * u, width)
@@ -337,25 +350,14 @@ class _Search:
             else:
                 constant = float(np.median((v - slope * u)[near]))
             width = max(0.51 * grid + 1e-9 * reach, 0.5 * width)
-        rows = near
-        best = (float(slope), float(constant))
-        most = (np.abs(v - slope * u - constant) <= width).sum()
-        for digits in range(7):
-            short = round(float(slope), digits)
-            if not short:
-                continue
-            rest = np.median((v - short * u)[rows])
-            for places in range(7):
-                simple = (short, round(float(rest), places))
-                kept = np.abs(v - simple[0] * u - simple[1]) <= width
-                if kept.sum() >= 0.99 * most:
-                    return simple
-        return best
+        return float(slope), float(constant)
 
     def _turned(self, equation: Equation) -> Iterator[Equation]:
         """Write an equation for each parent whose values it determines."""
         for place, name in enumerate(equation.parents):
             weight = equation.weights[place]
+            if not weight or not equation.constant and equation.kind == "product":
+                continue
             rest = [i for i in range(len(equation.parents)) if i != place]
             parents = (equation.target, *(equation.parents[i] for i in rest))
             if equation.kind == "sum":
@@ -373,7 +375,7 @@ class _Search:
         places = np.arange(len(self.names))
         if len(places) > MOST_COLUMNS:
             places = np.sort(np.argsort(-self.is_fine.mean(axis=1))[:MOST_COLUMNS])
-        some = self.unseen[:TRIED] if len(self.unseen) >= TRIED else self.unseen
+        some = self.seen[:TRIED]
         values, steps = self.matrix[np.ix_(places, some)], self.steps[places]
         fine = self.is_fine[np.ix_(places, some)]
         sizes = np.abs(values)
@@ -405,7 +407,7 @@ class _Search:
         wide: NDArray[np.bool_],
     ) -> Iterator[list[Equation]]:
         hits[[a, b]] = 0
-        for c in np.flatnonzero(hits >= max(10, 0.5 * MIN_HELD * len(self.unseen[:TRIED]))):
+        for c in np.flatnonzero(hits >= max(10, 0.5 * MIN_HELD * len(self.seen[:TRIED]))):
             if not (wide[a] or wide[b] or wide[c]):
                 continue
             first, second, target = (self.names[places[i]] for i in (a, b, c))
@@ -416,26 +418,32 @@ class _Search:
     # ------------------------------------------------------------------ many terms
 
     def _many(self, done: set[Hashable]) -> Iterator[list[Equation]]:
-        """Find columns that nearly all rows give as a sum or a product of up to six others."""
-        for kind in ("sum", "product"):
-            values = self.matrix[:, np.r_[self.seen, self.unseen]]
-            usable = ~np.isnan(values).any(axis=1)
-            if kind == "product":
-                usable &= (values > 0).all(axis=1)
-            for y, name in enumerate(self.names):
-                if not usable[y] or name in done or self.is_fine[y].mean() < 0.5:
-                    continue
-                others = [i for i in np.flatnonzero(usable) if i != y]
-                if others:
-                    yield from self._pursued(kind, y, others)
+        """Find columns that nearly all rows give as a sum or a product of up to six others.
 
-    def _pursued(self, kind: Any, y: int, others: list[int]) -> Iterator[list[Equation]]:
+        Later columns come first, as in `_ways`.
+        """
+        values = self.matrix[:, self.seen]
+        for kind in ("sum", "product"):
+            usable = np.isnan(values).mean(axis=1) < MOST_MISSING
+            if kind == "product":
+                usable &= ~(values <= 0).any(axis=1)
+            rows = self.seen[~np.isnan(values[usable]).any(axis=0)]
+            if len(rows) < MIN_ROWS // 2:
+                continue
+            for y in np.flatnonzero(usable)[::-1]:
+                others = [int(i) for i in np.flatnonzero(usable) if i != y]
+                if others and self.names[y] not in done and self.is_fine[y].mean() >= 0.5:
+                    yield from self._pursued(kind, int(y), others, rows)
+
+    def _pursued(
+        self, kind: Any, y: int, others: list[int], rows: NDArray[np.int64]
+    ) -> Iterator[list[Equation]]:
         """Orthogonal matching pursuit of one column, and the noise that is left."""
-        matrix = self.matrix[np.ix_([*others, y], self.seen)]
+        matrix = self.matrix[np.ix_([*others, y], rows)]
         width = self.widths[y]
         if kind == "product":
+            width = width / np.median(matrix[-1])
             matrix = np.log(matrix)
-            width = width / np.median(self.matrix[y][self.seen])
         limit = NARROW * width
         v, terms = matrix[-1], matrix[:-1]
         middle = terms.mean(axis=1)
@@ -456,10 +464,18 @@ class _Search:
                 break
         else:
             return
-        weights = weights[:-1] / scale[use][chosen]
+        for place in range(len(chosen)):
+            # Of columns that are nearly multiples of each other, the one that fits best.
+            alike = np.abs(terms @ terms[chosen[place]]) > 0.99 * len(v)
+            tries = [[*chosen[:place], int(i), *chosen[place + 1 :]] for i in np.flatnonzero(alike)]
+            chosen = min(
+                (each for each in tries if len(set(each)) == len(each)),
+                key=lambda each: np.quantile(np.abs(_trimmed(terms[each], v)[1]), 0.9),
+            )
+        weights = _trimmed(terms[chosen], v)[0][:-1] / scale[use][chosen]
         constant = float(np.median(v - weights @ matrix[:-1][use][chosen]))
-        parents = tuple(self.names[labels[i]] for i in chosen)
-        exact = self._shortened(kind, y, parents, weights, constant)
+        constant = constant if kind == "sum" else float(np.exp(constant))
+        exact = self._simple(kind, [int(labels[i]) for i in chosen], y, weights, constant)
         if self.rate(exact) >= 0.9:
             yield self._ways([exact, *self._turned(exact)])
             return
@@ -467,36 +483,71 @@ class _Search:
         if spread is not None:
             yield [spread]
 
-    def _shortened(
-        self,
-        kind: Any,
-        y: int,
-        parents: tuple[Hashable, ...],
-        weights: NDArray[np.float64],
-        constant: float,
+    def _simple(
+        self, kind: Any, xs: Sequence[int], y: int, weights: Sequence[float], constant: float
     ) -> Equation:
-        """Shorten the numbers of an equation as far as it holds in as many rows."""
-        target = self.names[y]
-        if kind == "product":
-            constant = float(np.exp(constant))
-        full = Equation(target, parents, kind, tuple(map(float, weights)), constant)
+        """Shorten the numbers of an equation as far as it holds in as many rows.
+
+        Parameters
+        ----------
+        kind : {"sum", "product"}
+        xs, y : sequence of int, int
+            Positions of the parents and of the target.
+        weights : sequence of float
+        constant : float
+        """
+        target, parents = self.names[y], tuple(self.names[x] for x in xs)
+        full = Equation(target, parents, kind, tuple(map(float, weights)), float(constant))
         some = {name: self.amounts[name][self.seen] for name in full.names}
-        most = is_kept(full, self.columns[target], some).sum()
+        column = self.columns[target]
+        near, full = self._refined(full, some)
+        most = is_kept(full, column, some).sum()
+        least = max(0.5 * MIN_HELD * len(self.seen), 0.99 * most)
         for digits in range(7):
             short = tuple(round(float(weight), digits) for weight in weights)
             if not all(short):
                 continue
             rough = Equation(target, parents, kind, short, 0.0 if kind == "sum" else 1.0)
             value = rough.value(some)
-            rest = some[target] - value if kind == "sum" else some[target] / value
+            with np.errstate(all="ignore"):
+                rest = some[target] - value if kind == "sum" else some[target] / value
+            middle = float(np.median(rest[near]))
             for places in range(7):
-                simple = Equation(
-                    target, parents, kind, short, round(float(np.median(rest)), places) + 0.0
-                )
-                kept = is_kept(simple, self.columns[target], some).sum()
-                if kept >= 0.5 * len(self.seen) and kept >= 0.99 * most:
+                simple = replace(rough, constant=round(middle, places) + 0.0)
+                if is_kept(simple, column, some).sum() >= least:
                     return simple
         return full
+
+    def _refined(self, equation: Equation, some: Amounts) -> tuple[NDArray[np.bool_], Equation]:
+        """Fit an equation to the rows that nearly keep it, which come back too."""
+        slack = self.steps[self.order[equation.target]]
+        for name, weight in zip(equation.parents, equation.weights, strict=True):
+            slack += abs(weight) * self.steps[self.order[name]] if equation.kind == "sum" else 0.0
+        near = np.zeros(len(self.seen), dtype=bool)
+        for _ in range(2):
+            apart = np.abs(some[equation.target] - equation.value(some))
+            near = apart <= max(slack, 2 * np.nanquantile(apart, 0.5 * MIN_HELD))
+            terms = np.stack([some[name][near] for name in equation.parents])
+            target = some[equation.target][near]
+            if equation.kind == "product":
+                with np.errstate(all="ignore"):
+                    terms, target = np.log(terms), np.log(target)
+            if not np.isfinite(terms).all() or not np.isfinite(target).all():
+                break
+            middle = terms.mean(axis=1, keepdims=True)
+            design = np.vstack([terms - middle, np.ones(len(target))]).T
+            fit, _, rank, _ = np.linalg.lstsq(design, target, rcond=None)
+            if rank < len(fit):
+                break
+            constant = float(fit[-1] - fit[:-1] @ middle[:, 0])
+            if equation.kind == "product":
+                constant = float(np.exp(constant))
+            fitted = replace(equation, weights=tuple(map(float, fit[:-1])), constant=constant)
+            column = self.columns[equation.target]
+            if is_kept(fitted, column, some).sum() < is_kept(equation, column, some).sum():
+                break
+            equation = fitted
+        return near, equation
 
     def _noise(self, equation: Equation, y: int) -> Equation | None:
         """Learn the noise of an equation that nearly holds, if the noise is narrow."""
@@ -504,20 +555,14 @@ class _Search:
         target, value = some[equation.target], equation.value(some)
         is_sum = equation.kind == "sum"
         apart = target - value if is_sum else target / value
-        low, high = np.quantile(apart, [0.002, 0.998])
-        width = self.widths[y] / (1.0 if is_sum else np.median(np.abs(target)))
+        low, high = np.nanquantile(apart, [0.002, 0.998])
+        width = self.widths[y] / (1.0 if is_sum else np.nanmedian(np.abs(target)))
         if high - low > 4 * NARROW * width:
             return None
+        if np.nanmax(apart) - np.nanmin(apart) <= 2 * (high - low):
+            low, high = np.nanmin(apart), np.nanmax(apart)
         inside = apart[(apart >= low) & (apart <= high)]
-        noise = QuantileTable.from_values(inside)
-        return Equation(
-            equation.target,
-            equation.parents,
-            equation.kind,
-            equation.weights,
-            equation.constant,
-            noise,
-        )
+        return replace(equation, noise=QuantileTable.from_values(inside))
 
 
 def _fine(

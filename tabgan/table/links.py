@@ -178,9 +178,10 @@ def is_kept(
             apart = target - value if equation.kind == "sum" else target / value
             return (apart >= equation.noise.low[0]) & (apart <= equation.noise.high[-1])
         if column.spacing:
-            # Both lie on the grid of the column, up to rounding errors of floats.
+            # A value half-way between two steps may have been rounded either way.
             size = column.spacing * (column.step if column.kind == "integer" else 1)
-            return np.abs(rounded(column, value) - target) < 0.25 * size
+            slack = 0.5 * size * (1 + 1e-6) + 1e-12 * np.abs(target)
+            return np.abs(value - target) <= slack
         size = ROUNDING if column.dtype.lower() == "float64" else SINGLE_ROUNDING
         terms = sum(np.abs(amounts[name]) for name in equation.names)
         scale = np.abs(target) if equation.kind == "product" else terms
