@@ -13,8 +13,9 @@ import tabgan
 from tabgan import ANY, PRESENT, AutoregressiveSynthesizer, SynthesizerImputer
 from tabgan.constraints import Inequality
 from tabgan.table.encoder import Encoder
+from tabgan.table.equations import Equation, is_kept
 from tabgan.table.link_search import find_links
-from tabgan.table.links import ALWAYS, Equation, Links, is_kept
+from tabgan.table.links import ALWAYS, Links
 from tabgan.table.schema import Schema
 
 
