@@ -197,16 +197,26 @@ class Numbers:
 def _fine(
     codec: NumericCodec, column: NumericColumn, numbers: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], float]:
-    """Say which numbers lie in bins wider than a step, and how wide those bins are (median)."""
+    """Say which numbers lie in bins wider than a step.
+
+    Parameters
+    ----------
+    codec : NumericCodec
+    column : NumericColumn
+    numbers : ndarray of shape (n,)
+
+    Returns
+    -------
+    is_fine : ndarray of shape (n,), bool
+    width : float
+        Median of the width of the bin in which a number lies; a step for levels that say the value.
+    """
+    least = max(column.spacing, 1e-300)
     if codec.rest is None:
-        return np.zeros(len(numbers), dtype=bool), max(column.spacing, 1e-300)
-    ends = codec.rest.values(codec.edges)
-    width = np.diff(ends)
+        return np.zeros(len(numbers), dtype=bool), least
+    width = np.diff(codec.rest.values(codec.edges))
     there = ~np.isnan(numbers)
     rows = np.where(there, numbers, column.table.low[0])
     bins = np.searchsorted(codec.edges[1:-1], codec.rest.ranks(rows), side="right")
-    place = np.searchsorted(codec.atoms, rows)
-    is_atom = np.isin(rows, codec.atoms) if len(place) else np.zeros(len(rows), dtype=bool)
-    fine = there & ~is_atom & (width[bins] > 1.5 * column.spacing)
-    wide = width[bins][fine]
-    return fine, float(np.median(wide)) if len(wide) else max(column.spacing, 1e-300)
+    own = np.where(np.isin(rows, codec.atoms), 0.0, width[bins])
+    return there & (own > 1.5 * column.spacing), max(float(np.median(own[there])), least)
