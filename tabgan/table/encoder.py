@@ -480,8 +480,9 @@ class Encoder:
         self.masses: list[NDArray[np.float64]] = []
         self.level_ranks: list[NDArray[np.float64]] = []
         gates: list[int] = []
-        # Wide blocks come last, as the layout has them.
-        for i in sorted(range(len(self.codecs)), key=lambda i: is_wide[i]):
+        # Wide blocks come last, as the layout has them, in ascending order of their levels.
+        order = [len(codec.masses) * wide for codec, wide in zip(self.codecs, is_wide, strict=True)]
+        for i in sorted(range(len(self.codecs)), key=order.__getitem__):
             codec = self.codecs[i]
             if len(codec.masses) > 1:
                 self.blocks[i] = len(self.masses)
