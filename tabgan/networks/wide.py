@@ -98,6 +98,16 @@ class WideModel(nn.Module):
         self._counts: dict[tuple[Context, int], Counts] = {}
         self._prefixes: list[Tensor] = []
         self.gates = nn.ModuleList(ContextGate(self, j, True) for j in range(self.n_wide))
+        self.requires_grad_(False)
+        self.register_load_state_dict_pre_hook(WideModel._make_room)
+        self.register_load_state_dict_post_hook(lambda model, _: model.index())
+
+    def _make_room(self, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+        """Size the combinations as those of a file are, before the file's are copied."""
+        for name in ("combinations", "numbers"):
+            if prefix + name in state:
+                own = self.get_buffer(name)
+                setattr(self, name, own.new_empty(state[prefix + name].shape))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> WideModel:
         """Return the same object: a copy of a game counts nothing anew."""
@@ -131,7 +141,6 @@ class WideModel(nn.Module):
         chosen = torch.from_numpy(rng.permutation(len(codes))[:MOST_GATE_ROWS])
         for gate in self.gates:
             gate.learn(self.layout.wide_codes(codes[chosen]), rng)
-        self.requires_grad_(False)
 
     def log_likelihood(self, codes: Tensor, own: bool) -> Tensor:
         """Return the log-probability of the wide blocks of rows, shape (n,), in nats.
@@ -184,13 +193,13 @@ class WideModel(nn.Module):
         k = self.layout.n_levels_wide[wide]
         everyone = torch.arange(k, device=self.numbers.device)
         profiles = self.profiles.of(wide, everyone)[:, : self.profiles.n_numbers].cpu().numpy()
-        directions = rng.standard_normal((profiles.shape[1], N_DIRECTIONS)).astype(np.float32)
-        n_clusters = max(2, round(k**0.5))
+        directions = rng.standard_normal((profiles.shape[1], N_DIRECTIONS))
+        points = np.round(profiles @ (directions / max(1, profiles.shape[1]) ** 0.5), 3)
+        n_clusters = min(max(2, round(k**0.5)), len(np.unique(points, axis=0)))
         means = MiniBatchKMeans(
             n_clusters, n_init=1, max_iter=20, batch_size=4096, random_state=int(rng.integers(2**31))
         )
-        found = means.fit_predict(profiles @ directions / profiles.shape[1] ** 0.5)
-        return torch.from_numpy(found.astype(np.int32))
+        return torch.from_numpy(means.fit_predict(points).astype(np.int32))
 
     def index(self) -> None:
         """Sort the counts, after `learn` or after a file was read."""
@@ -365,10 +374,10 @@ class ContextGate(nn.Module):
         rng : numpy Generator
             Draws the batches.
         """
-        self.requires_grad_(True)
         known = wide_codes[wide_codes[:, self.wide] >= 0]
         if not len(known):
             return
+        self.requires_grad_(True)
         ids, figures, usable = self.look(known, True)
         rates = self.rates(ids, known[:, self.wide], True).clamp(min=LEAST_RATE).log()
         optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
@@ -379,6 +388,7 @@ class ContextGate(nn.Module):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        self.requires_grad_(False)
 
     def log_likelihood(self, wide_codes: Tensor, own: bool) -> Tensor:
         """Return the log-probability of the block's categories, shape (n,); 0 if unknown."""
