@@ -92,6 +92,10 @@ class Game(nn.Module):
         """Return the players in the order in which the players move."""
         raise NotImplementedError
 
+    def shared(self) -> tuple[nn.Module, ...]:
+        """Return modules that no step changes, and that copies of the game share."""
+        return ()
+
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Generate raw rows, one for each condition.
 

@@ -188,7 +188,8 @@ class Training:
 
     def __init__(self, game: Game, rule: TrainingRule) -> None:
         self.game = game
-        self.averaged = copy.deepcopy(game).requires_grad_(False).eval()
+        shared = {id(module): module for module in game.shared()}
+        self.averaged = copy.deepcopy(game, shared).requires_grad_(False).eval()
         self.update = rule.make_update(game.players(), rule.make_optimizer)
         self.averaging, self.warm_up = rule.averaging, rule.warm_up
         learnt = {name for name, _ in game.named_parameters()}

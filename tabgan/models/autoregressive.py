@@ -65,6 +65,10 @@ class AutoregressiveGame(Game):
         """The model of wide blocks, which is learnt before the game and is no part of it."""
         return self._wide[0]
 
+    def shared(self) -> tuple[nn.Module, ...]:
+        """Return the model of wide blocks, and its parts."""
+        return tuple(self.wide.modules())
+
     def raw(
         self,
         codes: Tensor,
@@ -404,11 +408,12 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         )
         # Hidden blocks do for the proposal what dropout does for the generator.
         any_order = AnyOrderNetworks(
-            wide,
+            encoding.layout,
             *shared,
             n_given,
             max(1, self.hidden_dim // 2),
             max(0.0, dropout - DROPOUTS[0]),
+            wide,
         )
         return AutoregressiveGame(wide, networks, any_order)
 

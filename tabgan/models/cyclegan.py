@@ -389,9 +389,9 @@ class CycleGANTranslator(Adversarial, Estimator):
         self.schema_b_ = Schema.infer(b, forced & set(b.columns), arg_name="B")
 
     def _make_core(self) -> TranslatorCore:
-        device, options = resolve_device(self.device), {"max_categories": self.max_categories}
-        a = Encoder(self.schema_a_, "rank", **options)
-        b = Encoder(self.schema_b_, "rank", **options)
+        device, most = resolve_device(self.device), self.max_categories
+        a = Encoder(self.schema_a_, "rank", max_categories=most)
+        b = Encoder(self.schema_b_, "rank", max_categories=most)
         for encoder in (a, b):
             encoder.layout.to(device)
         return TranslatorCore(a, b, self._train_game((a, b), device), device)

@@ -12,8 +12,10 @@ from torch import Tensor
 from tabgan.networks.columns import DRAWN, BlockNetworks
 from tabgan.networks.grouped import OthersLinear
 from tabgan.networks.precision import quick_dtype
-from tabgan.networks.wide import ENTRY_DIM, Entries, WideProposal, WideModel
+from tabgan.networks.wide import ENTRY_DIM, Entries, WideModel
+from tabgan.networks.wide_proposal import WideProposal
 from tabgan.table.evidence import FREE, OPEN, Evidence
+from tabgan.table.layout import Layout
 
 LEAST = 1e-12
 """Least probability of an allowed level in a draw."""
@@ -49,6 +51,12 @@ class AnyOrderNetworks(BlockNetworks):
     so that draws can be weighted to follow a better model. `BlockNetworks` describes the networks
     and the parameters.
 
+    Parameters
+    ----------
+    wide_model : WideModel, optional
+        The model of the wide blocks, which a game shares among its networks. By default one that
+        has counted nothing.
+
     References
     ----------
     .. [1] Uria, Murray and Larochelle (2014), "A Deep and Tractable Density Estimator", arXiv
@@ -59,15 +67,17 @@ class AnyOrderNetworks(BlockNetworks):
 
     def __init__(
         self,
-        wide_model: WideModel,
+        layout: Layout,
         masses: Sequence[NDArray[np.float64]],
         level_ranks: Sequence[NDArray[np.float64]],
         n_rows: int,
         n_given: int,
         hidden_dim: int,
         dropout: float,
+        wide_model: WideModel | None = None,
     ) -> None:
-        layout = wide_model.layout
+        if wide_model is None:
+            wide_model = WideModel(layout, masses, level_ranks)
         entries = Entries(wide_model)
         n_given = n_given + entries.width
         super().__init__(layout, masses, level_ranks, n_rows, n_given, hidden_dim, dropout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +18,9 @@ VALUES = 16
 
 MOST_NUMBERS = 2**25
 """Most numbers that all profiles of a model hold, 128 MiB; with more, each level has fewer."""
+
+N_DIRECTIONS, N_ROUNDS = 32, 10
+"""Random directions of the profiles by which categories are clustered, and rounds of k-means."""
 
 LEAST_DEVIATION = 0.1
 """Least standard deviation by which the numbers of a profile are divided."""
@@ -54,6 +56,8 @@ class Profiles(nn.Module):
     ----------
     .. [1] Micci-Barreca (2001), "A Preprocessing Scheme for High-Cardinality Categorical Attributes
        in Classification and Prediction Problems", SIGKDD Explorations 3(1).
+    .. [2] Lloyd (1982), "Least Squares Quantization in PCM", IEEE Transactions on Information
+       Theory 28(2).
     """
 
     level_values: Tensor
@@ -139,6 +143,38 @@ class Profiles(nn.Module):
         size = (rows.log1p() / 3.0)[:, None]
         return torch.cat([mean, size, torch.ones_like(size)], dim=1) * (levels >= 0)[:, None]
 
+    def clusters(self, wide: int, rng: np.random.Generator) -> Tensor:
+        """Cluster the categories of a block by their profiles, by the k-means algorithm [2]_.
+
+        Random directions of the profiles are compared. There are about as many clusters as the
+        square root of the number of categories.
+
+        Parameters
+        ----------
+        wide : int
+        rng : numpy Generator
+            Draws the directions and the first means.
+
+        Returns
+        -------
+        Tensor of shape (n_levels,), int64
+        """
+        everyone = torch.arange(self.layout.n_levels_wide[wide], device=self.level_values.device)
+        directions = torch.from_numpy(rng.standard_normal((self.n_numbers, N_DIRECTIONS)))
+        means = self.of(wide, everyone)[:, : self.n_numbers]
+        points = means @ directions.to(means) / max(1, self.n_numbers) ** 0.5
+        n_clusters = max(2, round(len(points) ** 0.5))
+        first = torch.from_numpy(rng.choice(len(points), min(n_clusters, len(points)), False))
+        centres = points[first.to(points.device)]
+        for _ in range(N_ROUNDS):
+            nearest = torch.cat(
+                [torch.cdist(part, centres).argmin(dim=1) for part in points.split(2**14)]
+            )
+            size = torch.bincount(nearest, minlength=len(centres))[:, None]
+            total = torch.zeros_like(centres).index_add_(0, nearest, points)
+            centres = torch.where(size > 0, total / size.clamp(min=1), centres)
+        return nearest
+
 
 def _level_values(
     layout: Layout, level_ranks: Sequence[NDArray[np.float64]], n_values: int
@@ -161,9 +197,7 @@ def _level_values(
     return values
 
 
-def _standardised(
-    layout: Layout, values: Tensor, masses: Sequence[NDArray[np.float64]]
-) -> Tensor:
+def _standardised(layout: Layout, values: Tensor, masses: Sequence[NDArray[np.float64]]) -> Tensor:
     """Scale numbers of levels to mean 0 and variance 1 over the training rows."""
     for start, mass in zip(layout.offsets.tolist(), masses[: layout.n_softmax], strict=True):
         own = values[start : start + len(mass)]

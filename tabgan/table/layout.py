@@ -178,9 +178,7 @@ class Layout(nn.Module):
         Tensor of shape (width,), on the CPU
         """
         row = torch.full((self.width,), fill)
-        for start, numbers in zip(
-            self.offsets.tolist(), of_levels[: self.n_softmax], strict=True
-        ):
+        for start, numbers in zip(self.offsets.tolist(), of_levels[: self.n_softmax], strict=True):
             row[start : start + len(numbers)] = torch.from_numpy(numbers)
         return row
 
