@@ -51,6 +51,9 @@ class Plan:
         Fewest training rows in an outermost bin after the halvings.
     rare : {"pooled", "wide"}, default="pooled"
         What becomes of columns of very many categories, see `tabgan.table.encoder.Encoder`.
+    finds_links : bool, default=False
+        Whether equations between numeric columns are looked for, see `tabgan.table.links`. It needs
+        numbers encoded as bins.
 
     Examples
     --------
@@ -79,6 +82,7 @@ class Plan:
     max_halvings: int = 0
     rows_per_tail: int = 5
     rare: RareEncoding = "pooled"
+    finds_links: bool = False
 
     def steps(self, n_rows: int, batch_size: int) -> int:
         """Return the number of steps on a table if the parameter `n_steps` is None.

@@ -32,6 +32,8 @@ from tabgan.generation.tables import TableCore
 from tabgan.notices import warn
 from tabgan.randomness import Streams, begin_stream
 from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.link_search import find_links
+from tabgan.table.links import Links
 from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ class TableSynthesizer(Estimator):
 
     schema_: Schema
     _rules: Constraints | None = None
+    _links: Links | None = None
     _saved: ClassVar[tuple[str, ...]] = ("_condition_names", "_n_rows", "_target_name")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "early_stopping": FLAG,
@@ -221,6 +224,11 @@ class TableSynthesizer(Estimator):
         if self.constraints:
             keep = [*conditions, self._target_name]
             self._rules = Constraints.learn(self.constraints, table, self.schema_, keep)
+        self._links = None
+        if self.plan.finds_links:
+            schema = self._inner_schema
+            encoder = Encoder(schema, self.plan.numbers, **self.plan.cut(self._n_rows))
+            self._links = find_links(self._expressed(table), encoder)
         return self._expressed(table)
 
     def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:
@@ -234,12 +242,15 @@ class TableSynthesizer(Estimator):
         return table
 
     def _expressed(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the table that is learnt: rewritten by the constraints, if there are any."""
-        return table if self._rules is None else self._rules.express(table)
+        """Return the table that is learnt: rewritten by constraints, and with switches of links."""
+        table = table if self._rules is None else self._rules.express(table)
+        return table if self._links is None else self._links.express(table)
 
     @property
     def _inner_schema(self) -> Schema:
         """Schema of the table that is learnt."""
+        if self._links is not None:
+            return self._links.inner
         return self.schema_ if self._rules is None else self._rules.inner
 
     def _infer_schema(self, table: pd.DataFrame) -> Schema:
@@ -279,6 +290,7 @@ class TableSynthesizer(Estimator):
             self._seed,
             self._make_scaling(training.averaged),
             self._rules,
+            self._links,
         )
 
     def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
@@ -286,11 +298,14 @@ class TableSynthesizer(Estimator):
 
     def _get_values(self) -> dict[str, Any]:
         rules = None if self._rules is None else self._rules.to_dict()
-        return super()._get_values() | {"rules": rules}
+        links = None if self._links is None else self._links.to_dict()
+        return super()._get_values() | {"rules": rules, "links": links}
 
     def _set_values(self, values: dict[str, Any]) -> None:
         rules = values["rules"]
         self._rules = None if rules is None else Constraints.from_dict(rules, self.schema_)
+        links, self._links = values["links"], None
+        self._links = None if links is None else Links.from_dict(links, self._inner_schema)
         super()._set_values(values)
 
     # ------------------------------------------------------------------ reading and scoring rows

@@ -361,6 +361,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         max_bins=256,
         max_halvings=4,
         rare="wide",
+        finds_links=True,
     )
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "dropout": number(0, 1, "left") | NONE,
@@ -489,6 +490,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         encoder = core.encoding.encoder
         if self._rules is not None:
             X = self._rules.known_inner(read_table(X, "X")[0], column)
+        if self._links is not None:
+            X = self._links.beside(read_table(X, "X")[0], column)
         codes = read_partial(X, column, encoder)
         place = encoder.schema.position(column)
         block, labels = encoder.blocks[place], encoder.codecs[place].level_labels()

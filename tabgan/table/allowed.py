@@ -146,7 +146,7 @@ def decode_within(
         member = np.minimum((edges <= u[:, None]).sum(axis=1), len(members.kinds) - 1)
         is_value = members.kinds[member] == Kind.VALUE
         fixed = members.values.iloc[member[is_value]]
-        made = _replaced(made, rows[is_value], fixed)
+        made = replaced(made, rows[is_value], fixed)
         inside = members.kinds[member] == Kind.INTERVAL
         if inside.any():
             made = _in_intervals(codec, members, made, levels, rows[inside], member[inside], rng)
@@ -166,10 +166,10 @@ def _in_intervals(
     assert isinstance(codec, NumericCodec) and isinstance(codec.column, NumericColumn)
     low, high = condition.low[asked], condition.high[asked]
     numbers = codec.draw_within(levels[rows], low, high, uniform(len(rows), rng))
-    return _replaced(made, rows, codec.column.series(numbers))
+    return replaced(made, rows, codec.column.series(numbers))
 
 
-def _replaced(made: pd.Series, rows: NDArray[np.int64], values: pd.Series) -> pd.Series:
+def replaced(made: pd.Series, rows: NDArray[np.int64], values: pd.Series) -> pd.Series:
     """Return a column with other values, of the same dtype, in some rows."""
     kept = np.arange(len(made))
     kept[rows] = len(made) + np.arange(len(rows))
