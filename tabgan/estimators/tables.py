@@ -12,14 +12,27 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from tabgan.checks import FLAG, NONE, Rule, check, choice, instance, integer, number, sequence_of
+from tabgan.checks import (
+    FLAG,
+    NONE,
+    ParameterError,
+    Rule,
+    check,
+    choice,
+    instance,
+    integer,
+    number,
+    sequence_of,
+)
 from tabgan.constraints.base import Constraint
 from tabgan.constraints.rules import Constraints, kept_rows
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import (
     check_n_samples,
+    known_parts,
     read_conditions,
     read_fitted,
+    read_fitted_chunks,
     read_known,
 )
 from tabgan.generation.calibrated import Calibrated
@@ -31,6 +44,7 @@ from tabgan.generation.source import RawRows, Source
 from tabgan.generation.tables import TableCore
 from tabgan.notices import warn
 from tabgan.randomness import Streams, begin_stream
+from tabgan.table.chunks import Chunks, is_chunked
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
 
@@ -144,9 +158,12 @@ class TableSynthesizer(Estimator):
 
         Parameters
         ----------
-        X : table or numeric array-like of shape (n, d), n >= 1
+        X : table, numeric array-like, path or chunks of shape (n, d), n >= 1
             A pandas, polars or Arrow table with columns of any kind, missing values included; or an
-            array.
+            array. A table that need not fit in memory is the path of a Parquet or CSV file, a
+            ``pyarrow.dataset.Dataset``, a dask DataFrame, or chunks: DataFrames of the same columns
+            in a list, from an iterator, or from a function without arguments. Such a table is read
+            a part at a time, see the guide on large tables.
         y : array-like of shape (n,), default=None
             Ignored, unless the class says otherwise.
 
@@ -159,7 +176,9 @@ class TableSynthesizer(Estimator):
         ------
         ValueError
             If X has no rows, no columns, infinite values or two columns of one name, if rows break
-            a constraint, if constraints contradict each other, or if a parameter is out of range.
+            a constraint, if constraints contradict each other, or if a parameter is out of range;
+            if a file cannot be read or chunks differ in their columns; or if there are labels or
+            constraints beside a table that is read a part at a time.
         TypeError
             If X is not a table.
         FloatingPointError
@@ -206,7 +225,9 @@ class TableSynthesizer(Estimator):
         """
         return self._fit(X, y, goes_on=True)
 
-    def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> pd.DataFrame:
+    def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> pd.DataFrame | Chunks:
+        if is_chunked(X):
+            return self._read_chunks(X, y, anew)
         frame = read_fitted(self, X, anew)
         table, conditions = self._training_table(frame, y, anew)
         if not anew:
@@ -222,6 +243,31 @@ class TableSynthesizer(Estimator):
             keep = [*conditions, self._target_name]
             self._rules = Constraints.learn(self.constraints, table, self.schema_, keep)
         return self._expressed(table)
+
+    def _read_chunks(self, X: Any, y: Any, anew: bool) -> Chunks:
+        """Open and check a table that is read a part at a time."""
+        owner = type(self).__name__
+        if y is not None:
+            raise ParameterError(
+                "y cannot be passed beside a table that is read a part at a time; make the labels "
+                "a column of X, or load X, for example with pandas.read_parquet."
+            )
+        if self.constraints:
+            raise ParameterError(
+                "constraints are learnt from a whole table, and X is read a part at a time; fit on "
+                "a random part of the rows in memory, or set constraints=None."
+            )
+        chunks = read_fitted_chunks(self, X, anew)
+        table, conditions = self._training_table(chunks.head, None, anew)
+        if not table.columns.equals(chunks.columns):
+            raise ParameterError(f"{owner} cannot read X a part at a time; load X first.")
+        if anew:
+            self.schema_ = self._infer_schema(chunks)
+            self._condition_names = conditions
+            self._n_rows = len(chunks)
+            self._rules = None
+            return chunks
+        return chunks.with_step(known_parts(self, self.schema_))
 
     def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:
         """Return the training rows that keep all rules, with a fresh index."""
@@ -242,7 +288,7 @@ class TableSynthesizer(Estimator):
         """Schema of the table that is learnt."""
         return self.schema_ if self._rules is None else self._rules.inner
 
-    def _infer_schema(self, table: pd.DataFrame) -> Schema:
+    def _infer_schema(self, table: Any) -> Schema:
         forced = self._forced_categories(self._format.labels)
         learnt = [name for rule in self.constraints or () for name in rule.learnt()]
         if self._target_name is not None:
@@ -280,7 +326,7 @@ class TableSynthesizer(Estimator):
             self._rules,
         )
 
-    def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
+    def _learn(self, data: pd.DataFrame | Chunks, streams: Streams, anew: bool) -> None:
         self._core.learn(data, streams, self.plan, self._run(), anew)
 
     def _get_values(self) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from tabgan.table.chunks import Chunks, parts_of
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
 
-
 MAX_HELD = 2**30
 """Most bytes of codes, or of scalars, that memory holds; more of them are in a temporary file."""
 

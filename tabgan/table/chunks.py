@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -305,13 +307,13 @@ def _read_path(path: Path, name: str) -> Chunks:
     dataset_of = importlib.import_module("pyarrow.dataset").dataset
     try:
         dataset = dataset_of(path, format="parquet")
+        # What pandas stored of a table's index is no column.
+        notes = dataset.schema.pandas_metadata or {}
+        index = [field for field in notes.get("index_columns", ()) if isinstance(field, str)]
+        names = [field for field in dataset.schema.names if field not in index]
+        return Chunks(dataset, names, lambda table: table.to_pandas())
     except (OSError, pyarrow.ArrowException) as error:
         raise ParameterError(f"{name} is {str(path)!r}, which cannot be read: {error}") from error
-    # What pandas stored of a table's index is no column.
-    notes = dataset.schema.pandas_metadata or {}
-    index = [field for field in notes.get("index_columns", ()) if isinstance(field, str)]
-    names = [field for field in dataset.schema.names if field not in index]
-    return Chunks(dataset, names, lambda table: table.to_pandas())
 
 
 def _spooled(tables: Any, name: str) -> Chunks:
@@ -324,7 +326,7 @@ def _spooled(tables: Any, name: str) -> Chunks:
     pyarrow = optional("pyarrow", f"{name} is read a part at a time")
     parquet = importlib.import_module("pyarrow.parquet")
     dataset_of = importlib.import_module("pyarrow.dataset").dataset
-    folder = tempfile.TemporaryDirectory(prefix="tabgan-")
+    folder = _Folder()
     form: TableFormat | None = None
     paths: list[str] = []
     heads: list[pd.DataFrame] = []
@@ -367,11 +369,19 @@ def _spooled(tables: Any, name: str) -> Chunks:
     return Chunks(dataset, names, lambda table: table.to_pandas(), form, dtypes, folder)
 
 
+class _Folder:
+    """A temporary folder, which is deleted with the object."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="tabgan-")
+        weakref.finalize(self, shutil.rmtree, self.name, ignore_errors=True)
+
+
 def _arrow_of(pyarrow: Any, frame: pd.DataFrame, name: str) -> Any:
     """Turn a DataFrame of numbered columns into an Arrow table."""
     try:
         return pyarrow.Table.from_pandas(frame, preserve_index=False)
-    except (pyarrow.ArrowException, TypeError, NotImplementedError) as error:
+    except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise ParameterError(
             f"{name} holds values that Parquet files cannot hold ({error}); convert them, for "
             "example to texts."
