@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from tabgan.checks import (
     NONE,
     ParameterError,
     Rule,
-    check,
     choice,
     instance,
     integer,
@@ -28,18 +27,16 @@ from tabgan.constraints.base import Constraint
 from tabgan.constraints.rules import Constraints, kept_rows
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import (
-    check_n_samples,
     known_parts,
-    read_conditions,
     read_fitted,
     read_fitted_chunks,
     read_known,
 )
+from tabgan.estimators.sampling import RowSampling
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.conditions import ConditionModel
 from tabgan.generation.core import resolve_device
 from tabgan.generation.encoding import Encoding
-from tabgan.generation.rejection import Effort
 from tabgan.generation.source import RawRows, Source
 from tabgan.generation.tables import TableCore
 from tabgan.notices import warn
@@ -51,11 +48,8 @@ from tabgan.table.schema import Schema
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-BAR_DELAY = 10.0
-"""Seconds of rejection after which a progress bar appears, if `verbose` is 0."""
 
-
-class TableSynthesizer(Estimator):
+class TableSynthesizer(RowSampling, Estimator):
     """Base of every synthesizer of tables: it learns a table and draws synthetic rows.
 
     Parameters
@@ -382,93 +376,3 @@ class TableSynthesizer(Estimator):
         core, rng = self._core, np.random.default_rng([self._seed, 2])
         real = core.encoding.encode(table, rng).to(core.device)
         return core.fidelity(real, Streams(rng, begin_stream(rng, core.device)))
-
-    # ------------------------------------------------------------------ sampling
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        random_state: int | np.random.RandomState | None = None,
-        *,
-        conditions: Any = None,
-        rates: Mapping[Hashable, Mapping[Any, float]] | None = None,
-        on_shortfall: Literal["raise", "partial"] = "raise",
-        time_limit: float | None = None,
-    ) -> Any:
-        """Draw synthetic rows.
-
-        Parameters
-        ----------
-        n_samples : int >= 1, default=1
-            Number of rows.
-        random_state : int, RandomState or None, default=None
-            Seed of the noise. With an int, a fitted model draws the same rows in each call. None
-            continues the random stream that the estimator's own `random_state` began, so that each
-            call draws other rows.
-        conditions : dict, Series, table or array-like, default=None
-            What columns of the synthetic rows must be. A dict, or a Series indexed by column, holds
-            for all rows. A table with m rows gives m synthetic rows in the same order. An array of
-            labels stands for conditions on ``y``. A condition is
-
-            - a value, or a missing value;
-            - a ``pandas.Interval`` for numbers, dates and durations, whose ends may be infinite;
-            - a set or a list: one of its members, which may be of all kinds above;
-            - ``tabgan.PRESENT``: any value that is not missing;
-            - ``tabgan.ANY``: nothing. With it, the rows of a table may name different columns.
-
-            `AutoregressiveSynthesizer` draws from its distribution given any conditions. In other
-            classes, a condition on a column that the generator was not trained to be given is met
-            by rejection: rows are drawn until enough of them meet the condition. A number that has
-            no mass of its own then counts as met if it lies within 2 % of the training rows of the
-            condition, and is set to the condition.
-        rates : dict of column label to dict of condition to float, default=None
-            Shares of the rows in which columns meet conditions, such as
-            ``{"income": {">50K": 0.5}}``. Values that are not named share the rest at the model's
-            rates. The other columns follow.
-        on_shortfall : {"raise", "partial"}, default="raise"
-            What happens if rejection finds too few rows. "raise" raises an error. "partial" warns,
-            and returns the rows that were found; their index holds the positions of the
-            conditions that they meet.
-        time_limit : float > 0 or None, default=None
-            Seconds after which rejection ends. None sets no limit besides the number of rows drawn.
-
-        Returns
-        -------
-        table of shape (n_samples, d)
-            The kind of table that `fit` got, with the same columns, order and dtypes, and a fresh
-            index.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator was not fitted.
-        ValueError
-            If `n_samples` is below one; if a condition names no column, holds an unknown category
-            or a number out of range, or is met by too few rows; or if rates and conditions name one
-            column, or rates of a column add up to more than 1.
-
-        Warns
-        -----
-        UserWarning
-            If rejection finds too few rows, with ``on_shortfall="partial"``.
-        """
-        check_is_fitted(self)
-        check_n_samples(n_samples)
-        check("on_shortfall", on_shortfall, choice("raise", "partial"))
-        check("time_limit", time_limit, number(0, closed="neither") | NONE)
-        streams = self._streams(random_state)
-        asked = None
-        if conditions is not None:
-            asked = read_conditions(conditions, int(n_samples), self.schema_, self._target_name)
-        effort = Effort(
-            on_shortfall, time_limit, type(self).__name__, 0.0 if self.verbose else BAR_DELAY
-        )
-        rows = self._core.rows
-        if rates is not None:
-            n = int(n_samples) if asked is None else len(asked)
-            asked = rows.at_rates(rates, n, asked, streams, effort)
-        if asked is None:
-            frame = rows.draw(int(n_samples), streams)
-        else:
-            frame = rows.draw_asked(asked, streams, effort)
-        return self._format.restore(frame)
