@@ -113,6 +113,8 @@ class TrainingSet:
         The condition of each row.
     condition_layout : Layout
         Layout of the conditions.
+    chosen : Tensor of shape (m,), int64, optional
+        The rows to deal out, by their positions. By default all rows.
     """
 
     def __init__(
@@ -121,9 +123,12 @@ class TrainingSet:
         layout: Layout,
         condition_table: EncodedTable,
         condition_layout: Layout,
+        chosen: Tensor | None = None,
     ) -> None:
         self.table, self.layout = table, layout
         self.condition_table, self.condition_layout = condition_table, condition_layout
+        device = table.codes.device
+        self.chosen = torch.arange(len(table), device=device) if chosen is None else chosen
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Yield batches without end, shuffled anew when fewer rows than a batch are left.
@@ -140,12 +145,13 @@ class TrainingSet:
         ------
         Batch
         """
-        known = self.condition_table.is_known().nonzero().squeeze(1)
+        chosen = self.chosen
+        known = chosen[self.condition_table.is_known()[chosen]]
         labelled: Iterator[Tensor | None] = itertools.repeat(None)
-        if 0 < len(known) < len(self.table):
+        if 0 < len(known) < len(chosen):
             labelled = shuffled(len(known), max(1, batch_size // 4), rng)
-        for index in shuffled(len(self.table), batch_size, rng):
-            batch, further = self._batch(index, rng), next(labelled)
+        for index in shuffled(len(chosen), batch_size, rng):
+            batch, further = self._batch(chosen[index], rng), next(labelled)
             if further is not None:
                 batch.labelled = self._batch(known[further], rng)
             yield batch

@@ -18,6 +18,7 @@ from tabgan.checks import NONE, Rule, choice, number
 from tabgan.estimators.reading import read_partial
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding, Rows
+from tabgan.generation.level_rates import LevelRates
 from tabgan.generation.source import Source, posterior
 from tabgan.networks.any_order import AnyOrderNetworks
 from tabgan.networks.columns import ColumnNetworks
@@ -38,6 +39,12 @@ On smaller tables the default grows with the square root of ``MANY_ROWS / n``, u
 
 N_CALIBRATIONS = 3
 """Number of rounds of iterative proportional fitting after training."""
+
+MAX_CALIBRATION_ROWS = 50_000
+"""Most rows whose mean probabilities are compared with training rates."""
+
+KEPT_ENTRIES = 64_000_000
+"""Most entries of the networks' output that memory keeps from one round to the next."""
 
 
 class AutoregressiveGame(Game):
@@ -249,20 +256,39 @@ class ColumnRows(Source):
         columns before it. One round multiplies the odds of a level by the ratio of the two rates
         (iterative proportional fitting). Softmax blocks interact through the normalisation, so that
         a few rounds are needed.
+
+        Training rates are those of all rows. Mean probabilities are those of at most
+        `MAX_CALIBRATION_ROWS` rows, drawn at random, see `LevelRates`.
         """
         networks, layout = self.game.networks, self.encoding.layout
         if not layout.width:
             return
-        parts = self._parts(real)
-        rate = torch.stack([layout.expand(*part.made).sum(dim=0) for part, _ in parts]).sum(dim=0)
+        rates = LevelRates(layout, real.made.codes)
+        some = real
+        if real.n > MAX_CALIBRATION_ROWS:
+            some = real.some(MAX_CALIBRATION_ROWS, streams.rng)
+        parts = self._parts(some)
+        # Only biases change from round to round, so that one pass serves all rounds if memory
+        # holds what the networks said.
+        is_kept = some.n * layout.width <= KEPT_ENTRIES
+        before = networks.bias.clone()
+        raw = [self._known_raw(*part) for part in parts] if is_kept else []
         for _ in range(N_CALIBRATIONS):
-            made = torch.zeros_like(rate)
-            for part, condition in parts:
-                chance = layout.activate(self.game.raw(part.made.codes, condition, own=True))
+            sums = torch.zeros(3, layout.width, device=before.device)
+            for i, (part, given) in enumerate(parts):
+                if is_kept:
+                    chance = layout.activate(raw[i] + (networks.bias - before))
+                else:
+                    chance = layout.activate(self._known_raw(part, given))
+                row = layout.expand(*part.made)
                 # Rows in which a block is unknown do not count for the rates of that block.
-                is_known = layout.in_known_blocks(layout.expand(*part.made))
-                made += (chance * is_known).sum(dim=0)
-            networks.bias += torch.where(rate > 0, (rate / made.clamp(min=1e-9)).log(), 0.0)
+                chance *= layout.in_known_blocks(row)
+                sums += torch.stack([row.sum(dim=0), chance.sum(dim=0), (row * chance).sum(dim=0)])
+            networks.bias += rates.correction(*sums)
+
+    def _known_raw(self, part: Rows, condition: Tensor) -> Tensor:
+        """Predict the blocks of rows that were counted."""
+        return self.game.raw(part.made.codes, condition, own=True)
 
     def _parts(self, real: Rows) -> list[tuple[Rows, Tensor]]:
         """Split rows into chunks, each beside its conditions as networks see them."""

@@ -26,8 +26,11 @@ With more blocks, all widths shrink so that the product of blocks and width stay
 causal layer's weights grow with the square of that product.
 """
 
-LOOKED_AT, DRAWN = 2_000_000, 20_000_000
+LOOKED_AT, DRAWN = 2_000_000, 80_000_000
 """Most hidden units of a chunk of rows in `forward`, and most tensor entries of one in `draw`."""
+
+PASSED = 4096
+"""Rows that pass through one network at once in `draw`, few enough for a processor's cache."""
 
 OWN_ROWS = 300
 """Training rows of an ordered level at which the level's own weights are halved."""
@@ -263,14 +266,17 @@ class ColumnNetworks(BlockNetworks):
         prefix = everyone if len(seen) == n else torch.zeros_like(everyone)
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
-            edges = torch.softmax(self.raw_levels(place, seen, outputs), dim=1)
-            torch.cumsum(edges, dim=1, out=edges)
-            if prefix is not everyone:
-                edges = edges[prefix]
             share = torch.empty(n, device=given.device)
             share[by_prefix] = _even_shares(n, rng)
-            drawn = torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True)
-            levels = codes[:, block] = drawn.squeeze(1).clamp(max=layout.n_levels[block] - 1)
+            if prefix is everyone:
+                each = zip(seen.split(PASSED), share.split(PASSED), strict=True)
+                drawn = torch.cat([_draw(self._edges(place, x, outputs), u) for x, u in each])
+            else:
+                parts = [self._edges(place, x, outputs) for x in seen.split(PASSED)]
+                edges = torch.cat(parts)
+                each = zip(prefix.split(PASSED), share.split(PASSED), strict=True)
+                drawn = torch.cat([_draw(edges[which], u) for which, u in each])
+            levels = codes[:, block] = drawn.clamp(max=layout.n_levels[block] - 1)
             by_prefix = by_prefix[torch.argsort(levels[by_prefix], stable=True)]
             if prefix is not everyone:
                 both = torch.stack([prefix, levels])[:, by_prefix]
@@ -286,6 +292,16 @@ class ColumnNetworks(BlockNetworks):
             first = given.shape[1] + place * self.embedding_dim
             seen[:, first : first + self.embedding_dim] = embeddings[start + levels]
         return codes
+
+    def _edges(self, place: int, seen: Tensor, outputs: Tensor) -> Tensor:
+        """Return the cumulative probabilities of a block's levels, shape (n, n_levels)."""
+        chances = torch.softmax(self.raw_levels(place, seen, outputs), dim=1)
+        return torch.cumsum(chances, dim=1, out=chances)
+
+
+def _draw(edges: Tensor, share: Tensor) -> Tensor:
+    """Invert cumulative probabilities, shape (n, n_levels), at shares of their totals, (n,)."""
+    return torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True).squeeze(1)
 
 
 def _even_shares(n: int, rng: torch.Generator) -> Tensor:

@@ -261,7 +261,7 @@ class ContextGate(nn.Module):
             Draws the rows and the batches.
         """
         chosen = torch.from_numpy(rng.permutation(len(wide_codes))[:MOST_GATE_ROWS])
-        known = wide_codes[chosen.to(wide_codes.device)]
+        known = wide_codes[chosen.to(wide_codes.device)].long()
         known = known[known[:, self.wide] >= 0]
         if not len(known):
             return

@@ -105,6 +105,7 @@ class Profiles(nn.Module):
         codes : Tensor of shape (n, n_blocks)
         """
         for part in codes.split(max(1, 2**22 // max(1, self.n_numbers))):
+            part = part.long()
             values = self.values(part)
             for wide, levels in enumerate(self.layout.wide_codes(part).T):
                 known = levels >= 0

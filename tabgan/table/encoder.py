@@ -39,7 +39,8 @@ class EncodedTable(NamedTuple):
     Attributes
     ----------
     codes : Tensor of shape (n, n_blocks), int64
-        The level of each softmax block; -1 where a value was not seen in training.
+        The level of each softmax block; -1 where a value was not seen in training. Whole training
+        tables are held in smaller integers, see `tabgan.generation.encoding.Encoding.encode`.
     scalars : Tensor of shape (n, n_scalars), float32, in [-1, 1]
     """
 
@@ -51,8 +52,8 @@ class EncodedTable(NamedTuple):
         return EncodedTable(self.codes.to(device), self.scalars.to(device))
 
     def rows(self, index: Tensor) -> EncodedTable:
-        """Return the rows of an index."""
-        return EncodedTable(self.codes[index], self.scalars[index])
+        """Return the rows of an index, with codes in int64."""
+        return EncodedTable(self.codes[index].long(), self.scalars[index])
 
     def is_known(self) -> Tensor:
         """Return whether all entries of a row are known, shape (n,)."""
