@@ -124,6 +124,8 @@ class TrainingSet:
     ) -> None:
         self.table, self.layout = table, layout
         self.condition_table, self.condition_layout = condition_table, condition_layout
+        # Found here, because the search waits for the device.
+        self.known = condition_table.is_known().nonzero().squeeze(1)
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Yield batches without end, shuffled anew when fewer rows than a batch are left.
@@ -140,7 +142,7 @@ class TrainingSet:
         ------
         Batch
         """
-        known = self.condition_table.is_known().nonzero().squeeze(1)
+        known = self.known
         labelled: Iterator[Tensor | None] = itertools.repeat(None)
         if 0 < len(known) < len(self.table):
             labelled = shuffled(len(known), max(1, batch_size // 4), rng)

@@ -33,6 +33,8 @@ class Layout(nn.Module):
     ----------
     width : int
         Entries of an encoded row.
+    n_alone : int
+        Scalars that always apply.
     groups : list of (n_blocks, width)
         How many blocks have each padded width, in the order in which they lie in the row.
 
@@ -59,6 +61,7 @@ class Layout(nn.Module):
         super().__init__()
         self.n_levels = tuple(n_levels)
         self.n_scalars = len(gates)
+        self.n_alone = sum(gate < 0 for gate in gates)
         padded = [next(step for step in _STEPS if step >= k) for k in n_levels]
         # `order` lists the blocks as they lie in the row, narrow ones first, and `rank` says at
         # which place each block lies.
