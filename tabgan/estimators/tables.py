@@ -263,6 +263,7 @@ class TableSynthesizer(Estimator):
             schema.select(made),
             self.plan.numbers,
             max_categories=self.max_categories,
+            rare=self.plan.rare,
             **cut,
         )
         conditions = ConditionModel(schema.select(given), self.max_categories)

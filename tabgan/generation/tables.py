@@ -118,9 +118,10 @@ class TableCore(ConditionedCore):
         if anew:
             self.encoding.conditions.learn(rows.given)
         n_steps = plan.n_steps if run.n_steps is None else run.n_steps
-        if not self.encoding.layout.width or not n_steps:
+        if not self.encoding.layout.n_blocks + self.encoding.layout.n_scalars or not n_steps:
             return
         real = rows.to(self.device)
+        self.source.prepare(real, streams)
         self.chain.acceptance.clear()
         seen, validation = real, None
         if run.early_stopping and real.n > 1:
@@ -153,7 +154,7 @@ class TableCore(ConditionedCore):
 
     def _mean_log_likelihood(self, held: Rows) -> Callable[[Game], float]:
         """Return a function that computes the mean log-likelihood of held-out rows, in nats."""
-        return lambda _: float(self.source.log_likelihood(held).mean())
+        return lambda _: float(self.source.log_likelihood(held, own=True).mean())
 
     def _held_out_fidelity(self, held: Rows) -> Callable[[Game], float]:
         """Return a function that scores rows drawn now against held-out rows.

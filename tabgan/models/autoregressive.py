@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
@@ -22,6 +22,7 @@ from tabgan.generation.source import Source, posterior
 from tabgan.networks.any_order import AnyOrderNetworks
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.precision import fast_matmul
+from tabgan.networks.wide import WideNetworks, WideStatistics
 from tabgan.randomness import Streams
 from tabgan.table.dtypes import as_objects
 from tabgan.table.encoder import EncodedTable
@@ -44,32 +45,73 @@ class AutoregressiveGame(Game):
 
     Parameters
     ----------
+    wide : WideNetworks
+        The model of columns of many categories, which come before all others.
     networks : ColumnNetworks
+        They are given the entries of wide blocks beside a condition.
     any_order : AnyOrderNetworks
         Networks that propose values for unknown columns, whichever columns are known.
     """
 
-    def __init__(self, networks: ColumnNetworks, any_order: AnyOrderNetworks) -> None:
+    def __init__(
+        self, wide: WideNetworks, networks: ColumnNetworks, any_order: AnyOrderNetworks
+    ) -> None:
         super().__init__()
-        self.networks, self.any_order = networks, any_order
+        self.wide, self.networks, self.any_order = wide, networks, any_order
+
+    def raw(
+        self,
+        codes: Tensor,
+        condition: Tensor,
+        rng: torch.Generator | None = None,
+        own: bool = False,
+    ) -> Tensor:
+        """Predict all softmax blocks of known rows, see `ColumnNetworks.forward`.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+        condition : Tensor of shape (n, condition width)
+        rng : torch.Generator, optional
+            Source of dropout in training.
+        own : bool, default=False
+            Whether the statistics of wide blocks were learnt from these rows, which are then left
+            out.
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+        """
+        statistics = self.wide.statistics
+        values = statistics.profiles.values(codes) if own and statistics.n_wide else None
+        entries = self.wide.entries(statistics.layout.wide_codes(codes), values)
+        return self.networks(codes, torch.cat([condition, entries], dim=1), rng)
 
     def players(self) -> tuple[Player, ...]:
         """Return the generator and the proposal; trees learn to reject rows after training."""
         return (
-            Player("generator", (self.networks,), self.generator_loss),
+            Player("generator", (self.wide, self.networks), self.generator_loss),
             Player("proposal", (self.any_order,), self.proposal_loss),
         )
 
     def log_likelihood(
-        self, table: EncodedTable, condition: Tensor, rng: torch.Generator | None = None
+        self,
+        table: EncodedTable,
+        condition: Tensor,
+        rng: torch.Generator | None = None,
+        own: bool = False,
     ) -> Tensor:
-        """Return the log-probability of rows in nats, shape (n,); unknown levels are certain."""
-        raw = self.networks(table.codes, condition, rng)
-        return -self.networks.layout.cross_entropy(raw, table.codes)
+        """Return the log-probability of rows in nats, shape (n,); unknown levels are certain.
+
+        See `raw` for the parameters.
+        """
+        raw = self.raw(table.codes, condition, rng, own)
+        log_p = -self.networks.layout.cross_entropy(raw, table.codes)
+        return log_p + self.wide.log_likelihood(table.codes, own)
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """Return the negative log-likelihood of a row, in nats, with dropout."""
-        return -self.log_likelihood(batch.table, batch.condition, batch.rng).mean()
+        return -self.log_likelihood(batch.table, batch.condition, batch.rng, own=True).mean()
 
     def proposal_loss(self, batch: Batch) -> Tensor:
         """Return the negative log-likelihood of a row in random orders, in nats."""
@@ -77,7 +119,7 @@ class AutoregressiveGame(Game):
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Return the negative log-likelihood of a training row, in nats, without dropout."""
-        return {"nll": -self.log_likelihood(batch.table, batch.condition).mean()}
+        return {"nll": -self.log_likelihood(batch.table, batch.condition, own=True).mean()}
 
 
 class ColumnRows(Source):
@@ -99,12 +141,30 @@ class ColumnRows(Source):
     @torch.no_grad()
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
         """Draw one encoded row for each condition."""
-        networks = self.game.networks
+        game = self.game
         condition = self.encoding.condition_layout.expand(*given)
+        drawn = []
         with fast_matmul():
-            parts = condition.split(networks.draws_at_once)
-            codes = torch.cat([networks.draw(part, noise) for part in parts])
+            for part in condition.split(game.networks.draws_at_once):
+                wide_codes = game.wide.draw(len(part), noise)
+                seen = torch.cat([part, game.wide.entries(wide_codes)], dim=1)
+                drawn.append(torch.cat([game.networks.draw(seen, noise), wide_codes], dim=1))
+        codes = torch.cat(drawn)
         return EncodedTable(codes, condition.new_zeros(len(codes), 0))
+
+    def prepare(self, real: Rows, streams: Streams) -> None:
+        """Count the categories of wide blocks."""
+        if self.statistics.n_wide:
+            self.statistics.learn(real.made.codes, streams.rng)
+
+    @property
+    def statistics(self) -> WideStatistics:
+        """What is counted about wide blocks."""
+        return self.game.wide.statistics
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the statistics of wide blocks, if there are any."""
+        return {"statistics": self.statistics} if self.statistics.n_wide else {}
 
     @torch.no_grad()
     def propose(
@@ -164,11 +224,11 @@ class ColumnRows(Source):
         return torch.cat(parts)
 
     @torch.no_grad()
-    def log_likelihood(self, real: Rows) -> Tensor:
+    def log_likelihood(self, real: Rows, own: bool = False) -> Tensor:
         """Return the log-probability of each row given its condition, shape (n,), in nats."""
         return torch.cat(
             [
-                self.game.log_likelihood(part.made, condition)
+                self.game.log_likelihood(part.made, condition, own=own)
                 for part, condition in self._parts(real)
             ]
         )
@@ -183,12 +243,14 @@ class ColumnRows(Source):
         a few rounds are needed.
         """
         networks, layout = self.game.networks, self.encoding.layout
+        if not layout.width:
+            return
         parts = self._parts(real)
         rate = torch.stack([layout.expand(*part.made).sum(dim=0) for part, _ in parts]).sum(dim=0)
         for _ in range(N_CALIBRATIONS):
             made = torch.zeros_like(rate)
             for part, condition in parts:
-                chance = layout.activate(networks(part.made.codes, condition))
+                chance = layout.activate(self.game.raw(part.made.codes, condition, own=True))
                 # Rows in which a block is unknown do not count for the rates of that block.
                 is_known = layout.in_known_blocks(layout.expand(*part.made))
                 made += (chance * is_known).sum(dim=0)
@@ -290,6 +352,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         numbers="bins",
         max_bins=256,
         max_halvings=4,
+        rare="wide",
     )
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "dropout": number(0, 1, "left") | NONE,
@@ -328,19 +391,22 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         if dropout is None:
             fewer = (MANY_ROWS / encoding.n_rows) ** 0.5
             dropout = float(np.clip(DROPOUTS[0] * fewer, *DROPOUTS))
-        shared = (
-            encoding.layout,
-            encoding.masses,
-            encoding.level_ranks,
-            encoding.n_rows,
-            encoding.condition_layout.width,
+        statistics = WideStatistics(encoding.layout, encoding.masses, encoding.level_ranks)
+        wide = WideNetworks(statistics.to(encoding.layout.offsets.device))
+        shared = encoding.masses, encoding.level_ranks, encoding.n_rows
+        n_given = encoding.condition_layout.width
+        networks = ColumnNetworks(
+            encoding.layout, *shared, n_given + wide.entries.width, self.hidden_dim, dropout
         )
-        networks = ColumnNetworks(*shared, self.hidden_dim, dropout)
         # Hidden blocks do for the proposal what dropout does for the generator.
         any_order = AnyOrderNetworks(
-            *shared, max(1, self.hidden_dim // 2), max(0.0, dropout - DROPOUTS[0])
+            statistics,
+            *shared,
+            n_given,
+            max(1, self.hidden_dim // 2),
+            max(0.0, dropout - DROPOUTS[0]),
         )
-        return AutoregressiveGame(networks, any_order)
+        return AutoregressiveGame(wide, networks, any_order)
 
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
         return ColumnRows(game, encoding)

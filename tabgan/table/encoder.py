@@ -30,6 +30,7 @@ ATOM_MASS = 0.05
 
 
 NumericEncoding = Literal["scalar", "bins", "rank"]
+RareEncoding = Literal["pooled", "wide"]
 
 
 class EncodedTable(NamedTuple):
@@ -421,7 +422,10 @@ class Encoder:
     n_bins : int, default=64
         Number of bins of each number, with "bins".
     max_categories : int, default=256
-        Most levels of a categorical column; rarer categories share the last of them.
+        Most levels of a categorical column in a softmax block.
+    rare : {"pooled", "wide"}, default="pooled"
+        What becomes of a column with more categories. "pooled": the rarest share one level. "wide":
+        each category has a level, in a wide block of the layout.
     n_halvings : int, default=0
         How often the outermost bin at either end is cut in halves, with "bins". The tails of a
         distribution are long, and bins of equal mass would blur them.
@@ -458,28 +462,37 @@ class Encoder:
         n_bins: int = 64,
         max_categories: int = 256,
         n_halvings: int = 0,
+        rare: RareEncoding = "pooled",
     ) -> None:
         self.schema = schema
         self.codecs: list[Codec] = []
-        self.blocks: list[int] = []
-        self.scalars: list[int] = []
+        for column in schema.columns:
+            most = max_categories
+            if rare == "wide" and isinstance(column, CategoricalColumn):
+                most = max(most, len(column.categories))
+            self.codecs.append(_codec(column, numeric, n_bins, most, n_halvings))
+        is_wide = [
+            isinstance(codec, CategoricalCodec) and codec.n_own > max_categories
+            for codec in self.codecs
+        ]
+        self.blocks = [-1] * len(self.codecs)
+        self.scalars = [-1] * len(self.codecs)
         self.masses: list[NDArray[np.float64]] = []
         self.level_ranks: list[NDArray[np.float64]] = []
         gates: list[int] = []
-        for column in schema.columns:
-            codec = _codec(column, numeric, n_bins, max_categories, n_halvings)
-            block = scalar = -1
+        # Wide blocks come last, as the layout has them.
+        for i in sorted(range(len(self.codecs)), key=lambda i: is_wide[i]):
+            codec = self.codecs[i]
             if len(codec.masses) > 1:
-                block = len(self.masses)
+                self.blocks[i] = len(self.masses)
                 self.masses.append(codec.masses)
                 self.level_ranks.append(codec.level_ranks)
             if codec.has_scalar:
-                scalar = len(gates)
-                gates.append(block)
-            self.codecs.append(codec)
-            self.blocks.append(block)
-            self.scalars.append(scalar)
-        self.layout = Layout([len(masses) for masses in self.masses], gates)
+                self.scalars[i] = len(gates)
+                gates.append(self.blocks[i])
+        n_levels = [len(masses) for masses in self.masses]
+        n_softmax = len(n_levels) - sum(is_wide)
+        self.layout = Layout(n_levels[:n_softmax], gates, n_levels[n_softmax:])
 
     def encode(self, frame: pd.DataFrame, rng: np.random.Generator | None = None) -> EncodedTable:
         """Encode a table with the schema's columns in the schema's order.
