@@ -15,6 +15,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
+from tabgan.networks.wide import WideNetworks, WideStatistics
+
 # Without a GPU, torch may end the process when autograd meets a CUDA tensor. The tensors then lie
 # on the device "meta", which is as far from the CPU.
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "meta", 0)
@@ -95,9 +97,15 @@ def on_fake_device(training, data):
         for state in optimizer.state.values():
             for tensor in state.values():
                 convert(tensor)
-    moved = copy.deepcopy(training, memo)
+    networks = list(training.game.modules())
+    counted = [network.statistics for network in networks if isinstance(network, WideNetworks)]
     with OnDevice(convert):
         dealt = copy.deepcopy(data, memo)
+        # Counts are learnt on the device, and no copy of a game copies them.
+        with patch.object(WideStatistics, "__deepcopy__", None):
+            copy.deepcopy(counted, memo)
+    with patch.object(WideStatistics, "__deepcopy__", lambda self, memo: memo[id(self)]):
+        moved = copy.deepcopy(training, memo)
     with ExitStack() as stack:
         for change in _for_want_of_a_gpu():
             stack.enter_context(change)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contract
 import contract_sequences
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from contract import EVERYONE, narrow_table
 from fake_device import DEVICE, Transfer, on_fake_device
 from torch import nn
 
-from tabgan import GANSynthesizer
+from tabgan import AutoregressiveSynthesizer, GANSynthesizer
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.techniques import TECHNIQUES
 from tabgan.adversarial.training import Training, TrainingRule, TrainingSet
@@ -25,7 +27,7 @@ class Caught(Exception):
     """Ends a fit as soon as training would start."""
 
 
-def about_to_train(cls, monkeypatch, **parameters):
+def about_to_train(cls, monkeypatch, table=None, **parameters):
     """Begin to fit a tiny instance; return its training, and the data that it would train on."""
 
     def watched(training, data, *args):
@@ -36,7 +38,7 @@ def about_to_train(cls, monkeypatch, **parameters):
         if cls in contract_sequences.SYNTHESIZERS:
             contract_sequences.fit_small(cls, contract_sequences.long_table(), **parameters)
         else:
-            contract.fit_small(cls, narrow_table(), **parameters)
+            contract.fit_small(cls, narrow_table() if table is None else table, **parameters)
     return caught.value.args
 
 
@@ -55,6 +57,15 @@ def test_a_step_stays_on_the_device(cls, monkeypatch):
     with on_fake_device(*about_to_train(cls, monkeypatch)) as moved:
         losses = take_steps(*moved)
         assert losses and all(loss.device == DEVICE for loss in losses.values())
+
+
+def test_a_step_on_columns_of_many_categories_stays_on_the_device(monkeypatch):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.integers(0, 30, (90, 3)).astype(str)).assign(x=rng.random(90))
+    asked = about_to_train(AutoregressiveSynthesizer, monkeypatch, table, max_categories=8)
+    assert asked[0].game.wide.statistics.n_wide == 3
+    with on_fake_device(*asked) as moved:
+        take_steps(*moved)
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES.values(), ids=TECHNIQUES)
