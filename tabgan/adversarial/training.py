@@ -6,14 +6,17 @@ import copy
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from tabgan.adversarial.capture import Capture
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.processes import ALONE, Processes
 from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update, adam
 from tabgan.adversarial.validation import Validation, Watch
 from tabgan.networks.precision import fast_matmul
@@ -208,6 +211,8 @@ class Training:
         callbacks: Sequence[Callable[[Training], Any]] = (),
         progress: str | None = None,
         validation: Validation | None = None,
+        processes: Processes = ALONE,
+        captures: bool = False,
     ) -> None:
         """Make `n_steps` steps, or fewer if a callback, the validation or Ctrl-C ends the run.
 
@@ -227,6 +232,10 @@ class Training:
         progress : str, optional
             Name of the progress bar. Without a name no bar is shown.
         validation : Validation, optional
+        processes : Processes, default=ALONE
+            The processes that train this game together, each on its share of every batch.
+        captures : bool, default=False
+            Whether the updates are recorded as CUDA graphs, on a CUDA device.
 
         Raises
         ------
@@ -238,14 +247,18 @@ class Training:
         UserWarning
             Ctrl-C ended the run.
         """
-        batches = data.batches(batch_size, rng)
+        batches = processes.deal(data.batches(batch_size, rng), rng)
         every = max(1, n_steps // N_RECORDS)
-        watch = Watch(validation, self.game, self.averaged) if validation else None
+        watch = Watch(validation, self.game, self.averaged, processes) if validation else None
+        self.update.processes = processes
+        is_recorded = captures and rng.device.type == "cuda" and processes.size == 1
+        recording = Capture().of(self.update) if is_recorded else nullcontext()
+        progress = progress if processes.rank == 0 else None
         started, before = time.perf_counter(), self.seconds
         _keep_freed_memory()
         self.game.train()
         try:
-            with Progress(progress, n_steps, "step") as bar, fast_matmul():
+            with Progress(progress, n_steps, "step") as bar, fast_matmul(), recording:
                 for i in range(n_steps):
                     behind = i / n_steps
                     # Rise during the warm-up, stay in the first half, fall to 0 in the second.
@@ -262,7 +275,8 @@ class Training:
                         self.seconds = before + time.perf_counter() - started
                         self._record(losses, next(batches), seen)
                         bar.reach(i + 1, self._last_losses())
-                        is_called_off = any([callback(self) is True for callback in callbacks])
+                        called = any([callback(self) is True for callback in callbacks])
+                        is_called_off = processes.any(called)
                         if is_called_off or (is_over and not is_last):
                             bar.stop(_reason(is_called_off, watch))
                             break
@@ -303,7 +317,9 @@ class Training:
             A figure is infinite or NaN.
         """
         figures = {**losses, **self.game.monitor(batch)}
-        values = torch.stack([figure.float() for figure in figures.values()]).tolist()
+        stacked = torch.stack([figure.float() for figure in figures.values()])
+        self.update.processes.average([stacked], len(batch.row))
+        values = stacked.tolist()
         named = dict(zip(figures, values, strict=True))
         if not all(torch.isfinite(torch.tensor(values))):
             raise FloatingPointError(
