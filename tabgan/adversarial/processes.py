@@ -88,9 +88,8 @@ class Processes:
         ValueError
             The first batches differ between the processes.
         """
-        if self.size == 1:
-            yield from batches
-            return
+        # The order of the rows has a stream apart from all noise, so that the batches do not depend
+        # on how much noise a process draws.
         seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
         noise = begin_stream(np.random.default_rng([seed, self.rank]), rng.device)
 
@@ -98,9 +97,11 @@ class Processes:
             return tensor if len(tensor) < self.size else tensor.tensor_split(self.size)[self.rank]
 
         for i, batch in enumerate(batches):
-            if i == 0:
-                self._check_same(batch)
-            own = batch.mapped(share)
+            own = batch
+            if self.size > 1:
+                if i == 0:
+                    self._check_same(batch)
+                own = batch.mapped(share)
             labelled = None if own.labelled is None else replace(own.labelled, rng=noise)
             yield replace(own, rng=noise, labelled=labelled)
 
