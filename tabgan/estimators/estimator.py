@@ -41,6 +41,7 @@ from tabgan.checks import (
 from tabgan.estimators.composing import compose
 from tabgan.estimators.files import get_values, save, set_values
 from tabgan.generation.core import Core, Run, resolve_device
+from tabgan.notices import warn
 from tabgan.randomness import Streams, draw_seed, seeded_weights
 from tabgan.registry import register
 
@@ -74,7 +75,9 @@ class Estimator(BaseEstimator):
     max_categories : int >= 2, default=256
         Largest number of levels of a categorical column. In a column of more categories, the most
         frequent ones have a level each and the rarer ones share the last level. Categories of the
-        shared level are drawn at their rates in training.
+        shared level are drawn at their rates in training, and `fit` warns of them.
+        `AutoregressiveSynthesizer` pools no categories: in a column of more categories it draws
+        each of them from the rows that have other categories in common.
     handle_unknown : {"warn", "ignore", "error"}, default="warn"
         What follows from a category in later rows that the first `fit` did not see. "warn" counts
         the category as unknown and warns once in each call. "ignore" counts it as unknown without a
@@ -255,6 +258,7 @@ class Estimator(BaseEstimator):
             self._n_draws = 0
             self._built_with = self._shaping_parameters()
             self._core = self._make_core()
+            self._warn_of_pooling()
         core = self._core
         core.training.update.set_rate(self.learning_rate)
         streams = Streams.begin([self._seed, core.training.step], core.device)
@@ -266,6 +270,17 @@ class Estimator(BaseEstimator):
             self._forget()
             raise
         return self
+
+    def _warn_of_pooling(self) -> None:
+        """Warn if categories share a level, and lose their ties to other columns."""
+        pooled = [words for encoder in self._core.encoders for words in encoder.pooling()]
+        if pooled:
+            warn(
+                f"{type(self).__name__} draws rare categories of {', '.join(pooled)} at their "
+                f"rates, without their ties to other columns, because max_categories is "
+                f"{self.max_categories}; raise it, or use AutoregressiveSynthesizer, which has "
+                "no such limit."
+            )
 
     def _train_game(self, encoding: Any, device: torch.device) -> Training:
         """Build the game, apply all techniques, and return the game ready for training."""

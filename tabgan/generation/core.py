@@ -103,6 +103,11 @@ class Core:
         """The trained game, whose weights are averaged over the last steps."""
         return self.training.averaged
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """The encoders of the table that was learnt."""
+        return ()
+
     def modules(self) -> dict[str, nn.Module]:
         """Return the modules with learnt tensors.
 
@@ -148,6 +153,11 @@ class ConditionedCore(Core):
         super().__init__(training, encoding.layout.offsets.device)
         self.encoding, self.chain = encoding, chain
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """The encoders of the generated columns and of the conditions."""
+        return self.encoding.encoder, self.encoding.conditions.encoder
+
     def modules(self) -> dict[str, nn.Module]:
         """Return the modules of the chain and of the game, by their names in files."""
         return {**self.chain.modules(), **super().modules()}
@@ -174,6 +184,11 @@ class RowCore(Core):
     def __init__(self, encoder: Encoder, training: Training, device: torch.device) -> None:
         super().__init__(training, device)
         self.encoder = encoder
+
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """The encoder of rows."""
+        return (self.encoder,)
 
     @property
     def layout(self) -> Layout:

@@ -22,7 +22,7 @@ from tabgan.generation.source import Source, posterior
 from tabgan.networks.any_order import AnyOrderNetworks
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.precision import fast_matmul
-from tabgan.networks.wide import WideNetworks, WideStatistics
+from tabgan.networks.wide import Entries, WideModel
 from tabgan.randomness import Streams
 from tabgan.table.dtypes import as_objects
 from tabgan.table.encoder import EncodedTable
@@ -45,7 +45,7 @@ class AutoregressiveGame(Game):
 
     Parameters
     ----------
-    wide : WideNetworks
+    wide : WideModel
         The model of columns of many categories, which come before all others.
     networks : ColumnNetworks
         They are given the entries of wide blocks beside a condition.
@@ -54,10 +54,16 @@ class AutoregressiveGame(Game):
     """
 
     def __init__(
-        self, wide: WideNetworks, networks: ColumnNetworks, any_order: AnyOrderNetworks
+        self, wide: WideModel, networks: ColumnNetworks, any_order: AnyOrderNetworks
     ) -> None:
         super().__init__()
-        self.wide, self.networks, self.any_order = wide, networks, any_order
+        self._wide, self.entries = (wide,), Entries(wide)
+        self.networks, self.any_order = networks, any_order
+
+    @property
+    def wide(self) -> WideModel:
+        """The model of wide blocks, which is learnt before the game and is no part of it."""
+        return self._wide[0]
 
     def raw(
         self,
@@ -82,15 +88,15 @@ class AutoregressiveGame(Game):
         -------
         Tensor of shape (n, width)
         """
-        statistics = self.wide.statistics
-        values = statistics.profiles.values(codes) if own and statistics.n_wide else None
-        entries = self.wide.entries(statistics.layout.wide_codes(codes), values)
+        wide = self.wide
+        values = wide.profiles.values(codes) if own and wide.n_wide else None
+        entries = self.entries(wide.layout.wide_codes(codes), values)
         return self.networks(codes, torch.cat([condition, entries], dim=1), rng)
 
     def players(self) -> tuple[Player, ...]:
         """Return the generator and the proposal; trees learn to reject rows after training."""
         return (
-            Player("generator", (self.wide, self.networks), self.generator_loss),
+            Player("generator", (self.entries, self.networks), self.generator_loss),
             Player("proposal", (self.any_order,), self.proposal_loss),
         )
 
@@ -110,12 +116,15 @@ class AutoregressiveGame(Game):
         return log_p + self.wide.log_likelihood(table.codes, own)
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Return the negative log-likelihood of a row, in nats, with dropout."""
-        return -self.log_likelihood(batch.table, batch.condition, batch.rng, own=True).mean()
+        """Return the negative log-likelihood of the softmax blocks of a row, with dropout."""
+        raw = self.raw(batch.table.codes, batch.condition, batch.rng, own=True)
+        return self.networks.layout.cross_entropy(raw, batch.table.codes).mean()
 
     def proposal_loss(self, batch: Batch) -> Tensor:
         """Return the negative log-likelihood of a row in random orders, in nats."""
-        return self.any_order.hidden_loss(batch.table.codes, batch.condition, batch.rng)
+        return self.any_order.hidden_loss(
+            batch.table.codes, batch.condition, batch.rng, batch.index
+        )
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Return the negative log-likelihood of a training row, in nats, without dropout."""
@@ -147,24 +156,19 @@ class ColumnRows(Source):
         with fast_matmul():
             for part in condition.split(game.networks.draws_at_once):
                 wide_codes = game.wide.draw(len(part), noise)
-                seen = torch.cat([part, game.wide.entries(wide_codes)], dim=1)
+                seen = torch.cat([part, game.entries(wide_codes)], dim=1)
                 drawn.append(torch.cat([game.networks.draw(seen, noise), wide_codes], dim=1))
         codes = torch.cat(drawn)
         return EncodedTable(codes, condition.new_zeros(len(codes), 0))
 
     def prepare(self, real: Rows, streams: Streams) -> None:
         """Count the categories of wide blocks."""
-        if self.statistics.n_wide:
-            self.statistics.learn(real.made.codes, streams.rng)
-
-    @property
-    def statistics(self) -> WideStatistics:
-        """What is counted about wide blocks."""
-        return self.game.wide.statistics
+        if self.game.wide.n_wide:
+            self.game.wide.learn(real.made.codes, streams.rng)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the statistics of wide blocks, if there are any."""
-        return {"statistics": self.statistics} if self.statistics.n_wide else {}
+        """Return the model of wide blocks, if there are any."""
+        return {"wide": self.game.wide} if self.game.wide.n_wide else {}
 
     @torch.no_grad()
     def propose(
@@ -391,16 +395,16 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         if dropout is None:
             fewer = (MANY_ROWS / encoding.n_rows) ** 0.5
             dropout = float(np.clip(DROPOUTS[0] * fewer, *DROPOUTS))
-        statistics = WideStatistics(encoding.layout, encoding.masses, encoding.level_ranks)
-        wide = WideNetworks(statistics.to(encoding.layout.offsets.device))
+        wide = WideModel(encoding.layout, encoding.masses, encoding.level_ranks)
+        wide = wide.to(encoding.layout.offsets.device)
         shared = encoding.masses, encoding.level_ranks, encoding.n_rows
         n_given = encoding.condition_layout.width
         networks = ColumnNetworks(
-            encoding.layout, *shared, n_given + wide.entries.width, self.hidden_dim, dropout
+            encoding.layout, *shared, n_given + wide.width, self.hidden_dim, dropout
         )
         # Hidden blocks do for the proposal what dropout does for the generator.
         any_order = AnyOrderNetworks(
-            statistics,
+            wide,
             *shared,
             n_given,
             max(1, self.hidden_dim // 2),

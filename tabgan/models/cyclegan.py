@@ -205,6 +205,11 @@ class TranslatorCore(Core):
         super().__init__(training, device)
         self.encoder_a, self.encoder_b = encoder_a, encoder_b
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """Both encoders."""
+        return self.encoder_a, self.encoder_b
+
     def encode_a(self, table: pd.DataFrame, rng: Any = None) -> EncodedTable:
         """Encode rows of A on the device."""
         return self.encoder_a.encode(table, rng).to(self.device)

@@ -12,7 +12,7 @@ from torch import Tensor
 from tabgan.networks.columns import DRAWN, BlockNetworks
 from tabgan.networks.grouped import OthersLinear
 from tabgan.networks.precision import quick_dtype
-from tabgan.networks.wide import ENTRY_DIM, Entries, WideProposal, WideStatistics
+from tabgan.networks.wide import ENTRY_DIM, Entries, WideProposal, WideModel
 from tabgan.table.evidence import FREE, OPEN, Evidence
 
 LEAST = 1e-12
@@ -59,7 +59,7 @@ class AnyOrderNetworks(BlockNetworks):
 
     def __init__(
         self,
-        statistics: WideStatistics,
+        wide_model: WideModel,
         masses: Sequence[NDArray[np.float64]],
         level_ranks: Sequence[NDArray[np.float64]],
         n_rows: int,
@@ -67,13 +67,13 @@ class AnyOrderNetworks(BlockNetworks):
         hidden_dim: int,
         dropout: float,
     ) -> None:
-        layout = statistics.layout
-        entries = Entries(statistics)
+        layout = wide_model.layout
+        entries = Entries(wide_model)
         n_given = n_given + entries.width
         super().__init__(layout, masses, level_ranks, n_rows, n_given, hidden_dim, dropout)
         self.entries = entries
         n_seen = n_given + layout.n_softmax * self.embedding_dim
-        self.wide = WideProposal(statistics, n_seen, 2 * hidden_dim)
+        self.wide = WideProposal(wide_model, n_seen, 2 * hidden_dim)
         widest = max(layout.n_levels_wide, default=0)
         self.draws_at_once = min(self.draws_at_once, max(64, DRAWN // (n_seen + widest)))
 
@@ -85,7 +85,9 @@ class AnyOrderNetworks(BlockNetworks):
         """Lay out conditions and the entries of wide blocks."""
         return torch.cat([given, self.entries(self.layout.wide_codes(codes), own)], dim=1)
 
-    def hidden_loss(self, codes: Tensor, given: Tensor, rng: torch.Generator) -> Tensor:
+    def hidden_loss(
+        self, codes: Tensor, given: Tensor, rng: torch.Generator, turn: int = 0
+    ) -> Tensor:
         """Hide a random number of random blocks, and return the loss of predicting them.
 
         The number of known blocks is uniform in 0 to n_blocks - 1. The loss of a row is the mean
@@ -99,13 +101,15 @@ class AnyOrderNetworks(BlockNetworks):
         given : Tensor of shape (n, n_given)
             Conditions, laid out for a network.
         rng : torch.Generator
+        turn : int, default=0
+            Number of losses before this one. Each loss takes in one wide block, in turn.
 
         Returns
         -------
         scalar Tensor, in nats
         """
         shown = hide_blocks(codes, rng)
-        own = self.wide.statistics.profiles.values(codes) if self.layout.n_levels_wide else None
+        own = self.wide.model.profiles.values(codes) if self.layout.n_levels_wide else None
         given = self._given(shown, given, own)
         raw = self(shown, given, rng)
         is_hidden = shown < 0
@@ -113,26 +117,15 @@ class AnyOrderNetworks(BlockNetworks):
         share = codes.shape[1] / is_hidden.sum(dim=1)
         loss = (share * self.layout.cross_entropy(raw, hidden)).mean()
         if own is not None:
-            loss = loss + self._wide_loss(codes, shown, given, own, share, rng)
-        return loss
-
-    def _wide_loss(
-        self,
-        codes: Tensor,
-        shown: Tensor,
-        given: Tensor,
-        own: Tensor,
-        share: Tensor,
-        rng: torch.Generator,
-    ) -> Tensor:
-        """Return the loss of predicting the hidden wide blocks."""
-        seen, wide_codes = self.seen(shown, given), self.layout.wide_codes(codes)
-        shown = self.layout.wide_codes(shown)
-        loss = torch.zeros_like(share)
-        for wide, levels in enumerate(wide_codes.T):
+            n_wide = len(self.layout.n_levels_wide)
+            wide = turn % n_wide
+            wide_codes, is_hidden = self.layout.wide_codes(codes), is_hidden[:, -n_wide:]
+            levels = wide_codes[:, wide]
+            seen, shown = self.seen(shown, given), self.layout.wide_codes(shown)
             of_block = self.wide.loss(wide, seen, shown, levels, own, rng)
-            loss = loss + share * of_block * ((shown[:, wide] < 0) & (levels >= 0))
-        return loss.mean()
+            counts = is_hidden[:, wide] & (levels >= 0)
+            loss = loss + n_wide * (share * of_block * counts).mean()
+        return loss
 
     def posterior(self, codes: Tensor, given: Tensor, block: int) -> Tensor:
         """Predict one block from the known ones among the others.

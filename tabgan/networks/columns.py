@@ -164,7 +164,8 @@ class BlockNetworks(nn.Module):
                 torch.bmm(of_blocks, weight.transpose(1, 2)).transpose(0, 1).flatten(1)
                 for of_blocks, weight in zip(self.layout.split_blocks(hidden), weights, strict=True)
             ]
-        return torch.cat(parts, dim=1).to(self.bias.dtype) + self.bias
+        raw = torch.cat(parts, dim=1) if parts else seen[:, :0]
+        return raw.to(self.bias.dtype) + self.bias
 
     def seen(self, codes: Tensor, given: Tensor) -> Tensor:
         """Lay rows out for the masked layer: the condition, then the embedding of each level.

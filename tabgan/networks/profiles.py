@@ -104,10 +104,10 @@ class Profiles(nn.Module):
             values = self.values(part)
             for wide, levels in enumerate(self.layout.wide_codes(part).T):
                 known = levels >= 0
-                self.get_buffer(f"sums_{wide}").index_add_(0, levels[known], values[known])
-                self.get_buffer(f"rows_{wide}").index_add_(
-                    0, levels[known], torch.ones_like(values[known, 0])
-                )
+                of_block = levels[known]
+                self.get_buffer(f"sums_{wide}").index_add_(0, of_block, values[known])
+                counts = self.n_rows(wide)
+                counts += torch.bincount(of_block, minlength=len(counts))
 
     def n_rows(self, wide: int) -> Tensor:
         """Return the training rows of each category, shape (n_levels,)."""

@@ -31,6 +31,12 @@ MOST_COMBINATIONS = 2_000_000
 N_DIRECTIONS = 32
 """Random directions of the profiles by which categories are clustered."""
 
+MOST_GATE_ROWS, GATE_BATCH, GATE_STEPS = 30_000, 2_000, 200
+"""Rows from which the weights of contexts are learnt, rows of a batch, and steps."""
+
+LEAST_RATE = 1e-12
+"""Least rate of a category in a context, of which the logarithm is taken."""
+
 N_NEGATIVES = 1024
 """Categories, drawn at their rates, that stand for all categories in a step of training."""
 
@@ -51,8 +57,13 @@ class Context(NamedTuple):
     source: int = -1
 
 
-class WideStatistics(nn.Module):
-    """What is counted about the categories of wide blocks, before any network is trained.
+class WideModel(nn.Module):
+    """A model of the wide blocks of a row, each given those before it.
+
+    A category is drawn from a mixture of what occurred in the contexts of the row, see
+    `ContextGate`. No softmax over all categories is computed, and no category has weights of its
+    own. The model is learnt before any other network is trained, in seconds. All other blocks
+    follow, given the profiles of the categories.
 
     Parameters
     ----------
@@ -86,10 +97,26 @@ class WideStatistics(nn.Module):
             self.register_buffer(f"cluster_{wide}", torch.zeros(k, dtype=torch.int32))
         self._counts: dict[tuple[Context, int], Counts] = {}
         self._prefixes: list[Tensor] = []
+        self.gates = nn.ModuleList(ContextGate(self, j, True) for j in range(self.n_wide))
+        self.requires_grad_(False)
+        self.register_load_state_dict_pre_hook(WideModel._make_room)
+        self.register_load_state_dict_post_hook(lambda model, _: model.index())
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> WideStatistics:
+    def _make_room(self, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+        """Size the combinations as those of a file are, before the file's are copied."""
+        for name in ("combinations", "numbers"):
+            if prefix + name in state:
+                own = self.get_buffer(name)
+                setattr(self, name, own.new_empty(state[prefix + name].shape))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> WideModel:
         """Return the same object: a copy of a game counts nothing anew."""
         return self
+
+    @property
+    def width(self) -> int:
+        """Entries by which networks see the categories of a row."""
+        return ENTRY_DIM * self.n_wide
 
     def learn(self, codes: Tensor, rng: np.random.Generator) -> None:
         """Count training rows.
@@ -111,19 +138,68 @@ class WideStatistics(nn.Module):
         for block in range(self.n_wide):
             self.get_buffer(f"cluster_{block}").copy_(self._clusters(block, rng))
         self.index()
+        chosen = torch.from_numpy(rng.permutation(len(codes))[:MOST_GATE_ROWS])
+        for gate in self.gates:
+            gate.learn(self.layout.wide_codes(codes[chosen]), rng)
+
+    def log_likelihood(self, codes: Tensor, own: bool) -> Tensor:
+        """Return the log-probability of the wide blocks of rows, shape (n,), in nats.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+            A negative code is unknown and adds nothing.
+        own : bool
+            Whether the rows were counted, and are left out of the counts.
+        """
+        wide_codes = self.layout.wide_codes(codes)
+        total = torch.zeros(len(codes), device=codes.device)
+        for gate in self.gates:
+            total = total + gate.log_likelihood(wide_codes, own)
+        return total
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw the wide blocks of rows.
+
+        Parameters
+        ----------
+        n : int
+        rng : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, n_wide), int64
+        """
+        device = rng.device
+        codes = torch.full((n, self.n_wide), -1, dtype=torch.long, device=device)
+        for gate in self.gates:
+            ids, figures, usable = gate.look(codes, False)
+            weights = gate.log_weights(figures, usable).exp().cumsum(dim=1)
+            u = torch.rand(n, 1, generator=rng, device=device) * weights[:, -1:]
+            chosen = (weights <= u).sum(dim=1).clamp(max=weights.shape[1] - 1)
+            # One number from each of n equal strata, in random order, keeps rates of categories
+            # near to those of training.
+            order = torch.randperm(n, generator=rng, device=device)
+            share = (order + torch.rand(n, generator=rng, device=device)) / n
+            for c, (context, number) in enumerate(zip(gate.possible, ids, strict=True)):
+                rows = (chosen == c).nonzero().squeeze(1)
+                if len(rows):
+                    counts = self.counts(context, gate.wide)
+                    codes[rows, gate.wide] = counts.draw(number[rows], share[rows])
+        return codes
 
     def _clusters(self, wide: int, rng: np.random.Generator) -> Tensor:
         """Cluster the categories of a block by their profiles, about as many as the square root."""
         k = self.layout.n_levels_wide[wide]
         everyone = torch.arange(k, device=self.numbers.device)
         profiles = self.profiles.of(wide, everyone)[:, : self.profiles.n_numbers].cpu().numpy()
-        directions = rng.standard_normal((profiles.shape[1], N_DIRECTIONS)).astype(np.float32)
-        n_clusters = max(2, round(k**0.5))
+        directions = rng.standard_normal((profiles.shape[1], N_DIRECTIONS))
+        points = np.round(profiles @ (directions / max(1, profiles.shape[1]) ** 0.5), 3)
+        n_clusters = min(max(2, round(k**0.5)), len(np.unique(points, axis=0)))
         means = MiniBatchKMeans(
             n_clusters, n_init=1, max_iter=20, batch_size=4096, random_state=int(rng.integers(2**31))
         )
-        found = means.fit_predict(profiles @ directions / profiles.shape[1] ** 0.5)
-        return torch.from_numpy(found.astype(np.int32))
+        return torch.from_numpy(means.fit_predict(points).astype(np.int32))
 
     def index(self) -> None:
         """Sort the counts, after `learn` or after a file was read."""
@@ -219,11 +295,11 @@ class ContextGate(nn.Module):
 
     Parameters
     ----------
-    statistics : WideStatistics
+    model : WideModel
     wide : int
         Position of the block that is predicted among the wide blocks.
     in_order : bool
-        See `WideStatistics.possible`.
+        See `WideModel.possible`.
     n_further : int, default=0
         Further distributions that take part, beside the contexts.
 
@@ -235,23 +311,23 @@ class ContextGate(nn.Module):
 
     def __init__(
         self,
-        statistics: WideStatistics,
+        model: WideModel,
         wide: int,
         in_order: bool,
         n_further: int = 0,
     ) -> None:
         super().__init__()
-        self._statistics = (statistics,)
+        self._model = (model,)
         self.wide = wide
-        self.possible = statistics.possible(wide, in_order)
+        self.possible = model.possible(wide, in_order)
         n = len(self.possible)
         self.inward = nn.Linear(CONTEXT_FIGURES * n, GATE_DIM)
         self.outward = nn.Linear(GATE_DIM, n + n_further)
 
     @property
-    def statistics(self) -> WideStatistics:
+    def model(self) -> WideModel:
         """The counts, which no copy of the network copies."""
-        return self._statistics[0]
+        return self._model[0]
 
     def look(
         self, wide_codes: Tensor, own: bool
@@ -273,11 +349,11 @@ class ContextGate(nn.Module):
         usable : Tensor of shape (n, n_contexts), bool
             Whether the context has rows.
         """
-        statistics, ids, figures, usable = self.statistics, [], [], []
+        model, ids, figures, usable = self.model, [], [], []
         levels = wide_codes[:, self.wide]
         for context in self.possible:
-            number = statistics.contexts(context, wide_codes)
-            counts = statistics.counts(context, self.wide)
+            number = model.contexts(context, wide_codes)
+            counts = model.counts(context, self.wide)
             rows, distinct = counts.totals(number)
             if own:
                 same = counts.of(number, levels)
@@ -288,6 +364,39 @@ class ContextGate(nn.Module):
             share = distinct / rows.clamp(min=1.0)
             figures += [rows.log1p() / 5, distinct.log1p() / 5, share, (rows >= 1).float()]
         return ids, torch.stack(figures, dim=1), torch.stack(usable, dim=1)
+
+    def learn(self, wide_codes: Tensor, rng: np.random.Generator) -> None:
+        """Learn the weights from rows that were counted, each left out of the counts.
+
+        Parameters
+        ----------
+        wide_codes : Tensor of shape (n, n_wide)
+        rng : numpy Generator
+            Draws the batches.
+        """
+        known = wide_codes[wide_codes[:, self.wide] >= 0]
+        if not len(known):
+            return
+        self.requires_grad_(True)
+        ids, figures, usable = self.look(known, True)
+        rates = self.rates(ids, known[:, self.wide], True).clamp(min=LEAST_RATE).log()
+        optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
+        for _ in range(GATE_STEPS):
+            rows = torch.from_numpy(rng.integers(0, len(known), min(len(known), GATE_BATCH)))
+            log_weights = self.log_weights(figures[rows], usable[rows])
+            loss = -(log_weights + rates[rows]).logsumexp(dim=1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        self.requires_grad_(False)
+
+    def log_likelihood(self, wide_codes: Tensor, own: bool) -> Tensor:
+        """Return the log-probability of the block's categories, shape (n,); 0 if unknown."""
+        levels = wide_codes[:, self.wide]
+        ids, figures, usable = self.look(wide_codes, own)
+        rates = self.rates(ids, levels, own).clamp(min=LEAST_RATE).log()
+        log_p = (self.log_weights(figures, usable) + rates).logsumexp(dim=1)
+        return log_p * (levels >= 0)
 
     def log_weights(self, figures: Tensor, usable: Tensor) -> Tensor:
         """Compute the logarithm of each distribution's weight.
@@ -321,9 +430,9 @@ class ContextGate(nn.Module):
             With `own`, each row is left out of the counts. A category of this row alone then has
             the rate of such categories among all categories, in the context without a condition.
         """
-        statistics, rates = self.statistics, []
+        model, rates = self.model, []
         for context, number in zip(self.possible, ids, strict=True):
-            counts = statistics.counts(context, self.wide)
+            counts = model.counts(context, self.wide)
             rows, _ = counts.totals(number)
             same = counts.of(number, levels)
             if own:
@@ -336,104 +445,35 @@ class ContextGate(nn.Module):
         return torch.stack(rates, dim=1)
 
 
-class WideNetworks(nn.Module):
-    """A model of the wide blocks, each given those before it, and entries for other networks.
-
-    Each block's category is drawn from a mixture of what occurred in the contexts of the row, see
-    `ContextGate`. No softmax over all categories is computed.
-
-    Parameters
-    ----------
-    statistics : WideStatistics
-    """
-
-    def __init__(self, statistics: WideStatistics) -> None:
-        super().__init__()
-        self._statistics = (statistics,)
-        n_wide = statistics.n_wide
-        self.gates = nn.ModuleList(ContextGate(statistics, j, True) for j in range(n_wide))
-        self.entries = Entries(statistics)
-
-    @property
-    def statistics(self) -> WideStatistics:
-        """The counts, which no copy of the network copies."""
-        return self._statistics[0]
-
-    def log_likelihood(self, codes: Tensor, own: bool) -> Tensor:
-        """Return the log-probability of the wide blocks of rows, shape (n,), in nats.
-
-        Parameters
-        ----------
-        codes : Tensor of shape (n, n_blocks)
-            A negative code is unknown and adds nothing.
-        own : bool
-            Whether the rows were counted, and are left out of the counts.
-        """
-        wide_codes = self.statistics.layout.wide_codes(codes)
-        total = torch.zeros(len(codes), device=codes.device)
-        for gate in self.gates:
-            levels = wide_codes[:, gate.wide]
-            ids, figures, usable = gate.look(wide_codes, own)
-            rates = gate.rates(ids, levels, own).clamp(min=1e-12).log()
-            log_p = (gate.log_weights(figures, usable) + rates).logsumexp(dim=1)
-            total = total + log_p * (levels >= 0)
-        return total
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw the wide blocks of rows.
-
-        Parameters
-        ----------
-        n : int
-        rng : torch.Generator
-
-        Returns
-        -------
-        Tensor of shape (n, n_wide), int64
-        """
-        device = rng.device
-        codes = torch.full((n, self.statistics.n_wide), -1, dtype=torch.long, device=device)
-        for gate in self.gates:
-            ids, figures, usable = gate.look(codes, False)
-            weights = gate.log_weights(figures, usable).exp().cumsum(dim=1)
-            u = torch.rand(n, 1, generator=rng, device=device) * weights[:, -1:]
-            chosen = (weights <= u).sum(dim=1).clamp(max=weights.shape[1] - 1)
-            # One number from each of n equal strata, in random order, keeps rates of categories
-            # near to those of training.
-            order = torch.randperm(n, generator=rng, device=device)
-            share = (order + torch.rand(n, generator=rng, device=device)) / n
-            for c, (context, number) in enumerate(zip(gate.possible, ids, strict=True)):
-                rows = (chosen == c).nonzero().squeeze(1)
-                if len(rows):
-                    counts = self.statistics.counts(context, gate.wide)
-                    codes[rows, gate.wide] = counts.draw(number[rows], share[rows])
-        return codes
-
-
 class Entries(nn.Module):
     """Turns the profile of each known category into the vector by which networks see it.
 
     Parameters
     ----------
-    statistics : WideStatistics
+    model : WideModel
     """
 
-    def __init__(self, statistics: WideStatistics) -> None:
+    def __init__(self, model: WideModel) -> None:
         super().__init__()
-        self._statistics = (statistics,)
-        n_numbers = statistics.profiles.n_numbers + 2
+        self._model = (model,)
+        n_numbers = model.profiles.n_numbers + 2
         self.linear = nn.ModuleList(
-            nn.Linear(n_numbers, ENTRY_DIM, bias=False) for _ in range(statistics.n_wide)
+            nn.Linear(n_numbers, ENTRY_DIM, bias=False) for _ in range(model.n_wide)
         )
 
     @property
     def width(self) -> int:
         """Entries of a row."""
-        return ENTRY_DIM * len(self.linear)
+        return self.model.width
+
+    @property
+    def model(self) -> WideModel:
+        """The counts, which no copy of the network copies."""
+        return self._model[0]
 
     def one(self, wide: int, levels: Tensor, own: Tensor | None = None) -> Tensor:
         """Return the entries of categories of one block, shape (n,) to (n, ENTRY_DIM)."""
-        return self.linear[wide](self._statistics[0].profiles.of(wide, levels, own))
+        return self.linear[wide](self.model.profiles.of(wide, levels, own))
 
     def forward(self, wide_codes: Tensor, own: Tensor | None = None) -> Tensor:
         """Return the entries of rows, zero for unknown categories.
@@ -462,7 +502,7 @@ class WideProposal(nn.Module):
 
     Parameters
     ----------
-    statistics : WideStatistics
+    model : WideModel
     n_seen : int
         Entries of a row, with zeros for what is unknown.
     hidden_dim : int
@@ -473,23 +513,23 @@ class WideProposal(nn.Module):
        Neural Probabilistic Language Model", IEEE Transactions on Neural Networks 19(4).
     """
 
-    def __init__(self, statistics: WideStatistics, n_seen: int, hidden_dim: int) -> None:
+    def __init__(self, model: WideModel, n_seen: int, hidden_dim: int) -> None:
         super().__init__()
-        self._statistics = (statistics,)
-        everyone = range(statistics.n_wide)
-        self.gates = nn.ModuleList(ContextGate(statistics, j, False, 1) for j in everyone)
+        self._model = (model,)
+        everyone = range(model.n_wide)
+        self.gates = nn.ModuleList(ContextGate(model, j, False, 1) for j in everyone)
         self.looks = nn.ModuleList(
             nn.Sequential(
                 nn.Linear(n_seen, hidden_dim), nn.SiLU(), nn.Linear(hidden_dim, ENTRY_DIM)
             )
             for _ in everyone
         )
-        self.outputs = Entries(statistics)
+        self.outputs = Entries(model)
 
     @property
-    def statistics(self) -> WideStatistics:
+    def model(self) -> WideModel:
         """The counts, which no copy of the network copies."""
-        return self._statistics[0]
+        return self._model[0]
 
     def loss(
         self,
@@ -527,12 +567,12 @@ class WideProposal(nn.Module):
         rates = gate.rates(ids, levels, True)
         look = self.looks[wide](seen)
         share = torch.rand(N_NEGATIVES, generator=rng, device=rng.device)
-        everyone = self.statistics.counts(Context("none"), wide)
+        everyone = self.model.counts(Context("none"), wide)
         others = everyone.draw(torch.zeros_like(share, dtype=torch.long), share)
         fit = (look * self.outputs.one(wide, levels, own)).sum(dim=1)
         of_others = look @ self.outputs.one(wide, others).T
         excess = fit - of_others.logsumexp(dim=1) + np.log(N_NEGATIVES)
-        log_rates = rates.clamp(min=1e-12).log()
+        log_rates = rates.clamp(min=LEAST_RATE).log()
         by_look = (log_rates[:, 0] + excess).clamp(max=0.0)
         log_rates = torch.cat([log_rates, by_look[:, None]], dim=1)
         return -(gate.log_weights(figures, usable) + log_rates).logsumexp(dim=1)
@@ -552,14 +592,14 @@ class WideProposal(nn.Module):
         -------
         Tensor of shape (n, n_levels)
         """
-        gate, statistics = self.gates[wide], self.statistics
+        gate, model = self.gates[wide], self.model
         ids, figures, usable = gate.look(wide_codes, False)
         weights = gate.log_weights(figures, usable).exp()
-        everyone = torch.arange(statistics.layout.n_levels_wide[wide], device=seen.device)
+        everyone = torch.arange(model.layout.n_levels_wide[wide], device=seen.device)
         of_levels = self.outputs.one(wide, everyone)
-        n_rows = statistics.profiles.n_rows(wide)
+        n_rows = model.profiles.n_rows(wide)
         raw = self.looks[wide](seen.float()) @ of_levels.T + n_rows.log()
         chance = torch.softmax(raw, dim=1) * weights[:, -1:]
         for c, (context, number) in enumerate(zip(gate.possible, ids, strict=True)):
-            statistics.counts(context, wide).add_shares(number, weights[:, c], chance)
+            model.counts(context, wide).add_shares(number, weights[:, c], chance)
         return chance

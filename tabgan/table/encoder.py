@@ -133,6 +133,11 @@ class CategoricalCodec:
             labels.append(tuple(categories[self.n_own :]))
         return labels + [None] * (len(self.masses) - len(labels))
 
+    @property
+    def pooled_share(self) -> float:
+        """Share of the values whose category shares a level with others."""
+        return 0.0 if self.n_own == self.n_present else float(self.masses[self.n_own])
+
     def shares_of_level(self, categories: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the share of each category in its level's mass, 1 unless levels are shared."""
         shares = np.ones(len(categories))
@@ -480,8 +485,9 @@ class Encoder:
         self.masses: list[NDArray[np.float64]] = []
         self.level_ranks: list[NDArray[np.float64]] = []
         gates: list[int] = []
-        # Wide blocks come last, as the layout has them.
-        for i in sorted(range(len(self.codecs)), key=lambda i: is_wide[i]):
+        # Wide blocks come last, as the layout has them, in ascending order of their levels.
+        order = [len(codec.masses) * wide for codec, wide in zip(self.codecs, is_wide, strict=True)]
+        for i in sorted(range(len(self.codecs)), key=order.__getitem__):
             codec = self.codecs[i]
             if len(codec.masses) > 1:
                 self.blocks[i] = len(self.masses)
@@ -558,6 +564,16 @@ class Encoder:
         frame = pd.concat(series, axis=1, keys=range(len(series)))
         frame.columns = self.schema.labels
         return frame
+
+    def pooling(self) -> list[str]:
+        """Say for each column in which rare categories share a level how many rows they hold."""
+        return [
+            f"{codec.column.name!r} ({len(codec.column.categories):,} categories, of which "
+            f"{len(codec.column.categories) - codec.n_own:,} with {codec.pooled_share:.1%} of the "
+            "rows share a level)"
+            for codec in self.codecs
+            if isinstance(codec, CategoricalCodec) and codec.pooled_share
+        ]
 
     def renumber(self, frame: pd.DataFrame) -> None:
         """Replace the identifiers of a table that was decoded in parts, in place.
