@@ -15,8 +15,6 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
-from tabgan.networks.wide import WideNetworks, WideStatistics
-
 # Without a GPU, torch may end the process when autograd meets a CUDA tensor. The tensors then lie
 # on the device "meta", which is as far from the CPU.
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "meta", 0)
@@ -97,14 +95,17 @@ def on_fake_device(training, data):
         for state in optimizer.state.values():
             for tensor in state.values():
                 convert(tensor)
-    networks = list(training.game.modules())
-    counted = [network.statistics for network in networks if isinstance(network, WideNetworks)]
-    with OnDevice(convert):
+    # A model of wide blocks is learnt on the device before, and no copy of a game copies it.
+    wide = [training.game.wide] if hasattr(training.game, "wide") else []
+    with OnDevice(convert), ExitStack() as stack:
+        for model in wide:
+            stack.enter_context(patch.object(type(model), "__deepcopy__", None))
         dealt = copy.deepcopy(data, memo)
-        # Counts are learnt on the device, and no copy of a game copies them.
-        with patch.object(WideStatistics, "__deepcopy__", None):
-            copy.deepcopy(counted, memo)
-    with patch.object(WideStatistics, "__deepcopy__", lambda self, memo: memo[id(self)]):
+        copy.deepcopy(wide, memo)
+    with ExitStack() as stack:
+        for model in wide:
+            again = patch.object(type(model), "__deepcopy__", lambda self, memo: memo[id(self)])
+            stack.enter_context(again)
         moved = copy.deepcopy(training, memo)
     with ExitStack() as stack:
         for change in _for_want_of_a_gpu():

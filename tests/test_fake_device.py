@@ -63,7 +63,7 @@ def test_a_step_on_columns_of_many_categories_stays_on_the_device(monkeypatch):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.integers(0, 30, (90, 3)).astype(str)).assign(x=rng.random(90))
     asked = about_to_train(AutoregressiveSynthesizer, monkeypatch, table, max_categories=8)
-    assert asked[0].game.wide.statistics.n_wide == 3
+    assert asked[0].game.wide.n_wide == 3
     with on_fake_device(*asked) as moved:
         take_steps(*moved)
 
