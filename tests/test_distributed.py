@@ -16,6 +16,7 @@ from contract import fit_small, narrow_table, whole_batch
 
 import tabgan
 from tabgan.adversarial.processes import Processes
+from tabgan.generation.core import resolve_device
 
 TESTS = Path(__file__).parent
 
@@ -124,3 +125,12 @@ def test_without_other_processes_nothing_changes(monkeypatch):
     )
     pd.testing.assert_frame_equal(one.sample(9), other.sample(9), check_exact=True)
     assert Processes.join(torch.device("cpu")) == Processes()
+
+
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert resolve_device("auto") == torch.device("cuda", 1)
+    monkeypatch.delenv("LOCAL_RANK")
+    assert resolve_device("auto") == torch.device("cuda", 0)
