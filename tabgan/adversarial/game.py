@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,27 @@ class Batch:
     index: int = 0
     progress: float = 0.0
     labelled: Batch | None = None
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """Apply a function to all tensors, those of `labelled` included.
+
+        Parameters
+        ----------
+        function : callable, Tensor -> Tensor
+
+        Returns
+        -------
+        Batch
+        """
+        return replace(
+            self,
+            table=EncodedTable(*map(function, self.table)),
+            row=function(self.row),
+            condition=function(self.condition),
+            condition_table=EncodedTable(*map(function, self.condition_table)),
+            mask=None if self.mask is None else function(self.mask),
+            labelled=None if self.labelled is None else self.labelled.mapped(function),
+        )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from tabgan.adversarial.processes import ALONE, Processes
 from tabgan.adversarial.training import Training
 from tabgan.adversarial.validation import Validation
 from tabgan.generation.conditions import Combinations
@@ -35,6 +37,10 @@ class Run:
         Evaluations in a row without a new best score, after which training ends.
     validation_fraction : float in (0, 1), default=0.1
         Share of rows held out with early stopping.
+    processes : Processes, default=ALONE
+        The processes that train together.
+    captures : bool, default=False
+        Whether updates are recorded as CUDA graphs.
     """
 
     name: str
@@ -45,6 +51,8 @@ class Run:
     early_stopping: bool = False
     n_iter_no_change: int = 5
     validation_fraction: float = 0.1
+    processes: Processes = ALONE
+    captures: bool = False
 
     def train(
         self,
@@ -65,7 +73,17 @@ class Run:
         validation : Validation, optional
         """
         name = self.name if self.shows_progress else None
-        training.run(data, n_steps, self.batch_size, noise, self.callbacks, name, validation)
+        training.run(
+            data,
+            n_steps,
+            self.batch_size,
+            noise,
+            self.callbacks,
+            name,
+            validation,
+            self.processes,
+            self.captures,
+        )
 
 
 class Core:
@@ -200,7 +218,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
     ----------
     device : str or torch.device
         "auto" takes CUDA if there is a CUDA device, else MPS if there is an MPS device, else the
-        CPU. Every other name is a device name of PyTorch.
+        CPU. Of several CUDA devices it takes the one whose number is the environment variable
+        LOCAL_RANK, which ``torchrun`` sets, or else the first. Every other name is a device name of
+        PyTorch.
 
     Returns
     -------
@@ -220,7 +240,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
     """
     if str(device) == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            # Of the processes on one machine, each takes a GPU of its own.
+            rank = int(os.environ.get("LOCAL_RANK", "0"))
+            return torch.device("cuda", rank % torch.cuda.device_count())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         resolved = torch.device(device)

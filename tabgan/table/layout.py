@@ -36,6 +36,8 @@ class Layout(nn.Module):
     ----------
     width : int
         Entries of an encoded row.
+    n_alone : int
+        Scalars that always apply.
     n_softmax : int
         Number of softmax blocks.
     groups : list of (n_blocks, width)
@@ -67,6 +69,7 @@ class Layout(nn.Module):
         self.n_softmax = len(n_levels)
         self.n_levels = (*n_levels, *n_levels_wide)
         self.n_scalars = len(gates)
+        self.n_alone = sum(gate < 0 for gate in gates)
         padded = [next(step for step in _STEPS if step >= k) for k in n_levels]
         # `order` lists the blocks as they lie in the row, narrow ones first, and `rank` says at
         # which place each block lies.
