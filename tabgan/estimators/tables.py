@@ -242,7 +242,8 @@ class TableSynthesizer(RowSampling, Estimator):
         self._links = None
         if self.plan.finds_links:
             schema = self._inner_schema
-            encoder = Encoder(schema, self.plan.numbers, **self.plan.cut(self._n_rows))
+            cut = self.plan.cut(self._n_rows)
+            encoder = Encoder(schema, self.plan.numbers, rare=self.plan.rare, **cut)
             self._links = find_links(self._expressed(table), encoder)
         return self._expressed(table)
 

@@ -24,8 +24,8 @@ from tabgan.generation.ruled import Ruled
 from tabgan.generation.source import Source, fill
 from tabgan.notices import warn
 from tabgan.randomness import Streams
-from tabgan.table.links import Links
 from tabgan.table.chunks import Chunks
+from tabgan.table.links import Links
 from tabgan.table.schema import Schema
 
 MAX_HELD_OUT = 10_000
