@@ -676,6 +676,22 @@ def digits() -> str:
     return listing([*rows, {**means, "seed": "mean"}], columns)
 
 
+def processes() -> str:
+    """Write what several processes gain, one line for each way to divide the cores."""
+    results = json.loads((BENCHMARKS / "results" / "processes.json").read_text())["results"]
+    rows = []
+    for what, shapes in results["medians"].items():
+        is_rate = what == "rows a second"
+        for shape, each in shapes.items():
+            shown = [
+                f"{each[part]:,.0f}" if is_rate else f"{1000 * each[part]:.1f}"
+                for part in ("wall", "processor")
+            ]
+            rows.append([what if is_rate else f"{what}: ms a step", shape, *shown])
+    load = f"Programs that wanted to run, mean of five minutes: {results['load']:.1f}.\n\n"
+    return load + markdown(["what", "processes x threads", "wall", "processor"], rows)
+
+
 def machines() -> str:
     """Name the processors and versions of the fidelity figures."""
     found = json.loads((BENCHMARKS / "results" / "fidelity.json").read_text())["machines"]
@@ -738,6 +754,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "features": features,
         "on_demand": on_demand,
         "linked": linked,
+        "processes": processes,
         "constraints": constraints,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),

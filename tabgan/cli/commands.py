@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "autoregressive"
 """The synthesizer that is fitted if ``--model`` names none."""
 
+MANY_ROWS = 100_000
+"""Rows up to which a table is made at once; more rows are written in parts."""
+
 MODELS = {
     "aae": "AAESynthesizer",
     "arae": "ARAESynthesizer",
@@ -96,9 +99,16 @@ def sample(args: argparse.Namespace) -> None:
     if args.rows is None and args.conditions_file is None:
         raise InputError("--rows: say how many rows to write, or give --conditions FILE.")
     conditions, rates = _asked(args, model.schema_)
-    rows = model.sample(args.rows or 1, random_state=args.seed, conditions=conditions, **rates)
-    write_table(pd.DataFrame(rows), args.out)
-    _say(args, f"Wrote {len(rows):,} rows to {args.out}.")
+    asked = {"random_state": args.seed, "conditions": conditions, **rates}
+    n_rows = len(conditions) if args.conditions_file is not None else args.rows
+    if "into" in arguments and (args.resume or n_rows > MANY_ROWS):
+        model.set_params(verbose=int(not args.quiet))
+        model.sample(args.rows or 1, into=args.out, resume=args.resume, **asked)
+    elif args.resume:
+        raise InputError(f"--resume: a {type(model).__name__} writes all rows at once.")
+    else:
+        write_table(pd.DataFrame(model.sample(args.rows or 1, **asked)), args.out)
+    _say(args, f"Wrote {n_rows:,} rows to {args.out}.")
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -86,7 +86,10 @@ def read_table(path: Path) -> pd.DataFrame:
     # pandas takes the first values of rows that are too long for row labels.
     if not isinstance(table.index, pd.RangeIndex):
         raise InputError(f"{path}: its rows have more values than its first line has names.")
-    return pd.DataFrame({name: _plain_column(table[name]) for name in table})
+
+    from tabgan.table.csv_parts import csv_kind, plain_column
+
+    return pd.DataFrame({n: plain_column(v, csv_kind(v), v.hasnans) for n, v in table.items()})
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -111,23 +114,3 @@ def _is_parquet(path: Path) -> bool:
             "Parquet files need pyarrow; install it with: pip install 'sklearn-tabgan[parquet]'."
         ) from error
     return True
-
-
-def _plain_column(column: pd.Series) -> pd.Series:
-    """Turn a nullable column of a CSV file into the dtype that pandas users are used to."""
-    import numpy as np
-    import pandas as pd
-    from pandas.api import types
-
-    if types.is_float_dtype(column):
-        return column.astype("float64")
-    if not types.is_string_dtype(column):
-        return column if column.hasnans else column.astype(column.dtype.numpy_dtype)
-    text = column.astype(object).where(column.notna(), np.nan)
-    if not column.str.match(r"\d{4}-\d{2}-\d{2}").all():
-        return text
-    try:
-        return pd.to_datetime(text, format="ISO8601")
-    except ValueError:
-        # Some dates do not exist, such as the 30th of February.
-        return text

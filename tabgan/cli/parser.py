@@ -118,6 +118,11 @@ def _add_sample(subparsers: Any) -> None:
     parser.add_argument(
         "--rows", type=_positive, metavar="N", help="rows to write (default: those of --conditions)"
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a file that an interrupted call with the same arguments left unfinished",
+    )
     _add_asking(parser)
     _add_seed(parser)
     _add_device(parser)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Hashable
+import warnings
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tabgan.checks import ParameterError, Rule, check, listed, short
 from tabgan.estimators.target import conditions_on_label
 from tabgan.notices import warn
 from tabgan.table.agreement import check_kinds, unseen_categories
+from tabgan.table.chunks import Chunks, read_chunks
 from tabgan.table.columns import IdentifierColumn
 from tabgan.table.conditions import ANY, condition_frame
 from tabgan.table.encoder import Encoder
@@ -62,14 +64,53 @@ def read_fitted(
     TypeError
         If X is not a table.
     """
-    owner = type(estimator).__name__
-    frame, given = read_table(X, name, owner)
+    frame, given = read_table(X, name, type(estimator).__name__)
+    named = frame if is_frame(X) else X
+    return _checked(estimator, frame, named, given, anew, name, form)
+
+
+def read_fitted_chunks(estimator: Any, X: Any, anew: bool) -> Chunks:
+    """Open a table that need not fit in memory, and check it against the first fit.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        As for `read_fitted`.
+    X : path, dataset or chunks
+        See `tabgan.table.chunks.read_chunks`.
+    anew : bool
+        Whether nothing was fitted before.
+
+    Returns
+    -------
+    Chunks of shape (n, d)
+
+    Raises
+    ------
+    ValueError
+        As `read_chunks` and `read_fitted` do.
+    """
+    chunks = read_chunks(X)
+    head = _checked(estimator, chunks.head, chunks.head, chunks.format, anew, "X", "_format")
+    return chunks if anew else chunks.with_labels(head.columns)
+
+
+def _checked(
+    estimator: Any,
+    frame: pd.DataFrame,
+    named: Any,
+    given: TableFormat,
+    anew: bool,
+    name: str,
+    form: str,
+) -> pd.DataFrame:
+    """Remember the format and the columns of a table, or check them against those remembered."""
     is_first = form == "_format"
     if is_first:
-        _remember_names(estimator, frame if is_frame(X) else X, given, anew)
+        _remember_names(estimator, named, given, anew)
     if not anew:
         known: TableFormat = getattr(estimator, form)
-        return known.check(frame, given, name, owner)
+        return known.check(frame, given, name, type(estimator).__name__)
     setattr(estimator, form, given)
     if is_first:
         estimator.n_features_in_ = frame.shape[1]
@@ -126,6 +167,36 @@ def read_known(estimator: Any, frame: pd.DataFrame, schema: Schema) -> pd.DataFr
             raise ValueError(f'{told}; fit anew, or set handle_unknown="ignore".')
         warn(f"{told}. They count as unknown.")
     return frame
+
+
+def known_parts(estimator: Any, schema: Schema) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Return a function that does what `read_known` does, with at most one warning for all parts.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    schema : Schema
+
+    Returns
+    -------
+    callable, DataFrame -> DataFrame
+    """
+    has_warned = False
+
+    def read(frame: pd.DataFrame) -> pd.DataFrame:
+        nonlocal has_warned
+        if not has_warned:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                read_known(estimator, frame, schema)
+            for each in caught:
+                has_warned = True
+                warn(f"{each.message} Further rows are not searched.")
+        else:
+            check_kinds(schema, frame[schema.names])
+        return frame
+
+    return read
 
 
 def check_n_samples(n_samples: Any) -> None:

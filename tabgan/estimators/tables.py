@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from tabgan.checks import FLAG, NONE, Rule, check, choice, instance, integer, number, sequence_of
+from tabgan.checks import (
+    FLAG,
+    NONE,
+    ParameterError,
+    Rule,
+    choice,
+    instance,
+    integer,
+    number,
+    sequence_of,
+)
 from tabgan.constraints.base import Constraint
 from tabgan.constraints.rules import Constraints, kept_rows
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import (
-    check_n_samples,
-    read_conditions,
+    known_parts,
     read_fitted,
+    read_fitted_chunks,
     read_known,
 )
+from tabgan.estimators.sampling import RowSampling
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.conditions import ConditionModel
 from tabgan.generation.core import resolve_device
 from tabgan.generation.encoding import Encoding
-from tabgan.generation.rejection import Effort
 from tabgan.generation.source import RawRows, Source
 from tabgan.generation.tables import TableCore
 from tabgan.notices import warn
 from tabgan.randomness import Streams, begin_stream
+from tabgan.table.chunks import Chunks, is_chunked
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.link_search import find_links
 from tabgan.table.links import Links
@@ -39,11 +50,8 @@ from tabgan.table.schema import Schema
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-BAR_DELAY = 10.0
-"""Seconds of rejection after which a progress bar appears, if `verbose` is 0."""
 
-
-class TableSynthesizer(Estimator):
+class TableSynthesizer(RowSampling, Estimator):
     """Base of every synthesizer of tables: it learns a table and draws synthetic rows.
 
     Parameters
@@ -147,9 +155,12 @@ class TableSynthesizer(Estimator):
 
         Parameters
         ----------
-        X : table or numeric array-like of shape (n, d), n >= 1
+        X : table, numeric array-like, path or chunks of shape (n, d), n >= 1
             A pandas, polars or Arrow table with columns of any kind, missing values included; or an
-            array.
+            array. A table that need not fit in memory is the path of a Parquet or CSV file, a
+            ``pyarrow.dataset.Dataset``, a dask DataFrame, or chunks: DataFrames of the same columns
+            in a list, from an iterator, or from a function without arguments. Such a table is read
+            a part at a time, see the guide on large tables.
         y : array-like of shape (n,), default=None
             Ignored, unless the class says otherwise.
 
@@ -162,7 +173,9 @@ class TableSynthesizer(Estimator):
         ------
         ValueError
             If X has no rows, no columns, infinite values or two columns of one name, if rows break
-            a constraint, if constraints contradict each other, or if a parameter is out of range.
+            a constraint, if constraints contradict each other, or if a parameter is out of range;
+            if a file cannot be read or chunks differ in their columns; or if there are labels or
+            constraints beside a table that is read a part at a time.
         TypeError
             If X is not a table.
         FloatingPointError
@@ -209,7 +222,9 @@ class TableSynthesizer(Estimator):
         """
         return self._fit(X, y, goes_on=True)
 
-    def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> pd.DataFrame:
+    def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> pd.DataFrame | Chunks:
+        if is_chunked(X):
+            return self._read_chunks(X, y, anew)
         frame = read_fitted(self, X, anew)
         table, conditions = self._training_table(frame, y, anew)
         if not anew:
@@ -227,9 +242,35 @@ class TableSynthesizer(Estimator):
         self._links = None
         if self.plan.finds_links:
             schema = self._inner_schema
-            encoder = Encoder(schema, self.plan.numbers, **self.plan.cut(self._n_rows))
+            cut = self.plan.cut(self._n_rows)
+            encoder = Encoder(schema, self.plan.numbers, rare=self.plan.rare, **cut)
             self._links = find_links(self._expressed(table), encoder)
         return self._expressed(table)
+
+    def _read_chunks(self, X: Any, y: Any, anew: bool) -> Chunks:
+        """Open and check a table that is read a part at a time."""
+        owner = type(self).__name__
+        if y is not None:
+            raise ParameterError(
+                "y cannot be passed beside a table that is read a part at a time; make the labels "
+                "a column of X, or load X, for example with pandas.read_parquet."
+            )
+        if self.constraints:
+            raise ParameterError(
+                "constraints are learnt from a whole table, and X is read a part at a time; fit on "
+                "a random part of the rows in memory, or set constraints=None."
+            )
+        chunks = read_fitted_chunks(self, X, anew)
+        table, conditions = self._training_table(chunks.head, None, anew)
+        if not table.columns.equals(chunks.columns):
+            raise ParameterError(f"{owner} cannot read X a part at a time; load X first.")
+        if anew:
+            self.schema_ = self._infer_schema(chunks)
+            self._condition_names = conditions
+            self._n_rows = len(chunks)
+            self._rules = None
+            return chunks
+        return chunks.with_step(known_parts(self, self.schema_))
 
     def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:
         """Return the training rows that keep all rules, with a fresh index."""
@@ -253,7 +294,7 @@ class TableSynthesizer(Estimator):
             return self._links.inner
         return self.schema_ if self._rules is None else self._rules.inner
 
-    def _infer_schema(self, table: pd.DataFrame) -> Schema:
+    def _infer_schema(self, table: Any) -> Schema:
         forced = self._forced_categories(self._format.labels)
         learnt = [name for rule in self.constraints or () for name in rule.learnt()]
         if self._target_name is not None:
@@ -274,6 +315,7 @@ class TableSynthesizer(Estimator):
             schema.select(made),
             self.plan.numbers,
             max_categories=self.max_categories,
+            rare=self.plan.rare,
             **cut,
         )
         conditions = ConditionModel(schema.select(given), self.max_categories)
@@ -292,7 +334,7 @@ class TableSynthesizer(Estimator):
             self._links,
         )
 
-    def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
+    def _learn(self, data: pd.DataFrame | Chunks, streams: Streams, anew: bool) -> None:
         self._core.learn(data, streams, self.plan, self._run(), anew)
 
     def _get_values(self) -> dict[str, Any]:
@@ -351,93 +393,3 @@ class TableSynthesizer(Estimator):
         core, rng = self._core, np.random.default_rng([self._seed, 2])
         real = core.encoding.encode(table, rng).to(core.device)
         return core.fidelity(real, Streams(rng, begin_stream(rng, core.device)))
-
-    # ------------------------------------------------------------------ sampling
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        random_state: int | np.random.RandomState | None = None,
-        *,
-        conditions: Any = None,
-        rates: Mapping[Hashable, Mapping[Any, float]] | None = None,
-        on_shortfall: Literal["raise", "partial"] = "raise",
-        time_limit: float | None = None,
-    ) -> Any:
-        """Draw synthetic rows.
-
-        Parameters
-        ----------
-        n_samples : int >= 1, default=1
-            Number of rows.
-        random_state : int, RandomState or None, default=None
-            Seed of the noise. With an int, a fitted model draws the same rows in each call. None
-            continues the random stream that the estimator's own `random_state` began, so that each
-            call draws other rows.
-        conditions : dict, Series, table or array-like, default=None
-            What columns of the synthetic rows must be. A dict, or a Series indexed by column, holds
-            for all rows. A table with m rows gives m synthetic rows in the same order. An array of
-            labels stands for conditions on ``y``. A condition is
-
-            - a value, or a missing value;
-            - a ``pandas.Interval`` for numbers, dates and durations, whose ends may be infinite;
-            - a set or a list: one of its members, which may be of all kinds above;
-            - ``tabgan.PRESENT``: any value that is not missing;
-            - ``tabgan.ANY``: nothing. With it, the rows of a table may name different columns.
-
-            `AutoregressiveSynthesizer` draws from its distribution given any conditions. In other
-            classes, a condition on a column that the generator was not trained to be given is met
-            by rejection: rows are drawn until enough of them meet the condition. A number that has
-            no mass of its own then counts as met if it lies within 2 % of the training rows of the
-            condition, and is set to the condition.
-        rates : dict of column label to dict of condition to float, default=None
-            Shares of the rows in which columns meet conditions, such as
-            ``{"income": {">50K": 0.5}}``. Values that are not named share the rest at the model's
-            rates. The other columns follow.
-        on_shortfall : {"raise", "partial"}, default="raise"
-            What happens if rejection finds too few rows. "raise" raises an error. "partial" warns,
-            and returns the rows that were found; their index holds the positions of the
-            conditions that they meet.
-        time_limit : float > 0 or None, default=None
-            Seconds after which rejection ends. None sets no limit besides the number of rows drawn.
-
-        Returns
-        -------
-        table of shape (n_samples, d)
-            The kind of table that `fit` got, with the same columns, order and dtypes, and a fresh
-            index.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator was not fitted.
-        ValueError
-            If `n_samples` is below one; if a condition names no column, holds an unknown category
-            or a number out of range, or is met by too few rows; or if rates and conditions name one
-            column, or rates of a column add up to more than 1.
-
-        Warns
-        -----
-        UserWarning
-            If rejection finds too few rows, with ``on_shortfall="partial"``.
-        """
-        check_is_fitted(self)
-        check_n_samples(n_samples)
-        check("on_shortfall", on_shortfall, choice("raise", "partial"))
-        check("time_limit", time_limit, number(0, closed="neither") | NONE)
-        streams = self._streams(random_state)
-        asked = None
-        if conditions is not None:
-            asked = read_conditions(conditions, int(n_samples), self.schema_, self._target_name)
-        effort = Effort(
-            on_shortfall, time_limit, type(self).__name__, 0.0 if self.verbose else BAR_DELAY
-        )
-        rows = self._core.rows
-        if rates is not None:
-            n = int(n_samples) if asked is None else len(asked)
-            asked = rows.at_rates(rates, n, asked, streams, effort)
-        if asked is None:
-            frame = rows.draw(int(n_samples), streams)
-        else:
-            frame = rows.draw_asked(asked, streams, effort)
-        return self._format.restore(frame)

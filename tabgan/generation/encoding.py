@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,8 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tabgan.generation.conditions import ConditionModel
+from tabgan.table.chunks import Chunks, parts_of
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
+
+MAX_HELD = 2**30
+"""Most bytes of codes, or of scalars, that memory holds; more of them are in a temporary file."""
 
 
 class Rows(NamedTuple):
@@ -87,18 +92,58 @@ class Encoding:
         """For each block, each level's share of the training rows."""
         return self.encoder.masses
 
-    def encode(self, table: pd.DataFrame, rng: np.random.Generator) -> Rows:
+    def encode(self, table: pd.DataFrame | Chunks, rng: np.random.Generator) -> Rows:
         """Encode a table that holds the generated columns and the condition columns.
 
         Parameters
         ----------
-        table : DataFrame of n rows
+        table : DataFrame or Chunks of n rows
         rng : numpy Generator
             Draws ranks within ties.
 
         Returns
         -------
         Rows of n rows, on the CPU
+            Codes are held in the smallest integers that can count the levels, and `Rows.take` turns
+            them into int64. Beyond `MAX_HELD` bytes, rows are in a temporary file.
         """
-        made = self.encoder.encode(table[self.encoder.schema.names], rng)
-        return Rows(made, self.conditions.encode(table, rng))
+        n, start = len(table), 0
+        made = _Store(self.encoder.layout, n)
+        given = _Store(self.conditions.encoder.layout, n)
+        for part in parts_of(table):
+            made.put(start, self.encoder.encode(part[self.encoder.schema.names], rng))
+            given.put(start, self.conditions.encode(part, rng))
+            start += len(part)
+        return Rows(made.table, given.table)
+
+
+class _Store:
+    """Room for encoded rows.
+
+    Parameters
+    ----------
+    layout : Layout
+    n : int
+        Number of rows.
+    """
+
+    def __init__(self, layout: Layout, n: int) -> None:
+        most = max(layout.n_levels, default=0)
+        codes = next(t for t in (np.int8, np.int16, np.int32) if most <= np.iinfo(t).max)
+        self.table = EncodedTable(
+            _room(n, layout.n_blocks, codes), _room(n, layout.n_scalars, np.float32)
+        )
+
+    def put(self, start: int, rows: EncodedTable) -> None:
+        """Copy rows to their place."""
+        for room, values in zip(self.table, rows, strict=True):
+            room[start : start + len(values)] = values
+
+
+def _room(n: int, width: int, dtype: type[np.generic]) -> Tensor:
+    """Make a tensor of zeros, in a temporary file without a name if it is large."""
+    n_bytes = n * width * np.dtype(dtype).itemsize
+    if n_bytes <= MAX_HELD:
+        return torch.from_numpy(np.zeros((n, width), dtype=dtype))
+    with tempfile.TemporaryFile(prefix="tabgan-") as file:
+        return torch.from_numpy(np.memmap(file, dtype, "w+", shape=(n, width)))

@@ -24,6 +24,7 @@ from tabgan.generation.ruled import Ruled
 from tabgan.generation.source import Source, fill
 from tabgan.notices import warn
 from tabgan.randomness import Streams
+from tabgan.table.chunks import Chunks
 from tabgan.table.links import Links
 from tabgan.table.schema import Schema
 
@@ -94,7 +95,7 @@ class TableCore(ConditionedCore):
     # ------------------------------------------------------------------ learning
 
     def learn(
-        self, table: pd.DataFrame, streams: Streams, plan: Plan, run: Run, anew: bool
+        self, table: pd.DataFrame | Chunks, streams: Streams, plan: Plan, run: Run, anew: bool
     ) -> None:
         """Train the game on a table, then let the chain learn.
 
@@ -103,7 +104,7 @@ class TableCore(ConditionedCore):
 
         Parameters
         ----------
-        table : DataFrame
+        table : DataFrame or Chunks
             The generated columns and the condition columns.
         streams : Streams
         plan : Plan
@@ -125,21 +126,22 @@ class TableCore(ConditionedCore):
         if anew:
             self.encoding.conditions.learn(rows.given)
         n_steps = plan.n_steps if run.n_steps is None else run.n_steps
-        if not self.encoding.layout.width or not n_steps:
+        if not self.encoding.layout.n_blocks + self.encoding.layout.n_scalars or not n_steps:
             return
         real = rows.to(self.device)
+        self.source.prepare(real, streams)
         self.chain.acceptance.clear()
-        seen, validation = real, None
+        order, validation = torch.arange(real.n), None
         if run.early_stopping and real.n > 1:
             order = torch.from_numpy(streams.rng.permutation(real.n))
             n_held = int(np.ceil(run.validation_fraction * real.n))
             n_held = min(n_held, real.n - 1, MAX_HELD_OUT)
-            seen = real.take(order[n_held:])
             validation = self._validation(real.take(order[:n_held]), n_steps, plan, run)
+            order = order[n_held:]
         elif run.n_steps is None:
-            n_steps = plan.steps(seen.n, run.batch_size)
+            n_steps = plan.steps(real.n, run.batch_size)
         layouts = self.encoding.layout, self.encoding.condition_layout
-        data = TrainingSet(seen.made, layouts[0], seen.given, layouts[1])
+        data = TrainingSet(real.made, layouts[0], real.given, layouts[1], order.to(self.device))
         run.train(self.training, data, n_steps, streams.noise, validation)
         self.chain.learn(real, streams)
         some = fill(self.source, real.some(MAX_ROWS, streams.rng), streams.noise)
@@ -160,7 +162,7 @@ class TableCore(ConditionedCore):
 
     def _mean_log_likelihood(self, held: Rows) -> Callable[[Game], float]:
         """Return a function that computes the mean log-likelihood of held-out rows, in nats."""
-        return lambda _: float(self.source.log_likelihood(held).mean())
+        return lambda _: float(self.source.log_likelihood(held, own=True).mean())
 
     def _held_out_fidelity(self, held: Rows) -> Callable[[Game], float]:
         """Return a function that scores rows drawn now against held-out rows.

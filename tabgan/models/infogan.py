@@ -43,6 +43,8 @@ class InfoGANGame(GANGame):
     info_weight : float
     """
 
+    n_classes: Tensor
+
     def __init__(
         self,
         layout: Layout,
@@ -66,6 +68,8 @@ class InfoGANGame(GANGame):
         self.code_layout = code_layout
         self.info_weight = info_weight
         self.q_head = nn.Linear(hidden_dim, code_layout.width)
+        n_classes = torch.tensor(code_layout.n_levels)
+        self.register_buffer("n_classes", n_classes, persistent=False)
 
     def players(self) -> tuple[Player, ...]:
         """Return the critic with Q, which share their layers, then the generator."""
@@ -78,9 +82,8 @@ class InfoGANGame(GANGame):
         """Draw codes from uniform distributions: over classes, or over the interval [-1, 1]."""
         layout = self.code_layout
         share = torch.rand(n, layout.n_blocks, generator=rng, device=rng.device)
-        n_classes = torch.tensor(layout.n_levels, device=rng.device)
         even = torch.rand(n, layout.n_scalars, generator=rng, device=rng.device)
-        return EncodedTable((share * n_classes).long(), 2 * even - 1)
+        return EncodedTable((share * self.n_classes).long(), 2 * even - 1)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Generate raw rows, shape (n, width), from given codes; without any, codes are drawn."""
@@ -267,6 +270,8 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         rates: Mapping[Hashable, Mapping[Any, float]] | None = None,
         on_shortfall: Literal["raise", "partial"] = "raise",
         time_limit: float | None = None,
+        into: Any = None,
+        resume: bool = False,
         codes: Any = None,
     ) -> Any:
         """Draw synthetic rows, from given codes if there are any.
@@ -289,6 +294,11 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
             What happens if rejection finds too few rows: an error, or a warning and fewer rows.
         time_limit : float > 0 or None, default=None
             Seconds after which rejection ends.
+        into : str, Path or None, default=None
+            A file to write the rows to, in parts; see `TableSynthesizer.sample`. Files and codes
+            cannot be given together.
+        resume : bool, default=False
+            Whether to go on with a file that an earlier call left unfinished.
         codes : mapping, or array-like of shape (n, n_codes), default=None
             Values of codes: a class number for a categorical code, a number in [-1, 1] for a
             continuous one. A mapping from the position of a code to its value, or to one value for
@@ -299,7 +309,7 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         -------
         table of shape (n_samples, d)
             The kind of table that `fit` got, with the same columns, order and dtypes, and a fresh
-            index.
+            index. With `into`, the path of the file.
 
         Raises
         ------
@@ -317,11 +327,13 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
                 rates=rates,
                 on_shortfall=on_shortfall,
                 time_limit=time_limit,
+                into=into,
+                resume=resume,
             )
         check_is_fitted(self)
-        if conditions is not None or rates is not None:
-            other = "rates" if conditions is None else "conditions"
-            raise ValueError(f"{other} and codes are both given; pass one of them.")
+        for other, value in (("conditions", conditions), ("rates", rates), ("into", into)):
+            if value is not None:
+                raise ValueError(f"{other} and codes are both given; pass one of them.")
         check_n_samples(n_samples)
         wanted = self._wanted_codes(codes, n_samples)
         is_class = np.array([code != "continuous" for code in self.codes])

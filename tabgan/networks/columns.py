@@ -26,8 +26,11 @@ With more blocks, all widths shrink so that the product of blocks and width stay
 causal layer's weights grow with the square of that product.
 """
 
-LOOKED_AT, DRAWN = 2_000_000, 20_000_000
+LOOKED_AT, DRAWN = 2_000_000, 80_000_000
 """Most hidden units of a chunk of rows in `forward`, and most tensor entries of one in `draw`."""
+
+PASSED = 4096
+"""Rows that pass through one network at once in `draw`, few enough for a processor's cache."""
 
 OWN_ROWS = 300
 """Training rows of an ordered level at which the level's own weights are halved."""
@@ -93,13 +96,13 @@ class BlockNetworks(nn.Module):
     ) -> None:
         super().__init__()
         self.layout = layout
-        n_blocks, width = layout.n_blocks, layout.width
+        n_blocks, width = layout.n_softmax, layout.width
         share = min(1.0, FULL_BLOCKS / max(1, n_blocks))
         hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
         self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
         self.rows_at_once = max(64, LOOKED_AT // max(1, n_blocks * hidden_dim))
         n_seen = n_given + n_blocks * self.embedding_dim
-        widest = max(layout.n_levels, default=0)
+        widest = max(layout.n_levels[:n_blocks], default=0)
         self.draws_at_once = max(64, DRAWN // (n_seen + hidden_dim + widest))
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
@@ -164,7 +167,8 @@ class BlockNetworks(nn.Module):
                 torch.bmm(of_blocks, weight.transpose(1, 2)).transpose(0, 1).flatten(1)
                 for of_blocks, weight in zip(self.layout.split_blocks(hidden), weights, strict=True)
             ]
-        return torch.cat(parts, dim=1).to(self.bias.dtype) + self.bias
+        raw = torch.cat(parts, dim=1) if parts else seen[:, :0]
+        return raw.to(self.bias.dtype) + self.bias
 
     def seen(self, codes: Tensor, given: Tensor) -> Tensor:
         """Lay rows out for the masked layer: the condition, then the embedding of each level.
@@ -180,7 +184,7 @@ class BlockNetworks(nn.Module):
         Tensor of shape (n, n_given + n_blocks * embedding_dim)
             The blocks in the order in which they lie in a row.
         """
-        known = (codes >= 0).unsqueeze(2)
+        known = (self.layout.softmax_codes(codes) >= 0).unsqueeze(2)
         levels = F.embedding(self.layout.positions(codes), self.embeddings()) * known
         return torch.cat([given, levels[:, self.layout.order].flatten(1)], dim=1)
 
@@ -248,28 +252,31 @@ class ColumnNetworks(BlockNetworks):
 
         Returns
         -------
-        Tensor of shape (n, n_blocks), int64
-            Levels.
+        Tensor of shape (n, n_softmax), int64
+            Levels of the softmax blocks.
         """
         n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
         outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
-        codes = torch.empty(n, layout.n_blocks, dtype=torch.long, device=given.device)
+        codes = torch.empty(n, layout.n_softmax, dtype=torch.long, device=given.device)
         # `by_prefix` lists the rows sorted by prefix. `seen` holds the networks' inputs of each
         # distinct prefix, and row i has the prefix seen[prefix[i]].
         by_prefix = everyone = torch.arange(n, device=given.device)
         seen = given[:1] if given.shape[1] == 0 else given
-        seen = F.pad(seen, (0, layout.n_blocks * self.embedding_dim)).to(dtype)
+        seen = F.pad(seen, (0, layout.n_softmax * self.embedding_dim)).to(dtype)
         prefix = everyone if len(seen) == n else torch.zeros_like(everyone)
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
-            edges = torch.softmax(self.raw_levels(place, seen, outputs), dim=1)
-            torch.cumsum(edges, dim=1, out=edges)
-            if prefix is not everyone:
-                edges = edges[prefix]
             share = torch.empty(n, device=given.device)
             share[by_prefix] = _even_shares(n, rng)
-            drawn = torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True)
-            levels = codes[:, block] = drawn.squeeze(1).clamp(max=layout.n_levels[block] - 1)
+            if prefix is everyone:
+                each = zip(seen.split(PASSED), share.split(PASSED), strict=True)
+                drawn = torch.cat([_draw(self._edges(place, x, outputs), u) for x, u in each])
+            else:
+                parts = [self._edges(place, x, outputs) for x in seen.split(PASSED)]
+                edges = torch.cat(parts)
+                each = zip(prefix.split(PASSED), share.split(PASSED), strict=True)
+                drawn = torch.cat([_draw(edges[which], u) for which, u in each])
+            levels = codes[:, block] = drawn.clamp(max=layout.n_levels[block] - 1)
             by_prefix = by_prefix[torch.argsort(levels[by_prefix], stable=True)]
             if prefix is not everyone:
                 both = torch.stack([prefix, levels])[:, by_prefix]
@@ -285,6 +292,16 @@ class ColumnNetworks(BlockNetworks):
             first = given.shape[1] + place * self.embedding_dim
             seen[:, first : first + self.embedding_dim] = embeddings[start + levels]
         return codes
+
+    def _edges(self, place: int, seen: Tensor, outputs: Tensor) -> Tensor:
+        """Return the cumulative probabilities of a block's levels, shape (n, n_levels)."""
+        chances = torch.softmax(self.raw_levels(place, seen, outputs), dim=1)
+        return torch.cumsum(chances, dim=1, out=chances)
+
+
+def _draw(edges: Tensor, share: Tensor) -> Tensor:
+    """Invert cumulative probabilities, shape (n, n_levels), at shares of their totals, (n,)."""
+    return torch.searchsorted(edges, (share * edges[:, -1]).unsqueeze(1), right=True).squeeze(1)
 
 
 def _even_shares(n: int, rng: torch.Generator) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -282,6 +282,11 @@ class IdentifierColumn:
         numbers = range(self.start, self.start + len(missing))
         values = as_objects(f"{self.prefix}{number:0{self.digits}d}" for number in numbers)
         return restore(values, missing, self.dtype, self.marker).rename(self.name)
+
+    def after(self, n: int) -> IdentifierColumn:
+        """Return a column whose identifiers follow the first `n` ones of this column."""
+        away = n * self.step if self.is_number else n
+        return replace(self, start=self.start + away, least=self.least - away)
 
     def _integers(self, missing: NDArray[np.bool_]) -> pd.Series:
         """Count up from the greatest integer seen.

@@ -282,7 +282,7 @@ def is_frame(X: Any) -> bool:
     return offers and not _is_column(X)
 
 
-def check_size(frame: pd.DataFrame, owner: str | None = None) -> None:
+def check_size(frame: Any, owner: str | None = None) -> None:
     """Raise a ValueError for a table without rows or columns, in scikit-learn's words."""
     for kind, n in (("sample", len(frame)), ("feature", frame.shape[1])):
         if n < 1:

@@ -109,7 +109,7 @@ class Schema:
     @classmethod
     def infer(
         cls,
-        frame: pd.DataFrame,
+        frame: Any,
         categorical_features: Iterable[Hashable] = (),
         arg_name: str = "X",
         learnt: Iterable[Hashable] = (),
@@ -118,7 +118,7 @@ class Schema:
 
         Parameters
         ----------
-        frame : DataFrame of shape (n, d), n >= 1
+        frame : DataFrame or Chunks of shape (n, d), n >= 1
         categorical_features : iterable of column labels
             Columns whose values are categories whatever their dtype.
         arg_name : str, default="X"
@@ -141,8 +141,8 @@ class Schema:
         check_unique_names(frame, arg_name)
         forced, known = set(categorical_features), set(learnt)
         columns = tuple(
-            infer_column(frame.iloc[:, i], name, name in forced, arg_name, name in known)
-            for i, name in enumerate(frame.columns)
+            infer_column(values, name, name in forced, arg_name, name in known)
+            for name, values in frame.items()
         )
         return cls(columns, Header.of(frame.columns))
 
@@ -175,7 +175,7 @@ class Schema:
         return cls(columns, from_jsonable(data["header"], _CLASSES))
 
 
-def check_unique_names(frame: pd.DataFrame, arg_name: str) -> None:
+def check_unique_names(frame: Any, arg_name: str) -> None:
     """Raise a ValueError if two columns of a table have one name."""
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
