@@ -428,6 +428,52 @@ def many_categories() -> str:
     return markdown(["table", "way", "seeds", *titles], lines)
 
 
+# ---------------------------------------------------------------------- linked numbers
+
+
+def linked() -> str:
+    """Write one table of all linked tables, one line for each way to learn them."""
+    entries = read("linked")
+    rows = []
+    for name in dict.fromkeys(entry["table"] for entry in entries):
+        for way, label in (("links", "with equations"), ("none", "without")):
+            own = [e for e in entries if e["table"] == name and e["way"] == way]
+            if not own:
+                continue
+            if not own[0]["equations"]:
+                searched = " ".join(f"{e['search_cpu_s']:.1f}" for e in own)
+                rows.append([name, "no equations", *[""] * 5, "", searched, ""])
+                continue
+
+            def told(figure: str, own: list[Entry] = own) -> str:
+                return " ".join(f"{e[figure]:.3f}" for e in own)
+
+            rows.append(
+                [
+                    name,
+                    f"{label} ({len(own[0]['equations'])})" if way == "links" else label,
+                    told("c2st_xgb"),
+                    told("c2st_xgb_test"),
+                    told("real_c2st_xgb"),
+                    *(" ".join(_relations(e, i) for e in own) for i in (0, 1)),
+                    " ".join(f"{e['fit_cpu_s']:.0f}" for e in own),
+                    " ".join(f"{e['search_cpu_s']:.1f}" for e in own),
+                    " ".join(f"{e['cpu_s_for_50000_rows']:.1f}" for e in own),
+                ]
+            )
+    header = ["table", "learnt", "C2ST-XGB vs train", "vs test", "test rows vs train"]
+    header += ["explained (off by)", "exact (off by)", "CPU s, fit", "search", "50,000 rows"]
+    return markdown(header, rows)
+
+
+def _relations(entry: Entry, place: int) -> str:
+    """Write the mean of a figure over relations, and the greatest distance from the test rows."""
+    made = [figures[place] for figures in entry["relations"].values()]
+    real = [figures[place] for figures in entry["real_relations"].values()]
+    off = max(abs(one - other) for one, other in zip(made, real, strict=True))
+    return f"{sum(made) / len(made):.3f} ({off:.3f})"
+
+
 # ---------------------------------------------------------------------- on demand
 
 
@@ -740,6 +786,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "imputation": imputation,
         "features": features,
         "on_demand": on_demand,
+        "linked": linked,
         "processes": processes,
         "constraints": constraints,
         "many_categories": many_categories,
