@@ -93,9 +93,7 @@ def usefulness(rows: pd.DataFrame, table: RealTable) -> float:
 def judge(rows: pd.DataFrame, table: RealTable) -> dict[str, float]:
     """Judge rows of a table with train and test rows."""
     as_categories = {"categorical_features": table.categorical}
-    made, real = (
-        unseen_pairs(table.train, each, table.categorical) for each in (rows, table.test)
-    )
+    made, real = (unseen_pairs(table.train, each, table.categorical) for each in (rows, table.test))
     return {
         "c2st": c2st(table.train, rows, classifier="xgboost", **as_categories),
         "c2st_test": c2st(table.test, rows, classifier="xgboost", **as_categories),
