@@ -23,9 +23,9 @@ from statistics import median
 from typing import Any
 
 FITS = {
-    "AutoregressiveSynthesizer, batches of 500": ("AutoregressiveSynthesizer", 500, 120),
-    "AutoregressiveSynthesizer, batches of 4,000": ("AutoregressiveSynthesizer", 4000, 24),
-    "WGANSynthesizer, batches of 500": ("WGANSynthesizer", 500, 60),
+    "AutoregressiveSynthesizer, batches of 500": ("AutoregressiveSynthesizer", 500, 60),
+    "AutoregressiveSynthesizer, batches of 4,000": ("AutoregressiveSynthesizer", 4000, 12),
+    "WGANSynthesizer, batches of 500": ("WGANSynthesizer", 500, 30),
 }
 SHAPES = {"1 x 1": (1, 1), "1 x 2": (1, 2), "2 x 1": (2, 1)}
 N_ROWS, PARTITION = 100_000, 10_000

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -395,6 +396,38 @@ def constraints() -> str:
     return markdown(list(lines[0]), [list(line.values()) for line in lines])
 
 
+# ---------------------------------------------------------------------- many categories
+
+CATEGORY_FIGURES = {
+    "tie": ("tie", "{:.3f}"),
+    "r2": ("R2", "{:.3f}"),
+    "real_r2": ("R2, real", "{:.3f}"),
+    "c2st": ("C2ST", "{:.3f}"),
+    "c2st_test": ("C2ST, test", "{:.3f}"),
+    "mle": ("MLE", "{:.3f}"),
+    "real_mle": ("MLE, real", "{:.3f}"),
+    "unseen": ("unseen pairs", "{:.3f}"),
+    "unseen_test": ("unseen, test", "{:.3f}"),
+    "fit_seconds": ("fit s", "{:.0f}"),
+    "rows_per_second": ("rows/s", "{:,.0f}"),
+    "peak_gb": ("peak GB", "{:.2f}"),
+}
+
+
+def many_categories() -> str:
+    """Write one line for each table and way: means over seeds."""
+    entries = pd.DataFrame(read("many_categories"))
+    lines = []
+    for (name, way), of_way in entries.groupby(["table", "way"], sort=False):
+        line = [name, way, len(of_way)]
+        for figure, (_, form) in CATEGORY_FIGURES.items():
+            mean = of_way[figure].mean() if figure in of_way else np.nan
+            line.append("" if np.isnan(mean) else form.format(mean))
+        lines.append(line)
+    titles = [title for title, _ in CATEGORY_FIGURES.values()]
+    return markdown(["table", "way", "seeds", *titles], lines)
+
+
 # ---------------------------------------------------------------------- linked numbers
 
 
@@ -756,6 +789,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "linked": linked,
         "processes": processes,
         "constraints": constraints,
+        "many_categories": many_categories,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),
         "clusters": _plain("autoencoders_digits", CLUSTERS),

@@ -109,7 +109,11 @@ def sample(
         for k, (start, end) in enumerate(zip(edges, edges[1:], strict=False))
     ]
     divisions = (*edges[:-1], n_samples - 1)
-    return frames.from_delayed(parts, meta=head.iloc[:0], divisions=divisions, verify_meta=False)
+    # Dask would otherwise turn texts of some dtypes into Arrow's.
+    with dask.config.set({"dataframe.convert-string": False}):
+        return frames.from_delayed(
+            parts, meta=head.iloc[:0], divisions=divisions, verify_meta=False
+        )
 
 
 def evaluate(

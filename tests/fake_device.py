@@ -95,18 +95,11 @@ def on_fake_device(training, data):
         for state in optimizer.state.values():
             for tensor in state.values():
                 convert(tensor)
-    # A model of wide blocks is learnt on the device before, and no copy of a game copies it.
-    wide = [training.game.wide] if hasattr(training.game, "wide") else []
-    with OnDevice(convert), ExitStack() as stack:
-        for model in wide:
-            stack.enter_context(patch.object(type(model), "__deepcopy__", None))
+    with OnDevice(convert):
         dealt = copy.deepcopy(data, memo)
-        copy.deepcopy(wide, memo)
-    with ExitStack() as stack:
-        for model in wide:
-            again = patch.object(type(model), "__deepcopy__", lambda self, memo: memo[id(self)])
-            stack.enter_context(again)
-        moved = copy.deepcopy(training, memo)
+        # What a game shares with its copies is learnt on the device before training.
+        copy.deepcopy(training.game.shared(), memo)
+    moved = copy.deepcopy(training, memo)
     with ExitStack() as stack:
         for change in _for_want_of_a_gpu():
             stack.enter_context(change)
