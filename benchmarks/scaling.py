@@ -94,7 +94,6 @@ def measure(what: str, path: Path, seed: int) -> dict[str, Any]:
     import torch
 
     import tabgan
-
     from tabgan.adversarial.training import Training
 
     train, spent = Training.run, []
