@@ -308,6 +308,10 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     boosted trees learn to tell synthetic rows from training rows. `sample` rejects rows by the
     density ratio that the trees estimate.
 
+    Finer than its bin a number is known only where it follows from others. `fit` looks for such
+    equations: copies, multiples plus a constant, sums, differences, products and ratios of numbers,
+    dates and durations, in all rows or in part of them. Synthetic rows keep the equations.
+
     Use this class first: of all systems here, its synthetic rows are nearest to real rows. It has
     no latent space. `score_samples` gives the log-likelihood of rows.
 
@@ -476,7 +480,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
 
         Where all other columns of a row are known, the probabilities are those of the rows that
         `sample` draws, and are exact: the density of the row is compared over all values of the
-        column. Otherwise the any-order networks estimate the probabilities.
+        column. Otherwise, and for a number in an equation that holds in part of the rows, the
+        any-order networks estimate the probabilities.
 
         Parameters
         ----------

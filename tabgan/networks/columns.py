@@ -157,12 +157,13 @@ class BlockNetworks(nn.Module):
         """
         seen = self.seen(codes, given)
         dtype = torch.float32 if rng is None else quick_dtype(given.device)
+        # Rounded once, and not once for each group of blocks.
+        weights = self.layout.split(self.outputs().to(dtype), 0)
         with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
             hidden = self.block(self.inward(seen), rng)
             hidden = F.silu(self.norm(hidden))
             if rng is not None:
                 hidden = drop_units(hidden, self.dropout, rng)
-            weights = self.layout.split(self.outputs(), 0)
             parts = [
                 torch.bmm(of_blocks, weight.transpose(1, 2)).transpose(0, 1).flatten(1)
                 for of_blocks, weight in zip(self.layout.split_blocks(hidden), weights, strict=True)
