@@ -28,7 +28,7 @@ FITS = {
     "WGANSynthesizer, batches of 500": ("WGANSynthesizer", 500, 30),
 }
 SHAPES = {"1 x 1": (1, 1), "1 x 2": (1, 2), "2 x 1": (2, 1)}
-N_ROWS, PARTITION = 100_000, 10_000
+N_ROWS, PARTITION = 300_000, 10_000
 
 
 def fit(name: str, batch_size: int, n_steps: int, folder: Path) -> None:
@@ -79,7 +79,7 @@ def train_with(shape: str, what: str) -> dict[str, float]:
 
 
 def draw(model: Any, n_workers: int) -> dict[str, float]:
-    """Return the rows that a cluster draws in a second, once its processes hold the model."""
+    """Return the rows that a cluster draws in a second, once its processes know the library."""
     import distributed
 
     from tabgan.dask import sample
@@ -89,8 +89,7 @@ def draw(model: Any, n_workers: int) -> dict[str, float]:
         distributed.LocalCluster(n_workers=n_workers, **settings) as cluster,
         distributed.Client(cluster) as client,
     ):
-        for seed in (1, 2):
-            sample(model, n_workers * 100, partition_size=100, random_state=seed).compute()
+        client.run(_warm, model)
         before, start = _used(client), time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             rows = sample(model, N_ROWS, partition_size=PARTITION, random_state=0)
@@ -98,6 +97,15 @@ def draw(model: Any, n_workers: int) -> dict[str, float]:
         wall, after = time.perf_counter() - start, _used(client)
     busiest = max(after[worker] - before[worker] for worker in after)
     return {"wall": N_ROWS / wall, "processor": N_ROWS / busiest}
+
+
+def _warm(model: Any) -> None:
+    """Draw and write a few rows in a worker, so that the worker has imported what that needs."""
+    import dask.dataframe
+
+    rows = dask.dataframe.from_pandas(model.sample(100, random_state=0), npartitions=1)
+    with tempfile.TemporaryDirectory() as folder:
+        rows.to_parquet(folder, compute_kwargs={"scheduler": "synchronous"})
 
 
 def _used(client: Any) -> dict[str, float]:
