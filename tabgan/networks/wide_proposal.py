@@ -123,6 +123,10 @@ class WideProposal(nn.Module):
         n_rows = model.profiles.n_rows(wide)
         raw = self.looks[wide](seen.float()) @ of_levels.T + n_rows.log()
         chance = torch.softmax(raw, dim=1) * weights[:, -1:]
+        rates = n_rows / n_rows.sum()
         for c, (context, number) in enumerate(zip(gate.possible, ids, strict=True)):
-            model.contexts.counts(context, wide).add_shares(number, weights[:, c], chance)
+            if context.kind == "none":
+                chance.addcmul_(weights[:, c : c + 1], rates)
+            else:
+                model.contexts.counts(context, wide).add_shares(number, weights[:, c], chance)
         return chance

@@ -76,8 +76,9 @@ def level_shares(
     shares = np.ones((len(rows), n_levels))
     if codec.column.missing_rate > 0:
         shares[kinds == Kind.PRESENT, -1] = 0.0
-    is_value = kinds == Kind.VALUE
-    shares[is_value] = np.eye(n_levels)[condition.codes[rows[is_value]]]
+    of_value = np.flatnonzero(kinds == Kind.VALUE)
+    shares[of_value] = 0.0
+    shares[of_value, condition.codes[rows[of_value]]] = 1.0
     in_interval = kinds == Kind.INTERVAL
     if in_interval.any():
         assert isinstance(codec, NumericCodec)
