@@ -116,7 +116,7 @@ def load(name: str, n: int, seed: int, data: Path) -> tuple[pd.DataFrame, pd.Dat
     if name == "prices":
         rows = pd.read_csv(data / "kick.csv.gz", usecols=PRICES)
         order = np.random.default_rng(seed).permutation(len(rows))
-        train, test = np.split(rows.iloc[order], [int(0.9 * len(rows))])
+        train, test = (rows.iloc[part] for part in np.split(order, [int(0.9 * len(rows))]))
         return train.reset_index(drop=True), test.reset_index(drop=True), []
     table = load_published(name, data)
     return table.train, table.test, list(table.categorical)

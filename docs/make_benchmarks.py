@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -536,6 +537,29 @@ def on_demand() -> str:
 # ---------------------------------------------------------------------- one system each
 
 
+SCALING = {
+    "size": "",
+    "fit_cpu_seconds": "fit s",
+    "read_cpu_seconds": "of which before training",
+    "steps": "steps",
+    "fit_peak_mb": "peak MB of the fit",
+    "cpu_rows_per_second": "rows/s of a core",
+    "peak_mb": "peak MB with sampling",
+    "imports_peak_mb": "MB of imports",
+}
+
+
+def scaling(what: str) -> str:
+    """Table time and memory over the sizes of one kind."""
+    found = [entry for entry in read("scaling") if entry["what"] == what]
+    columns = {**SCALING, "size": what}
+    rows = [
+        [f"{entry['size']:,}", *(f"{entry[key]:,}" for key in list(columns)[1:])]
+        for entry in sorted(found, key=lambda entry: entry["size"])
+    ]
+    return markdown(list(columns.values()), rows)
+
+
 def _plain(name: str, columns: dict[str, str], digits: int = 3) -> Callable[[], str]:
     return lambda: listing(read(name), columns, digits)
 
@@ -802,6 +826,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "chain": chain,
         "beijing_days": beijing_days,
         "sdmetrics": sdmetrics,
+        **{f"scaling_{what}": partial(scaling, what) for what in ("rows", "columns", "categories")},
     }
     for prefix, results in (("real", real), ("small", small)):
         for name in dict.fromkeys(entry["table"] for entry in results):

@@ -326,3 +326,15 @@ def test_integers_dates_and_decimals_keep_their_types():
     assert (rows.due - rows.start == pd.Timedelta(days=14)).mean() > 0.95
     whole = rows.dropna()
     assert (whole.twice == 2 * whole.n + 7).mean() > 0.95
+
+
+def test_links_of_a_table_in_parts():
+    pytest.importorskip("pyarrow")
+    table = bills()
+    settings = {"n_steps": 5, "random_state": 0, "acceptance_rounds": 0}
+    whole = AutoregressiveSynthesizer(**settings).fit(table)
+    parted = AutoregressiveSynthesizer(**settings).fit([table.head(900), table.tail(1100)])
+    rows = parted.sample(200, random_state=0)
+    pd.testing.assert_frame_equal(rows, whole.sample(200, random_state=0))
+    assert ((rows.price + rows.tax - rows.total).abs() < 1e-6).mean() > 0.9
+    parted.partial_fit([table.head(300)])

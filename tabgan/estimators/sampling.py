@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.utils.validation import check_is_fitted
 
 from tabgan.checks import FLAG, NONE, ParameterError, check, choice, integer, number
 from tabgan.estimators.reading import check_n_samples, read_conditions
 from tabgan.generation.on_demand import TableSource
 from tabgan.generation.rejection import Effort
+from tabgan.generation.side_by_side import side_by_side
 from tabgan.notices import Progress
 from tabgan.randomness import Streams, draw_seed
 from tabgan.table.columns import IdentifierColumn
@@ -306,11 +308,21 @@ class RowSampling:
         )
         quiet = replace(order, effort=replace(order.effort, name=None))
         name = type(self).__name__ if self.verbose else None
+        lacking = [k for k in range(-(-order.n // PART_ROWS)) if not file.has(k)]
+        is_cpu = self._core.device.type == "cpu"
+        n_threads = torch.get_num_threads() if is_cpu else 1
+
+        def size(k: int) -> int:
+            return min(PART_ROWS, order.n - k * PART_ROWS)
+
+        def write(k: int) -> None:
+            file.write(k, self._part(quiet, key, k, PART_ROWS))
+
         with Progress(name, order.n, "row") as bar:
-            for k in range(-(-order.n // PART_ROWS)):
-                if not file.has(k):
-                    file.write(k, self._part(quiet, key, k, PART_ROWS))
-                bar.reach(min(order.n, (k + 1) * PART_ROWS))
+            n_done = order.n - sum(map(size, lacking))
+            for k in side_by_side(write, lacking, n_threads):
+                n_done += size(k)
+                bar.reach(n_done)
         file.finish()
         return path
 

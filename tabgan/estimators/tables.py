@@ -50,6 +50,9 @@ from tabgan.table.schema import Schema
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+LINK_ROWS = 200_000
+"""Most rows, of a table that is read a part at a time, in which equations are looked for."""
+
 
 class TableSynthesizer(RowSampling, Estimator):
     """Base of every synthesizer of tables: it learns a table and draws synthetic rows.
@@ -239,12 +242,7 @@ class TableSynthesizer(RowSampling, Estimator):
         if self.constraints:
             keep = [*conditions, self._target_name]
             self._rules = Constraints.learn(self.constraints, table, self.schema_, keep)
-        self._links = None
-        if self.plan.finds_links:
-            schema = self._inner_schema
-            cut = self.plan.cut(self._n_rows)
-            encoder = Encoder(schema, self.plan.numbers, rare=self.plan.rare, **cut)
-            self._links = find_links(self._expressed(table), encoder)
+        self._find_links(table)
         return self._expressed(table)
 
     def _read_chunks(self, X: Any, y: Any, anew: bool) -> Chunks:
@@ -269,8 +267,19 @@ class TableSynthesizer(RowSampling, Estimator):
             self._condition_names = conditions
             self._n_rows = len(chunks)
             self._rules = None
-            return chunks
-        return chunks.with_step(known_parts(self, self.schema_))
+            self._find_links(chunks)
+        else:
+            chunks = chunks.with_step(known_parts(self, self.schema_))
+        return chunks if self._links is None else chunks.with_step(self._expressed)
+
+    def _find_links(self, table: pd.DataFrame | Chunks) -> None:
+        """Find the equations of a table, on random rows of one that is read a part at a time."""
+        self._links = None
+        if self.plan.finds_links:
+            cut = self.plan.cut(self._n_rows)
+            encoder = Encoder(self._inner_schema, self.plan.numbers, rare=self.plan.rare, **cut)
+            some = table.some(LINK_ROWS) if isinstance(table, Chunks) else table
+            self._links = find_links(self._expressed(some), encoder)
 
     def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:
         """Return the training rows that keep all rules, with a fresh index."""

@@ -260,11 +260,14 @@ class ColumnNetworks(BlockNetworks):
         outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
         codes = torch.empty(n, layout.n_softmax, dtype=torch.long, device=given.device)
         # `by_prefix` lists the rows sorted by prefix. `seen` holds the networks' inputs of each
-        # distinct prefix, and row i has the prefix seen[prefix[i]].
+        # distinct prefix, and row i has the prefix seen[prefix[i]]. While prefixes are shared,
+        # `seen` grows by each block; with a prefix for each row it has room for all blocks.
+        n_given, width = given.shape[1], given.shape[1] + layout.n_softmax * self.embedding_dim
         by_prefix = everyone = torch.arange(n, device=given.device)
-        seen = given[:1] if given.shape[1] == 0 else given
-        seen = F.pad(seen, (0, layout.n_softmax * self.embedding_dim)).to(dtype)
+        seen = (given if n_given else given[:1]).to(dtype)
         prefix = everyone if len(seen) == n else torch.zeros_like(everyone)
+        if prefix is everyone:
+            seen = F.pad(seen, (0, width - n_given))
         for place, block in enumerate(layout.order.tolist()):
             start = int(layout.offsets[block])
             share = torch.empty(n, device=given.device)
@@ -279,6 +282,7 @@ class ColumnNetworks(BlockNetworks):
                 drawn = torch.cat([_draw(edges[which], u) for which, u in each])
             levels = codes[:, block] = drawn.clamp(max=layout.n_levels[block] - 1)
             by_prefix = by_prefix[torch.argsort(levels[by_prefix], stable=True)]
+            first = n_given + place * self.embedding_dim
             if prefix is not everyone:
                 both = torch.stack([prefix, levels])[:, by_prefix]
                 is_new = F.pad((both.diff() != 0).any(dim=0), (1, 0), value=True)
@@ -287,10 +291,9 @@ class ColumnNetworks(BlockNetworks):
                     prefix = torch.empty_like(by_prefix)
                     prefix[by_prefix] = is_new.cumsum(dim=0) - 1
                     parents, levels = both[:, is_new]
-                    seen = seen[parents]
-                else:
-                    seen, prefix = seen[prefix], everyone
-            first = given.shape[1] + place * self.embedding_dim
+                    seen = torch.cat([seen[parents], embeddings[start + levels]], dim=1)
+                    continue
+                seen, prefix = F.pad(seen[prefix], (0, width - first)), everyone
             seen[:, first : first + self.embedding_dim] = embeddings[start + levels]
         return codes
 
