@@ -420,7 +420,7 @@ def many_categories() -> str:
     entries = pd.DataFrame(read("many_categories"))
     lines = []
     for (name, way), of_way in entries.groupby(["table", "way"], sort=False):
-        line = [name, way, len(of_way)]
+        line = [name, way, str(len(of_way))]
         for figure, (_, form) in CATEGORY_FIGURES.items():
             mean = of_way[figure].mean() if figure in of_way else np.nan
             line.append("" if np.isnan(mean) else form.format(mean))

@@ -113,4 +113,7 @@ def _for_want_of_a_gpu():
     if DEVICE.type == "cuda":
         return [patch("torch.cuda.is_bf16_supported", lambda: True)]
     fused = "torch.optim.optimizer._get_fused_kernels_supported_devices"
-    return [patch("torch.autocast", lambda *_, **__: nullcontext()), patch(fused, lambda: ["meta"])]
+    # Automatic casts do not exist on "meta", so that products there must not be in bfloat16.
+    no_bfloat16 = patch("torch.cpu._is_avx512_bf16_supported", lambda: False, create=True)
+    no_casts = patch("torch.autocast", lambda *_, **__: nullcontext())
+    return [no_bfloat16, no_casts, patch(fused, lambda: ["meta"])]
