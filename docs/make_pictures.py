@@ -6,6 +6,7 @@ takes about ten minutes on one core.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -326,6 +327,22 @@ def marginals_and_trends() -> plt.Figure:
     return report.plot(n_marginals=3)
 
 
+def scaling() -> plt.Figure:
+    """Draw time and memory over sizes, from the results of the benchmark."""
+    path = FOLDER.parent.parent / "benchmarks" / "results" / "scaling.json"
+    found = pd.DataFrame(json.loads(path.read_text())["results"])
+    kinds = ("rows", "columns", "categories")
+    figure, axes = plt.subplots(2, 3, figsize=(8, 4.5), layout="constrained", sharey="row")
+    figures = (("fit_cpu_seconds", "seconds of a fit"), ("fit_peak_mb", "peak MB of a fit"))
+    for row, (key, label) in zip(axes, figures, strict=True):
+        row[0].set_ylabel(label)
+        for ax, kind in zip(row, kinds, strict=True):
+            some = found[found["what"] == kind].sort_values("size")
+            ax.plot(some["size"], some[key], "o-", color=COLOURS["blue"], markersize=4)
+            ax.set(xscale="log", xlabel=kind, ylim=(0, None))
+    return figure
+
+
 def critic_features() -> plt.Figure:
     """Draw an autoencoder's plane of the mixed table."""
     table = make_mixed_table(2000, random_state=0)
@@ -373,6 +390,7 @@ PICTURES: dict[str, Callable[[], plt.Figure]] = {
         wgan,
         cgan,
         cramer,
+        scaling,
         infogan,
         gan,
         lsgan,

@@ -297,3 +297,10 @@ def test_wide_tables_do_not_blow_up():
     model = fit_small(AutoregressiveSynthesizer, table, hidden_dim=128, acceptance_rounds=0)
     assert sum(p.numel() for p in model._core.game.parameters()) < 20_000_000
     assert model.sample(3).shape == (3, 300)
+
+
+def test_a_fit_of_very_many_columns_says_what_memory_it_needs(monkeypatch):
+    monkeypatch.setattr("tabgan.models.autoregressive.MANY_BLOCKS", 3)
+    table = make_mixed_table(60, random_state=0)
+    with pytest.warns(UserWarning, match="columns need about 0 GB of memory.*WGANSynthesizer"):
+        tabgan.AutoregressiveSynthesizer(n_steps=1, random_state=0).fit(table)

@@ -24,6 +24,7 @@ from tabgan.networks.any_order import AnyOrderNetworks
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.precision import fast_matmul
 from tabgan.networks.wide import Entries, WideModel
+from tabgan.notices import warn
 from tabgan.randomness import Streams
 from tabgan.table.dtypes import as_objects
 from tabgan.table.encoder import EncodedTable
@@ -42,6 +43,13 @@ N_CALIBRATIONS = 3
 
 MAX_CALIBRATION_ROWS = 50_000
 """Most rows whose mean probabilities are compared with training rates."""
+
+MANY_BLOCKS, BYTES_PER_PAIR = 2_000, 3_600
+"""Columns beyond which `fit` warns of the memory that it needs, and bytes for each pair of columns.
+
+A pair has 64 weights in each of two networks, which are held seven times: as they are, as gradient,
+in two moments, averaged, and twice at their best.
+"""
 
 KEPT_ENTRIES = 64_000_000
 """Most entries of the networks' output that memory keeps from one round to the next."""
@@ -426,7 +434,13 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         return schema.without_missing() if self.missing == "unknown" else schema
 
     def _make_game(self, encoding: Encoding) -> AutoregressiveGame:
-        dropout = self.dropout
+        n_blocks, dropout = encoding.layout.n_blocks, self.dropout
+        if n_blocks > MANY_BLOCKS:
+            warn(
+                f"{n_blocks} columns need about {BYTES_PER_PAIR * n_blocks**2 / 1e9:.0f} GB of "
+                "memory, which grows with the square of their number; fit fewer columns, or take "
+                "WGANSynthesizer or ARAESynthesizer, which make all columns at once."
+            )
         if dropout is None:
             fewer = (MANY_ROWS / encoding.n_rows) ** 0.5
             dropout = float(np.clip(DROPOUTS[0] * fewer, *DROPOUTS))
