@@ -18,6 +18,7 @@ MODULES = {
     "tabgan.constraints": "Rules that rows keep",
     "tabgan.adversarial": "Training techniques",
     "tabgan.datasets": "Datasets",
+    "tabgan.dask": "On a cluster",
 }
 HEAD = "API reference"
 

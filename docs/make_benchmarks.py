@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -396,6 +397,84 @@ def constraints() -> str:
     return markdown(list(lines[0]), [list(line.values()) for line in lines])
 
 
+# ---------------------------------------------------------------------- many categories
+
+CATEGORY_FIGURES = {
+    "tie": ("tie", "{:.3f}"),
+    "r2": ("R2", "{:.3f}"),
+    "real_r2": ("R2, real", "{:.3f}"),
+    "c2st": ("C2ST", "{:.3f}"),
+    "c2st_test": ("C2ST, test", "{:.3f}"),
+    "mle": ("MLE", "{:.3f}"),
+    "real_mle": ("MLE, real", "{:.3f}"),
+    "unseen": ("unseen pairs", "{:.3f}"),
+    "unseen_test": ("unseen, test", "{:.3f}"),
+    "fit_seconds": ("fit s", "{:.0f}"),
+    "rows_per_second": ("rows/s", "{:,.0f}"),
+    "peak_gb": ("peak GB", "{:.2f}"),
+}
+
+
+def many_categories() -> str:
+    """Write one line for each table and way: means over seeds."""
+    entries = pd.DataFrame(read("many_categories"))
+    lines = []
+    for (name, way), of_way in entries.groupby(["table", "way"], sort=False):
+        line = [name, way, str(len(of_way))]
+        for figure, (_, form) in CATEGORY_FIGURES.items():
+            mean = of_way[figure].mean() if figure in of_way else np.nan
+            line.append("" if np.isnan(mean) else form.format(mean))
+        lines.append(line)
+    titles = [title for title, _ in CATEGORY_FIGURES.values()]
+    return markdown(["table", "way", "seeds", *titles], lines)
+
+
+# ---------------------------------------------------------------------- linked numbers
+
+
+def linked() -> str:
+    """Write one table of all linked tables, one line for each way to learn them."""
+    entries = read("linked")
+    rows = []
+    for name in dict.fromkeys(entry["table"] for entry in entries):
+        for way, label in (("links", "with equations"), ("none", "without")):
+            own = [e for e in entries if e["table"] == name and e["way"] == way]
+            if not own:
+                continue
+            if not own[0]["equations"]:
+                searched = " ".join(f"{e['search_cpu_s']:.1f}" for e in own)
+                rows.append([name, "no equations", *[""] * 5, "", searched, ""])
+                continue
+
+            def told(figure: str, own: list[Entry] = own) -> str:
+                return " ".join(f"{e[figure]:.3f}" for e in own)
+
+            rows.append(
+                [
+                    name,
+                    f"{label} ({len(own[0]['equations'])})" if way == "links" else label,
+                    told("c2st_xgb"),
+                    told("c2st_xgb_test"),
+                    told("real_c2st_xgb"),
+                    *(" ".join(_relations(e, i) for e in own) for i in (0, 1)),
+                    " ".join(f"{e['fit_cpu_s']:.0f}" for e in own),
+                    " ".join(f"{e['search_cpu_s']:.1f}" for e in own),
+                    " ".join(f"{e['cpu_s_for_50000_rows']:.1f}" for e in own),
+                ]
+            )
+    header = ["table", "learnt", "C2ST-XGB vs train", "vs test", "test rows vs train"]
+    header += ["explained (off by)", "exact (off by)", "CPU s, fit", "search", "50,000 rows"]
+    return markdown(header, rows)
+
+
+def _relations(entry: Entry, place: int) -> str:
+    """Write the mean of a figure over relations, and the greatest distance from the test rows."""
+    made = [figures[place] for figures in entry["relations"].values()]
+    real = [figures[place] for figures in entry["real_relations"].values()]
+    off = max(abs(one - other) for one, other in zip(made, real, strict=True))
+    return f"{sum(made) / len(made):.3f} ({off:.3f})"
+
+
 # ---------------------------------------------------------------------- on demand
 
 
@@ -654,6 +733,22 @@ def digits() -> str:
     return listing([*rows, {**means, "seed": "mean"}], columns)
 
 
+def processes() -> str:
+    """Write what several processes gain, one line for each way to divide the cores."""
+    results = json.loads((BENCHMARKS / "results" / "processes.json").read_text())["results"]
+    rows = []
+    for what, shapes in results["medians"].items():
+        is_rate = what == "rows a second"
+        for shape, each in shapes.items():
+            shown = [
+                f"{each[part]:,.0f}" if is_rate else f"{1000 * each[part]:.1f}"
+                for part in ("wall", "processor")
+            ]
+            rows.append([what if is_rate else f"{what}: ms a step", shape, *shown])
+    load = f"Programs that wanted to run, mean of five minutes: {results['load']:.1f}.\n\n"
+    return load + markdown(["what", "processes x threads", "wall", "processor"], rows)
+
+
 def machines() -> str:
     """Name the processors and versions of the fidelity figures."""
     found = json.loads((BENCHMARKS / "results" / "fidelity.json").read_text())["machines"]
@@ -715,7 +810,10 @@ def pages() -> dict[str, Callable[[], str]]:
         "imputation": imputation,
         "features": features,
         "on_demand": on_demand,
+        "linked": linked,
+        "processes": processes,
         "constraints": constraints,
+        "many_categories": many_categories,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),
         "clusters": _plain("autoencoders_digits", CLUSTERS),

@@ -89,6 +89,7 @@ __all__ = [
 _ROOMS = (
     "adversarial",
     "constraints",
+    "dask",
     "datasets",
     "displays",
     "evaluation",

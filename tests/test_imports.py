@@ -12,7 +12,7 @@ import pytest
 import tabgan
 
 ROOT = Path(tabgan.__file__).parent
-HEAVY = {"matplotlib", "imblearn", "pyarrow", "polars", "xgboost"}
+HEAVY = {"matplotlib", "imblearn", "pyarrow", "polars", "xgboost", "dask", "distributed"}
 OPTIONAL = {"narwhals"}
 DEPENDENCIES = {"torch", "numpy", "pandas", "sklearn", "scipy", "safetensors", "tqdm"}
 FLOORS = (
@@ -26,7 +26,7 @@ FLOORS = (
     ("models",),
     ("evaluation", "pipeline"),
     ("imputation",),
-    ("persistence", "displays"),
+    ("persistence", "displays", "dask"),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -121,6 +121,8 @@ TAKES = {
     "random_state": is_seed,
     "warm_start": lambda value: isinstance(value, bool),
     "early_stopping": lambda value: isinstance(value, bool),
+    "distributed": lambda value: isinstance(value, bool),
+    "cuda_graph": lambda value: isinstance(value, bool),
     "verbose": lambda value: isinstance(value, bool) or is_integer(value, 0),
     **dict.fromkeys(
         ("loss", "lipschitz", "prior", "handle_unknown", "on_violation", "missing"),

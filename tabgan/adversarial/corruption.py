@@ -39,7 +39,7 @@ def n_columns(layout: Layout) -> int:
     int
         Blocks, and scalars without a block.
     """
-    return layout.n_blocks + int((layout.gates < 0).sum())
+    return layout.n_blocks + layout.n_alone
 
 
 def swap_columns(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,27 @@ class Batch:
     progress: float = 0.0
     labelled: Batch | None = None
 
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """Apply a function to all tensors, those of `labelled` included.
+
+        Parameters
+        ----------
+        function : callable, Tensor -> Tensor
+
+        Returns
+        -------
+        Batch
+        """
+        return replace(
+            self,
+            table=EncodedTable(*map(function, self.table)),
+            row=function(self.row),
+            condition=function(self.condition),
+            condition_table=EncodedTable(*map(function, self.condition_table)),
+            mask=None if self.mask is None else function(self.mask),
+            labelled=None if self.labelled is None else self.labelled.mapped(function),
+        )
+
 
 @dataclass(frozen=True)
 class Player:
@@ -91,6 +112,10 @@ class Game(nn.Module):
     def players(self) -> tuple[Player, ...]:
         """Return the players in the order in which the players move."""
         raise NotImplementedError
+
+    def shared(self) -> tuple[nn.Module, ...]:
+        """Return modules that no step changes, and that copies of the game share."""
+        return ()
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Generate raw rows, one for each condition.

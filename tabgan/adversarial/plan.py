@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tabgan.table.encoder import NumericEncoding
+from tabgan.table.encoder import NumericEncoding, RareEncoding
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class Plan:
         How often, at most, the outermost bins are halved to follow long tails.
     rows_per_tail : int, default=5
         Fewest training rows in an outermost bin after the halvings.
+    rare : {"pooled", "wide"}, default="pooled"
+        What becomes of columns of very many categories, see `tabgan.table.encoder.Encoder`.
+    finds_links : bool, default=False
+        Whether equations between numeric columns are looked for, see `tabgan.table.links`. It needs
+        numbers encoded as bins.
 
     Examples
     --------
@@ -76,6 +81,8 @@ class Plan:
     rows_per_bin: int = 10
     max_halvings: int = 0
     rows_per_tail: int = 5
+    rare: RareEncoding = "pooled"
+    finds_links: bool = False
 
     def steps(self, n_rows: int, batch_size: int) -> int:
         """Return the number of steps on a table if the parameter `n_steps` is None.

@@ -6,14 +6,17 @@ import copy
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from tabgan.adversarial.capture import Capture
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.processes import ALONE, Processes
 from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update, adam
 from tabgan.adversarial.validation import Validation, Watch
 from tabgan.networks.precision import fast_matmul
@@ -129,6 +132,8 @@ class TrainingSet:
         self.condition_table, self.condition_layout = condition_table, condition_layout
         device = table.codes.device
         self.chosen = torch.arange(len(table), device=device) if chosen is None else chosen
+        # Found here, because the search waits for the device.
+        self.known = self.chosen[condition_table.is_known()[self.chosen]]
 
     def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Yield batches without end, shuffled anew when fewer rows than a batch are left.
@@ -145,8 +150,7 @@ class TrainingSet:
         ------
         Batch
         """
-        chosen = self.chosen
-        known = chosen[self.condition_table.is_known()[chosen]]
+        chosen, known = self.chosen, self.known
         labelled: Iterator[Tensor | None] = itertools.repeat(None)
         if 0 < len(known) < len(chosen):
             labelled = shuffled(len(known), max(1, batch_size // 4), rng)
@@ -194,7 +198,8 @@ class Training:
 
     def __init__(self, game: Game, rule: TrainingRule) -> None:
         self.game = game
-        self.averaged = copy.deepcopy(game).requires_grad_(False).eval()
+        shared = {id(module): module for module in game.shared()}
+        self.averaged = copy.deepcopy(game, shared).requires_grad_(False).eval()
         self.update = rule.make_update(game.players(), rule.make_optimizer)
         self.averaging, self.warm_up = rule.averaging, rule.warm_up
         learnt = {name for name, _ in game.named_parameters()}
@@ -212,6 +217,8 @@ class Training:
         callbacks: Sequence[Callable[[Training], Any]] = (),
         progress: str | None = None,
         validation: Validation | None = None,
+        processes: Processes = ALONE,
+        captures: bool = False,
     ) -> None:
         """Make `n_steps` steps, or fewer if a callback, the validation or Ctrl-C ends the run.
 
@@ -231,6 +238,10 @@ class Training:
         progress : str, optional
             Name of the progress bar. Without a name no bar is shown.
         validation : Validation, optional
+        processes : Processes, default=ALONE
+            The processes that train this game together, each on its share of every batch.
+        captures : bool, default=False
+            Whether the updates are recorded as CUDA graphs, on a CUDA device.
 
         Raises
         ------
@@ -242,14 +253,18 @@ class Training:
         UserWarning
             Ctrl-C ended the run.
         """
-        batches = data.batches(batch_size, rng)
+        batches = processes.deal(data.batches(batch_size, rng), rng)
         every = max(1, n_steps // N_RECORDS)
-        watch = Watch(validation, self.game, self.averaged) if validation else None
+        watch = Watch(validation, self.game, self.averaged, processes) if validation else None
+        self.update.processes = processes
+        is_recorded = captures and rng.device.type == "cuda" and processes.size == 1
+        recording = Capture().of(self.update) if is_recorded else nullcontext()
+        progress = progress if processes.rank == 0 else None
         started, before = time.perf_counter(), self.seconds
         _keep_freed_memory()
         self.game.train()
         try:
-            with Progress(progress, n_steps, "step") as bar, fast_matmul():
+            with Progress(progress, n_steps, "step") as bar, fast_matmul(), recording:
                 for i in range(n_steps):
                     behind = i / n_steps
                     # Rise during the warm-up, stay in the first half, fall to 0 in the second.
@@ -266,7 +281,8 @@ class Training:
                         self.seconds = before + time.perf_counter() - started
                         self._record(losses, next(batches), seen)
                         bar.reach(i + 1, self._last_losses())
-                        is_called_off = any([callback(self) is True for callback in callbacks])
+                        called = any([callback(self) is True for callback in callbacks])
+                        is_called_off = processes.any(called)
                         if is_called_off or (is_over and not is_last):
                             bar.stop(_reason(is_called_off, watch))
                             break
@@ -307,7 +323,9 @@ class Training:
             A figure is infinite or NaN.
         """
         figures = {**losses, **self.game.monitor(batch)}
-        values = torch.stack([figure.float() for figure in figures.values()]).tolist()
+        stacked = torch.stack([figure.float() for figure in figures.values()])
+        self.update.processes.average([stacked], len(batch.row))
+        values = stacked.tolist()
         named = dict(zip(figures, values, strict=True))
         if not all(torch.isfinite(torch.tensor(values))):
             raise FloatingPointError(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from tabgan.adversarial.adversary import Adversary
+from tabgan.adversarial.capture import Capture
 from tabgan.adversarial.game import Batch, Player
+from tabgan.adversarial.processes import ALONE
 
 MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
@@ -58,12 +61,18 @@ class Update:
         The optimiser of each player, by name.
     n_made : dict of str to int
         The number of updates of each player so far, by name.
+    capture : Capture or None
+        Records and replays the updates of single players, while there is one.
+    processes : Processes
+        The processes that train the players together.
     """
 
     def __init__(self, players: Iterable[Player], make_optimizer: MakeOptimizer) -> None:
         self.players = tuple(players)
         self.optimizers = {p.name: make_optimizer(p.parameters()) for p in self.players}
         self.n_made = dict.fromkeys(self.optimizers, 0)
+        self.capture: Capture | None = None
+        self.processes = ALONE
 
     def set_rate(self, learning_rate: float) -> None:
         """Set the full learning rate of every player, before a run of training.
@@ -95,7 +104,11 @@ class Update:
             device.
         """
         for optimizer in self.optimizers.values():
-            optimizer.param_groups[0]["lr"] = optimizer.defaults["lr"] * rate
+            group, full = optimizer.param_groups[0], optimizer.defaults["lr"]
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(full * rate)
+            else:
+                group["lr"] = full * rate
 
         def batch() -> Batch:
             drawn = next_batch()
@@ -117,23 +130,37 @@ class Update:
         for other in self.players:
             for parameter in other.parameters():
                 parameter.requires_grad_(other is player)
-        loss = self._loss(player, next_batch())
+        batch, descend = self._numbered(player, next_batch()), partial(self._descend, player)
+        if self.capture is None:
+            loss = descend(batch)
+        else:
+            loss = self.capture.move(player.name, descend, batch)
+        self.n_made[player.name] += 1
+        return loss
+
+    def _descend(self, player: Player, batch: Batch) -> Tensor:
+        """Move one player down the gradient of its loss on a batch, and return the loss."""
+        loss = player.loss(batch)
         self.optimizers[player.name].zero_grad(set_to_none=True)
         loss.backward()
-        self._apply(player)
+        self._apply(player, len(batch.row))
         return loss.detach()
 
-    def _loss(self, player: Player, batch: Batch) -> Tensor:
-        """Compute a player's loss on a batch that knows the number of the player's update."""
-        return player.loss(replace(batch, index=self.n_made[player.name]))
+    def _numbered(self, player: Player, batch: Batch) -> Batch:
+        """Return a batch that knows the number of the player's update."""
+        return replace(batch, index=self.n_made[player.name])
 
-    def _apply(self, player: Player) -> None:
-        """Step a player's optimiser, then apply the constraints of the player's adversaries."""
+    def _apply(self, player: Player, n_rows: int) -> None:
+        """Step a player's optimiser, then apply the constraints of the player's adversaries.
+
+        Processes that train together first average their gradients, weighted by their rows.
+        """
+        slopes = [each.grad for each in player.parameters() if each.grad is not None]
+        self.processes.average(slopes, n_rows)
         self.optimizers[player.name].step()
         for module in player.modules:
             if isinstance(module, Adversary):
                 module.constrain()
-        self.n_made[player.name] += 1
 
 
 class AlternatingUpdate(Update):
@@ -166,11 +193,12 @@ class SimultaneousUpdate(Update):
             for parameter in player.parameters():
                 parameter.requires_grad_()
         batch = next_batch()
-        losses = [self._loss(player, batch) for player in self.players]
+        losses = [player.loss(self._numbered(player, batch)) for player in self.players]
         for player, gradients in zip(self.players, self.field(losses), strict=True):
             for parameter, gradient in zip(player.parameters(), gradients, strict=True):
                 parameter.grad = gradient.detach()
-            self._apply(player)
+            self._apply(player, len(batch.row))
+            self.n_made[player.name] += 1
         return {p.name: loss.detach() for p, loss in zip(self.players, losses, strict=True)}
 
     def field(self, losses: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:

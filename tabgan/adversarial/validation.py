@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from tabgan.adversarial.game import Game
+from tabgan.adversarial.processes import ALONE, Processes
 
 RATE_CUT = 1 / 3
 """Factor on the learning rate at each cut."""
@@ -56,6 +57,8 @@ class Watch:
         The game with the weights in training.
     averaged : Game
         The game with the averaged weights, which are scored.
+    processes : Processes, default=ALONE
+        The processes that train together. The score of the first one decides for all.
 
     Attributes
     ----------
@@ -65,8 +68,10 @@ class Watch:
         Best score so far; minus infinity before the first evaluation.
     """
 
-    def __init__(self, validation: Validation, game: Game, averaged: Game) -> None:
-        self.validation = validation
+    def __init__(
+        self, validation: Validation, game: Game, averaged: Game, processes: Processes = ALONE
+    ) -> None:
+        self.validation, self.processes = validation, processes
         self._games = (game, averaged)
         self.rate = 1.0
         self.best = -math.inf
@@ -88,7 +93,7 @@ class Watch:
         is_over : bool
             Whether training should end.
         """
-        score = self.validation.score(self._games[1])
+        score = self.processes.first(self.validation.score(self._games[1]))
         if score > self.best:
             self.best, self._n_worse = score, 0
             self._kept = [

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tabgan.adversarial.game import Game
 from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.processes import ALONE, Processes
 from tabgan.adversarial.techniques import Technique, apply_techniques
 from tabgan.adversarial.training import Training, TrainingRule
 from tabgan.checks import (
@@ -40,6 +41,7 @@ from tabgan.checks import (
 from tabgan.estimators.composing import compose
 from tabgan.estimators.files import get_values, save, set_values
 from tabgan.generation.core import Core, Run, resolve_device
+from tabgan.notices import warn
 from tabgan.randomness import Streams, draw_seed, seeded_weights
 from tabgan.registry import register
 
@@ -73,13 +75,22 @@ class Estimator(BaseEstimator):
     max_categories : int >= 2, default=256
         Largest number of levels of a categorical column. In a column of more categories, the most
         frequent ones have a level each and the rarer ones share the last level. Categories of the
-        shared level are drawn at their rates in training.
+        shared level are drawn at their rates in training, and `fit` warns of them.
+        `AutoregressiveSynthesizer` pools no categories: in a column of more categories it draws
+        each of them from the rows that have other categories in common.
     handle_unknown : {"warn", "ignore", "error"}, default="warn"
         What follows from a category in later rows that the first `fit` did not see. "warn" counts
         the category as unknown and warns once in each call. "ignore" counts it as unknown without a
         warning. "error" raises a ValueError.
     device : {"auto", "cpu", "cuda", "mps"} or a torch device, default="auto"
         Device that networks are trained and used on. "auto" takes a GPU if there is one.
+    distributed : bool, default=False
+        Whether the processes of a torch.distributed group train one model together, each on its
+        share of every batch; all must fit the same rows. Under ``torchrun`` the group is started.
+        Without either, True changes nothing.
+    cuda_graph : bool, default=False
+        Whether a CUDA device replays recorded updates, which saves the time of launching kernels.
+        On other devices nothing changes.
     random_state : int, RandomState or None, default=None
         Seed of the initial weights, the batches and the noise. With an int, `fit` and the later
         calls of `sample` give the same results bit for bit on one kind of processor, with one
@@ -112,9 +123,9 @@ class Estimator(BaseEstimator):
     -----
     `set_params` may change some parameters between two calls of `partial_fit`, or of `fit` with
     ``warm_start=True``: `n_steps`, `batch_size`, `learning_rate`, `callbacks`, `verbose`,
-    `warm_start`, `handle_unknown`, `on_violation`, and the parameters of early stopping. The new
-    values hold from the next call on. All other parameters shape what the first `fit` built. If one
-    of those was changed, the next call raises an error that names it.
+    `warm_start`, `distributed`, `cuda_graph`, `handle_unknown`, `on_violation`, and the parameters
+    of early stopping. The new values hold from the next call on. All other parameters shape what
+    the first `fit` built. If one of those was changed, the next call raises an error that names it.
     """
 
     plan: ClassVar[Plan] = Plan()
@@ -123,6 +134,7 @@ class Estimator(BaseEstimator):
     _saved: ClassVar[tuple[str, ...]] = ()
     _of_a_run: ClassVar[frozenset[str]] = frozenset(
         ("n_steps", "batch_size", "learning_rate", "callbacks", "verbose", "warm_start")
+        + ("distributed", "cuda_graph")
         + (
             "handle_unknown",
             "on_violation",
@@ -144,6 +156,8 @@ class Estimator(BaseEstimator):
         "handle_unknown": choice("warn", "ignore", "error"),
         "device": instance(str, 'a device name such as "auto" or "cpu"')
         | instance(torch.device, "a torch.device"),
+        "distributed": FLAG,
+        "cuda_graph": FLAG,
         "random_state": SEED,
         "warm_start": FLAG,
         "callbacks": sequence_of(CALLABLE, "a list of callables") | NONE,
@@ -174,6 +188,8 @@ class Estimator(BaseEstimator):
         max_categories: int = 256,
         handle_unknown: str = "warn",
         device: str = "auto",
+        distributed: bool = False,
+        cuda_graph: bool = False,
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         callbacks: Sequence[Callable[[Training], Any]] | None = None,
@@ -187,6 +203,8 @@ class Estimator(BaseEstimator):
         self.max_categories = max_categories
         self.handle_unknown = handle_unknown
         self.device = device
+        self.distributed = distributed
+        self.cuda_graph = cuda_graph
         self.random_state = random_state
         self.warm_start = warm_start
         self.callbacks = callbacks
@@ -236,20 +254,33 @@ class Estimator(BaseEstimator):
             self._check_unchanged()
         data = self._read(X, y, anew, **about)
         if anew:
-            self._seed = draw_seed(self.random_state)
+            self._seed = self._processes().first(draw_seed(self.random_state))
             self._n_draws = 0
             self._built_with = self._shaping_parameters()
             self._core = self._make_core()
+            self._warn_of_pooling()
         core = self._core
         core.training.update.set_rate(self.learning_rate)
         streams = Streams.begin([self._seed, core.training.step], core.device)
         try:
             self._learn(data, streams, anew)
+            self._processes().align(core.modules())
         except FloatingPointError:
             # Diverged weights can neither be trained further nor sampled from.
             self._forget()
             raise
         return self
+
+    def _warn_of_pooling(self) -> None:
+        """Warn if categories share a level, and lose their ties to other columns."""
+        pooled = [words for encoder in self._core.encoders for words in encoder.pooling()]
+        if pooled:
+            warn(
+                f"{type(self).__name__} draws rare categories of {', '.join(pooled)} at their "
+                f"rates, without their ties to other columns, because max_categories is "
+                f"{self.max_categories}; raise it, or use AutoregressiveSynthesizer, which has "
+                "no such limit."
+            )
 
     def _train_game(self, encoding: Any, device: torch.device) -> Training:
         """Build the game, apply all techniques, and return the game ready for training."""
@@ -271,8 +302,14 @@ class Estimator(BaseEstimator):
             self.batch_size,
             self.callbacks or (),
             self.verbose > 0,
+            processes=self._processes(),
+            captures=self.cuda_graph,
             **{name: getattr(self, name) for name in stopping if hasattr(self, name)},
         )
+
+    def _processes(self) -> Processes:
+        """Return the processes that train this estimator together."""
+        return Processes.join(resolve_device(self.device)) if self.distributed else ALONE
 
     @property
     def _n_steps(self) -> int:

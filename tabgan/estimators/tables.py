@@ -43,10 +43,15 @@ from tabgan.notices import warn
 from tabgan.randomness import Streams, begin_stream
 from tabgan.table.chunks import Chunks, is_chunked
 from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.link_search import find_links
+from tabgan.table.links import Links
 from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+LINK_ROWS = 200_000
+"""Most rows, of a table that is read a part at a time, in which equations are looked for."""
 
 
 class TableSynthesizer(RowSampling, Estimator):
@@ -95,6 +100,7 @@ class TableSynthesizer(RowSampling, Estimator):
 
     schema_: Schema
     _rules: Constraints | None = None
+    _links: Links | None = None
     _saved: ClassVar[tuple[str, ...]] = ("_condition_names", "_n_rows", "_target_name")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "early_stopping": FLAG,
@@ -236,6 +242,7 @@ class TableSynthesizer(RowSampling, Estimator):
         if self.constraints:
             keep = [*conditions, self._target_name]
             self._rules = Constraints.learn(self.constraints, table, self.schema_, keep)
+        self._find_links(table)
         return self._expressed(table)
 
     def _read_chunks(self, X: Any, y: Any, anew: bool) -> Chunks:
@@ -260,8 +267,19 @@ class TableSynthesizer(RowSampling, Estimator):
             self._condition_names = conditions
             self._n_rows = len(chunks)
             self._rules = None
-            return chunks
-        return chunks.with_step(known_parts(self, self.schema_))
+            self._find_links(chunks)
+        else:
+            chunks = chunks.with_step(known_parts(self, self.schema_))
+        return chunks if self._links is None else chunks.with_step(self._expressed)
+
+    def _find_links(self, table: pd.DataFrame | Chunks) -> None:
+        """Find the equations of a table, on random rows of one that is read a part at a time."""
+        self._links = None
+        if self.plan.finds_links:
+            cut = self.plan.cut(self._n_rows)
+            encoder = Encoder(self._inner_schema, self.plan.numbers, rare=self.plan.rare, **cut)
+            some = table.some(LINK_ROWS) if isinstance(table, Chunks) else table
+            self._links = find_links(self._expressed(some), encoder)
 
     def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:
         """Return the training rows that keep all rules, with a fresh index."""
@@ -274,12 +292,15 @@ class TableSynthesizer(RowSampling, Estimator):
         return table
 
     def _expressed(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the table that is learnt: rewritten by the constraints, if there are any."""
-        return table if self._rules is None else self._rules.express(table)
+        """Return the table that is learnt: rewritten by constraints, and with switches of links."""
+        table = table if self._rules is None else self._rules.express(table)
+        return table if self._links is None else self._links.express(table)
 
     @property
     def _inner_schema(self) -> Schema:
         """Schema of the table that is learnt."""
+        if self._links is not None:
+            return self._links.inner
         return self.schema_ if self._rules is None else self._rules.inner
 
     def _infer_schema(self, table: Any) -> Schema:
@@ -303,6 +324,7 @@ class TableSynthesizer(RowSampling, Estimator):
             schema.select(made),
             self.plan.numbers,
             max_categories=self.max_categories,
+            rare=self.plan.rare,
             **cut,
         )
         conditions = ConditionModel(schema.select(given), self.max_categories)
@@ -318,6 +340,7 @@ class TableSynthesizer(RowSampling, Estimator):
             self._seed,
             self._make_scaling(training.averaged),
             self._rules,
+            self._links,
         )
 
     def _learn(self, data: pd.DataFrame | Chunks, streams: Streams, anew: bool) -> None:
@@ -325,11 +348,14 @@ class TableSynthesizer(RowSampling, Estimator):
 
     def _get_values(self) -> dict[str, Any]:
         rules = None if self._rules is None else self._rules.to_dict()
-        return super()._get_values() | {"rules": rules}
+        links = None if self._links is None else self._links.to_dict()
+        return super()._get_values() | {"rules": rules, "links": links}
 
     def _set_values(self, values: dict[str, Any]) -> None:
         rules = values["rules"]
         self._rules = None if rules is None else Constraints.from_dict(rules, self.schema_)
+        links, self._links = values["links"], None
+        self._links = None if links is None else Links.from_dict(links, self._inner_schema)
         super()._set_values(values)
 
     # ------------------------------------------------------------------ reading and scoring rows

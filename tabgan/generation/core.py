@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from tabgan.adversarial.processes import ALONE, Processes
 from tabgan.adversarial.training import Training
 from tabgan.adversarial.validation import Validation
 from tabgan.generation.conditions import Combinations
@@ -35,6 +37,10 @@ class Run:
         Evaluations in a row without a new best score, after which training ends.
     validation_fraction : float in (0, 1), default=0.1
         Share of rows held out with early stopping.
+    processes : Processes, default=ALONE
+        The processes that train together.
+    captures : bool, default=False
+        Whether updates are recorded as CUDA graphs.
     """
 
     name: str
@@ -45,6 +51,8 @@ class Run:
     early_stopping: bool = False
     n_iter_no_change: int = 5
     validation_fraction: float = 0.1
+    processes: Processes = ALONE
+    captures: bool = False
 
     def train(
         self,
@@ -65,7 +73,17 @@ class Run:
         validation : Validation, optional
         """
         name = self.name if self.shows_progress else None
-        training.run(data, n_steps, self.batch_size, noise, self.callbacks, name, validation)
+        training.run(
+            data,
+            n_steps,
+            self.batch_size,
+            noise,
+            self.callbacks,
+            name,
+            validation,
+            self.processes,
+            self.captures,
+        )
 
 
 class Core:
@@ -84,6 +102,11 @@ class Core:
     def game(self) -> Any:
         """The trained game, whose weights are averaged over the last steps."""
         return self.training.averaged
+
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """The encoders of the table that was learnt."""
+        return ()
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the modules with learnt tensors.
@@ -130,6 +153,11 @@ class ConditionedCore(Core):
         super().__init__(training, encoding.layout.offsets.device)
         self.encoding, self.chain = encoding, chain
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """The encoders of the generated columns and of the conditions."""
+        return self.encoding.encoder, self.encoding.conditions.encoder
+
     def modules(self) -> dict[str, nn.Module]:
         """Return the modules of the chain and of the game, by their names in files."""
         return {**self.chain.modules(), **super().modules()}
@@ -156,6 +184,11 @@ class RowCore(Core):
     def __init__(self, encoder: Encoder, training: Training, device: torch.device) -> None:
         super().__init__(training, device)
         self.encoder = encoder
+
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """The encoder of rows."""
+        return (self.encoder,)
 
     @property
     def layout(self) -> Layout:
@@ -185,7 +218,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
     ----------
     device : str or torch.device
         "auto" takes CUDA if there is a CUDA device, else MPS if there is an MPS device, else the
-        CPU. Every other name is a device name of PyTorch.
+        CPU. Of several CUDA devices it takes the one whose number is the environment variable
+        LOCAL_RANK, which ``torchrun`` sets, or else the first. Every other name is a device name of
+        PyTorch.
 
     Returns
     -------
@@ -205,7 +240,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
     """
     if str(device) == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            # Of the processes on one machine, each takes a GPU of its own.
+            rank = int(os.environ.get("LOCAL_RANK", "0"))
+            return torch.device("cuda", rank % torch.cuda.device_count())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         resolved = torch.device(device)

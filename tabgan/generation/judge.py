@@ -127,5 +127,6 @@ class _LevelNumbers:
         """
         codes = table.codes[:, : self.layout.n_blocks]
         scalars = table.scalars[:, : self.layout.n_scalars]
-        levels = self.of_level[self.layout.positions(codes)].masked_fill(codes < 0, 2.0)
-        return torch.cat([levels, scalars.nan_to_num(2.0)], dim=1)
+        levels = self.of_level[self.layout.positions(codes)]
+        numbers = torch.cat([levels, -1.0 - self.layout.wide_codes(codes)], dim=1)
+        return torch.cat([numbers.masked_fill(codes < 0, 2.0), scalars.nan_to_num(2.0)], dim=1)

@@ -35,7 +35,7 @@ class LevelRates:
         self.layout = layout
         counts = torch.zeros(layout.width, dtype=torch.long, device=codes.device)
         for part in codes.split(COUNTED_ROWS):
-            places = layout.positions(part.long())[part >= 0]
+            places = layout.positions(part.long())[layout.softmax_codes(part) >= 0]
             counts += torch.bincount(places, minlength=layout.width)
         self.rate = self._per_known(counts.float(), counts.float())
 

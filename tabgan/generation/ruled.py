@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tabgan.constraints.rules import Constraints, Plan
 from tabgan.generation.conditions import MadeRows
-from tabgan.generation.on_demand import OnDemand, TableSource
+from tabgan.generation.on_demand import TableSource
 from tabgan.generation.rejection import MAX_POOL, UNBOUNDED, Effort
 from tabgan.notices import Progress, warn
 from tabgan.randomness import Streams
@@ -47,12 +47,12 @@ class Ruled(TableSource):
 
     Parameters
     ----------
-    source : OnDemand
+    source : TableSource
         Draws rewritten tables.
     rules : Constraints
     """
 
-    def __init__(self, source: OnDemand, rules: Constraints) -> None:
+    def __init__(self, source: TableSource, rules: Constraints) -> None:
         self.source, self.rules, self.schema = source, rules, rules.table
 
     def draw(self, n: int, streams: Streams) -> pd.DataFrame:

@@ -62,12 +62,14 @@ class Source:
     has_likelihood = False
     """Whether the source implements `log_likelihood`."""
 
-    def log_likelihood(self, real: Any) -> Tensor:
+    def log_likelihood(self, real: Any, own: bool = False) -> Tensor:
         """Return the log-probability of each encoded row given the row's condition.
 
         Parameters
         ----------
         real : Rows of n rows
+        own : bool, default=False
+            Whether `prepare` got these rows, which are then left out of what it counted.
 
         Returns
         -------
@@ -115,6 +117,16 @@ class Source:
         log_weights : Tensor of shape (n, n_candidates)
         """
         raise NotImplementedError
+
+    def prepare(self, real: Any, streams: Streams) -> None:
+        """Count, before training, what the game reads about all real rows; by default nothing.
+
+        Parameters
+        ----------
+        real : Rows
+            All real rows, with those that are held out.
+        streams : Streams
+        """
 
     def learn(self, real: Any, streams: Streams) -> None:
         """Learn after training what makes drawn rows more like real rows; by default nothing.

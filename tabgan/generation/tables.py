@@ -18,12 +18,14 @@ from tabgan.generation.accepted import Accepted
 from tabgan.generation.core import ConditionedCore, Run
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.judge import MAX_ROWS, RowJudge
+from tabgan.generation.linked import Linked
 from tabgan.generation.on_demand import OnDemand, TableSource
 from tabgan.generation.ruled import Ruled
 from tabgan.generation.source import Source, fill
 from tabgan.notices import warn
 from tabgan.randomness import Streams
 from tabgan.table.chunks import Chunks
+from tabgan.table.links import Links
 from tabgan.table.schema import Schema
 
 MAX_HELD_OUT = 10_000
@@ -52,12 +54,14 @@ class TableCore(ConditionedCore):
         The last step of latent features, if the estimator has any.
     rules : Constraints, optional
         Rules of the user's table, from which the table that is learnt was rewritten.
+    links : Links, optional
+        Equations between columns of the table that is learnt, which has switches for them.
 
     Attributes
     ----------
     chain : Accepted
         Draws encoded rows for encoded conditions. Every row that leaves the core passes the chain.
-    rows : OnDemand or Ruled
+    rows : OnDemand, Linked or Ruled
         Draws the user's tables, for conditions on any columns.
     """
 
@@ -71,14 +75,17 @@ class TableCore(ConditionedCore):
         seed: int,
         scaling: nn.Module | None = None,
         rules: Constraints | None = None,
+        links: Links | None = None,
     ) -> None:
         self.judge = RowJudge(encoding.encoder, encoding.conditions.encoder)
         self.source, self.seed = source, seed
         chain = Accepted(source, encoding, self.judge, acceptance_rounds)
         super().__init__(encoding, training, chain)
         self.scaling = None if scaling is None else scaling.to(self.device)
-        rows = OnDemand(self.chain, encoding, schema)
-        self.rows: TableSource = rows if rules is None else Ruled(rows, rules)
+        rows: TableSource = OnDemand(self.chain, encoding, schema)
+        if links is not None:
+            rows = Linked(rows, links)
+        self.rows = rows if rules is None else Ruled(rows, rules)
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the modules of the chain, of the game and of the features."""
@@ -119,9 +126,10 @@ class TableCore(ConditionedCore):
         if anew:
             self.encoding.conditions.learn(rows.given)
         n_steps = plan.n_steps if run.n_steps is None else run.n_steps
-        if not self.encoding.layout.width or not n_steps:
+        if not self.encoding.layout.n_blocks + self.encoding.layout.n_scalars or not n_steps:
             return
         real = rows.to(self.device)
+        self.source.prepare(real, streams)
         self.chain.acceptance.clear()
         order, validation = torch.arange(real.n), None
         if run.early_stopping and real.n > 1:
@@ -154,7 +162,7 @@ class TableCore(ConditionedCore):
 
     def _mean_log_likelihood(self, held: Rows) -> Callable[[Game], float]:
         """Return a function that computes the mean log-likelihood of held-out rows, in nats."""
-        return lambda _: float(self.source.log_likelihood(held).mean())
+        return lambda _: float(self.source.log_likelihood(held, own=True).mean())
 
     def _held_out_fidelity(self, held: Rows) -> Callable[[Game], float]:
         """Return a function that scores rows drawn now against held-out rows.

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
@@ -23,6 +23,7 @@ from tabgan.generation.source import Source, posterior
 from tabgan.networks.any_order import AnyOrderNetworks
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.precision import fast_matmul
+from tabgan.networks.wide import Entries, WideModel
 from tabgan.notices import warn
 from tabgan.randomness import Streams
 from tabgan.table.dtypes import as_objects
@@ -59,40 +60,94 @@ class AutoregressiveGame(Game):
 
     Parameters
     ----------
+    wide : WideModel
+        The model of columns of many categories, which come before all others.
     networks : ColumnNetworks
+        They are given the entries of wide blocks beside a condition.
     any_order : AnyOrderNetworks
         Networks that propose values for unknown columns, whichever columns are known.
     """
 
-    def __init__(self, networks: ColumnNetworks, any_order: AnyOrderNetworks) -> None:
+    def __init__(
+        self, wide: WideModel, networks: ColumnNetworks, any_order: AnyOrderNetworks
+    ) -> None:
         super().__init__()
+        self._wide, self.entries = (wide,), Entries(wide)
         self.networks, self.any_order = networks, any_order
+
+    @property
+    def wide(self) -> WideModel:
+        """The model of wide blocks, which is learnt before the game and is no part of it."""
+        return self._wide[0]
+
+    def shared(self) -> tuple[nn.Module, ...]:
+        """Return the model of wide blocks, and its parts."""
+        return tuple(self.wide.modules())
+
+    def raw(
+        self,
+        codes: Tensor,
+        condition: Tensor,
+        rng: torch.Generator | None = None,
+        own: bool = False,
+    ) -> Tensor:
+        """Predict all softmax blocks of known rows, see `ColumnNetworks.forward`.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+        condition : Tensor of shape (n, condition width)
+        rng : torch.Generator, optional
+            Source of dropout in training.
+        own : bool, default=False
+            Whether the statistics of wide blocks were learnt from these rows, which are then left
+            out.
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+        """
+        wide = self.wide
+        values = wide.profiles.values(codes) if own and wide.n_wide else None
+        entries = self.entries(wide.layout.wide_codes(codes), values)
+        return self.networks(codes, torch.cat([condition, entries], dim=1), rng)
 
     def players(self) -> tuple[Player, ...]:
         """Return the generator and the proposal; trees learn to reject rows after training."""
         return (
-            Player("generator", (self.networks,), self.generator_loss),
+            Player("generator", (self.entries, self.networks), self.generator_loss),
             Player("proposal", (self.any_order,), self.proposal_loss),
         )
 
     def log_likelihood(
-        self, table: EncodedTable, condition: Tensor, rng: torch.Generator | None = None
+        self,
+        table: EncodedTable,
+        condition: Tensor,
+        rng: torch.Generator | None = None,
+        own: bool = False,
     ) -> Tensor:
-        """Return the log-probability of rows in nats, shape (n,); unknown levels are certain."""
-        raw = self.networks(table.codes, condition, rng)
-        return -self.networks.layout.cross_entropy(raw, table.codes)
+        """Return the log-probability of rows in nats, shape (n,); unknown levels are certain.
+
+        See `raw` for the parameters.
+        """
+        raw = self.raw(table.codes, condition, rng, own)
+        log_p = -self.networks.layout.cross_entropy(raw, table.codes)
+        return log_p + self.wide.log_likelihood(table.codes, own)
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Return the negative log-likelihood of a row, in nats, with dropout."""
-        return -self.log_likelihood(batch.table, batch.condition, batch.rng).mean()
+        """Return the negative log-likelihood of the softmax blocks of a row, with dropout."""
+        raw = self.raw(batch.table.codes, batch.condition, batch.rng, own=True)
+        return self.networks.layout.cross_entropy(raw, batch.table.codes).mean()
 
     def proposal_loss(self, batch: Batch) -> Tensor:
         """Return the negative log-likelihood of a row in random orders, in nats."""
-        return self.any_order.hidden_loss(batch.table.codes, batch.condition, batch.rng)
+        return self.any_order.hidden_loss(
+            batch.table.codes, batch.condition, batch.rng, batch.index
+        )
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Return the negative log-likelihood of a training row, in nats, without dropout."""
-        return {"nll": -self.log_likelihood(batch.table, batch.condition).mean()}
+        return {"nll": -self.log_likelihood(batch.table, batch.condition, own=True).mean()}
 
 
 class ColumnRows(Source):
@@ -114,12 +169,25 @@ class ColumnRows(Source):
     @torch.no_grad()
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
         """Draw one encoded row for each condition."""
-        networks = self.game.networks
+        game = self.game
         condition = self.encoding.condition_layout.expand(*given)
+        drawn = []
         with fast_matmul():
-            parts = condition.split(networks.draws_at_once)
-            codes = torch.cat([networks.draw(part, noise) for part in parts])
+            for part in condition.split(game.networks.draws_at_once):
+                wide_codes = game.wide.draw(len(part), noise)
+                seen = torch.cat([part, game.entries(wide_codes)], dim=1)
+                drawn.append(torch.cat([game.networks.draw(seen, noise), wide_codes], dim=1))
+        codes = torch.cat(drawn)
         return EncodedTable(codes, condition.new_zeros(len(codes), 0))
+
+    def prepare(self, real: Rows, streams: Streams) -> None:
+        """Count the categories of wide blocks."""
+        if self.game.wide.n_wide:
+            self.game.wide.learn(real.made.codes, streams.rng)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the model of wide blocks, if there are any."""
+        return {"wide": self.game.wide} if self.game.wide.n_wide else {}
 
     @torch.no_grad()
     def propose(
@@ -179,11 +247,11 @@ class ColumnRows(Source):
         return torch.cat(parts)
 
     @torch.no_grad()
-    def log_likelihood(self, real: Rows) -> Tensor:
+    def log_likelihood(self, real: Rows, own: bool = False) -> Tensor:
         """Return the log-probability of each row given its condition, shape (n,), in nats."""
         return torch.cat(
             [
-                self.game.log_likelihood(part.made, condition)
+                self.game.log_likelihood(part.made, condition, own=own)
                 for part, condition in self._parts(real)
             ]
         )
@@ -201,6 +269,8 @@ class ColumnRows(Source):
         `MAX_CALIBRATION_ROWS` rows, drawn at random, see `LevelRates`.
         """
         networks, layout = self.game.networks, self.encoding.layout
+        if not layout.width:
+            return
         rates = LevelRates(layout, real.made.codes)
         some = real
         if real.n > MAX_CALIBRATION_ROWS:
@@ -210,19 +280,23 @@ class ColumnRows(Source):
         # holds what the networks said.
         is_kept = some.n * layout.width <= KEPT_ENTRIES
         before = networks.bias.clone()
-        raw = [networks(part.made.codes, given) for part, given in parts] if is_kept else []
+        raw = [self._known_raw(*part) for part in parts] if is_kept else []
         for _ in range(N_CALIBRATIONS):
             sums = torch.zeros(3, layout.width, device=before.device)
             for i, (part, given) in enumerate(parts):
                 if is_kept:
                     chance = layout.activate(raw[i] + (networks.bias - before))
                 else:
-                    chance = layout.activate(networks(part.made.codes, given))
+                    chance = layout.activate(self._known_raw(part, given))
                 row = layout.expand(*part.made)
                 # Rows in which a block is unknown do not count for the rates of that block.
                 chance *= layout.in_known_blocks(row)
                 sums += torch.stack([row.sum(dim=0), chance.sum(dim=0), (row * chance).sum(dim=0)])
             networks.bias += rates.correction(*sums)
+
+    def _known_raw(self, part: Rows, condition: Tensor) -> Tensor:
+        """Predict the blocks of rows that were counted."""
+        return self.game.raw(part.made.codes, condition, own=True)
 
     def _parts(self, real: Rows) -> list[tuple[Rows, Tensor]]:
         """Split rows into chunks, each beside its conditions as networks see them."""
@@ -241,6 +315,10 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     of the training rows, until the likelihood of held-out rows no longer grows. After training,
     boosted trees learn to tell synthetic rows from training rows. `sample` rejects rows by the
     density ratio that the trees estimate.
+
+    Finer than its bin a number is known only where it follows from others. `fit` looks for such
+    equations: copies, multiples plus a constant, sums, differences, products and ratios of numbers,
+    dates and durations, in all rows or in part of them. Synthetic rows keep the equations.
 
     Use this class first: of all systems here, its synthetic rows are nearest to real rows. It has
     no latent space. `score_samples` gives the log-likelihood of rows.
@@ -320,6 +398,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         numbers="bins",
         max_bins=256,
         max_halvings=4,
+        rare="wide",
+        finds_links=True,
     )
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "dropout": number(0, 1, "left") | NONE,
@@ -364,19 +444,23 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         if dropout is None:
             fewer = (MANY_ROWS / encoding.n_rows) ** 0.5
             dropout = float(np.clip(DROPOUTS[0] * fewer, *DROPOUTS))
-        shared = (
-            encoding.layout,
-            encoding.masses,
-            encoding.level_ranks,
-            encoding.n_rows,
-            encoding.condition_layout.width,
+        wide = WideModel(encoding.layout, encoding.masses, encoding.level_ranks)
+        wide = wide.to(encoding.layout.offsets.device)
+        shared = encoding.masses, encoding.level_ranks, encoding.n_rows
+        n_given = encoding.condition_layout.width
+        networks = ColumnNetworks(
+            encoding.layout, *shared, n_given + wide.width, self.hidden_dim, dropout
         )
-        networks = ColumnNetworks(*shared, self.hidden_dim, dropout)
         # Hidden blocks do for the proposal what dropout does for the generator.
         any_order = AnyOrderNetworks(
-            *shared, max(1, self.hidden_dim // 2), max(0.0, dropout - DROPOUTS[0])
+            encoding.layout,
+            *shared,
+            n_given,
+            max(1, self.hidden_dim // 2),
+            max(0.0, dropout - DROPOUTS[0]),
+            wide,
         )
-        return AutoregressiveGame(networks, any_order)
+        return AutoregressiveGame(wide, networks, any_order)
 
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
         return ColumnRows(game, encoding)
@@ -410,7 +494,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
 
         Where all other columns of a row are known, the probabilities are those of the rows that
         `sample` draws, and are exact: the density of the row is compared over all values of the
-        column. Otherwise the any-order networks estimate the probabilities.
+        column. Otherwise, and for a number in an equation that holds in part of the rows, the
+        any-order networks estimate the probabilities.
 
         Parameters
         ----------
@@ -450,6 +535,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         encoder = core.encoding.encoder
         if self._rules is not None:
             X = self._rules.known_inner(read_table(X, "X")[0], column)
+        if self._links is not None:
+            X = self._links.beside(read_table(X, "X")[0], column)
         codes = read_partial(X, column, encoder)
         place = encoder.schema.position(column)
         block, labels = encoder.blocks[place], encoder.codecs[place].level_labels()

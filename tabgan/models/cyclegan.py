@@ -205,6 +205,11 @@ class TranslatorCore(Core):
         super().__init__(training, device)
         self.encoder_a, self.encoder_b = encoder_a, encoder_b
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """Both encoders."""
+        return self.encoder_a, self.encoder_b
+
     def encode_a(self, table: pd.DataFrame, rng: Any = None) -> EncodedTable:
         """Encode rows of A on the device."""
         return self.encoder_a.encode(table, rng).to(self.device)
@@ -384,9 +389,9 @@ class CycleGANTranslator(Adversarial, Estimator):
         self.schema_b_ = Schema.infer(b, forced & set(b.columns), arg_name="B")
 
     def _make_core(self) -> TranslatorCore:
-        device, options = resolve_device(self.device), {"max_categories": self.max_categories}
-        a = Encoder(self.schema_a_, "rank", **options)
-        b = Encoder(self.schema_b_, "rank", **options)
+        device, most = resolve_device(self.device), self.max_categories
+        a = Encoder(self.schema_a_, "rank", max_categories=most)
+        b = Encoder(self.schema_b_, "rank", max_categories=most)
         for encoder in (a, b):
             encoder.layout.to(device)
         return TranslatorCore(a, b, self._train_game((a, b), device), device)

@@ -210,6 +210,11 @@ class DenoisingCore(Core):
         super().__init__(training, encoding.layout.offsets.device)
         self.encoding = encoding
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """The encoder of rows."""
+        return (self.encoding.encoder,)
+
 
 class DenoisingFeaturizer(Features, Estimator):
     """Features of rows from a network that restores swapped columns, learnt without labels.

@@ -85,6 +85,7 @@ class GAINGame(Game):
     """
 
     columns: Tensor
+    alone: Tensor
 
     def __init__(
         self,
@@ -102,6 +103,8 @@ class GAINGame(Game):
         columns = layout.along_row(of_levels).long()
         columns[: layout.n_scalars] = scalar_columns(layout)
         self.register_buffer("columns", columns, persistent=False)
+        alone = (layout.gates < 0).nonzero().squeeze(1)
+        self.register_buffer("alone", alone, persistent=False)
         n_inputs = layout.width + self.n_columns
         self.generator = ResidualMLP(n_inputs, [hidden_dim] * 2, layout.width)
         judge = ColumnDiscriminator(layout.width, self.n_columns, hidden_dim)
@@ -116,8 +119,7 @@ class GAINGame(Game):
 
     def is_known(self, table: EncodedTable) -> Tensor:
         """Return the mask m of Yoon et al. (2018): whether each column is known, (n, n_columns)."""
-        alone = self.layout.gates < 0
-        return torch.cat([table.codes >= 0, ~table.scalars[:, alone].isnan()], dim=1)
+        return torch.cat([table.codes >= 0, ~table.scalars[:, self.alone].isnan()], dim=1)
 
     def fill(self, row: Tensor, mask: Tensor, rng: torch.Generator) -> Tensor:
         """Generate raw rows from the known columns of rows (equation 2).

@@ -43,6 +43,8 @@ class InfoGANGame(GANGame):
     info_weight : float
     """
 
+    n_classes: Tensor
+
     def __init__(
         self,
         layout: Layout,
@@ -66,6 +68,8 @@ class InfoGANGame(GANGame):
         self.code_layout = code_layout
         self.info_weight = info_weight
         self.q_head = nn.Linear(hidden_dim, code_layout.width)
+        n_classes = torch.tensor(code_layout.n_levels)
+        self.register_buffer("n_classes", n_classes, persistent=False)
 
     def players(self) -> tuple[Player, ...]:
         """Return the critic with Q, which share their layers, then the generator."""
@@ -78,9 +82,8 @@ class InfoGANGame(GANGame):
         """Draw codes from uniform distributions: over classes, or over the interval [-1, 1]."""
         layout = self.code_layout
         share = torch.rand(n, layout.n_blocks, generator=rng, device=rng.device)
-        n_classes = torch.tensor(layout.n_levels, device=rng.device)
         even = torch.rand(n, layout.n_scalars, generator=rng, device=rng.device)
-        return EncodedTable((share * n_classes).long(), 2 * even - 1)
+        return EncodedTable((share * self.n_classes).long(), 2 * even - 1)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Generate raw rows, shape (n, width), from given codes; without any, codes are drawn."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from tabgan.networks.columns import BlockNetworks
+from tabgan.networks.columns import DRAWN, BlockNetworks
 from tabgan.networks.grouped import OthersLinear
 from tabgan.networks.precision import quick_dtype
+from tabgan.networks.wide import ENTRY_DIM, Entries, WideModel
+from tabgan.networks.wide_proposal import WideProposal
 from tabgan.table.evidence import FREE, OPEN, Evidence
+from tabgan.table.layout import Layout
 
 LEAST = 1e-12
 """Least probability of an allowed level in a draw."""
@@ -44,6 +51,12 @@ class AnyOrderNetworks(BlockNetworks):
     so that draws can be weighted to follow a better model. `BlockNetworks` describes the networks
     and the parameters.
 
+    Parameters
+    ----------
+    wide_model : WideModel, optional
+        The model of the wide blocks, which a game shares among its networks. By default one that
+        has counted nothing.
+
     References
     ----------
     .. [1] Uria, Murray and Larochelle (2014), "A Deep and Tractable Density Estimator", arXiv
@@ -52,7 +65,39 @@ class AnyOrderNetworks(BlockNetworks):
 
     make_inward = OthersLinear
 
-    def hidden_loss(self, codes: Tensor, given: Tensor, rng: torch.Generator) -> Tensor:
+    def __init__(
+        self,
+        layout: Layout,
+        masses: Sequence[NDArray[np.float64]],
+        level_ranks: Sequence[NDArray[np.float64]],
+        n_rows: int,
+        n_given: int,
+        hidden_dim: int,
+        dropout: float,
+        wide_model: WideModel | None = None,
+    ) -> None:
+        if wide_model is None:
+            wide_model = WideModel(layout, masses, level_ranks)
+        entries = Entries(wide_model)
+        n_given = n_given + entries.width
+        super().__init__(layout, masses, level_ranks, n_rows, n_given, hidden_dim, dropout)
+        self.entries = entries
+        n_seen = n_given + layout.n_softmax * self.embedding_dim
+        self.wide = WideProposal(wide_model, n_seen, 2 * hidden_dim)
+        widest = max(layout.n_levels_wide, default=0)
+        self.draws_at_once = min(self.draws_at_once, max(64, DRAWN // (n_seen + widest)))
+
+    def _seen(self, codes: Tensor, given: Tensor, own: Tensor | None = None) -> Tensor:
+        """Lay rows out for the masked layer, with the entries of wide blocks."""
+        return self.seen(codes, self._given(codes, given, own))
+
+    def _given(self, codes: Tensor, given: Tensor, own: Tensor | None = None) -> Tensor:
+        """Lay out conditions and the entries of wide blocks."""
+        return torch.cat([given, self.entries(self.layout.wide_codes(codes), own)], dim=1)
+
+    def hidden_loss(
+        self, codes: Tensor, given: Tensor, rng: torch.Generator, turn: int = 0
+    ) -> Tensor:
         """Hide a random number of random blocks, and return the loss of predicting them.
 
         The number of known blocks is uniform in 0 to n_blocks - 1. The loss of a row is the mean
@@ -66,17 +111,31 @@ class AnyOrderNetworks(BlockNetworks):
         given : Tensor of shape (n, n_given)
             Conditions, laid out for a network.
         rng : torch.Generator
+        turn : int, default=0
+            Number of losses before this one. Each loss takes in one wide block, in turn.
 
         Returns
         -------
         scalar Tensor, in nats
         """
         shown = hide_blocks(codes, rng)
+        own = self.wide.model.profiles.values(codes) if self.layout.n_levels_wide else None
+        given = self._given(shown, given, own)
         raw = self(shown, given, rng)
         is_hidden = shown < 0
         hidden = torch.where(is_hidden, codes, FREE)
         share = codes.shape[1] / is_hidden.sum(dim=1)
-        return (share * self.layout.cross_entropy(raw, hidden)).mean()
+        loss = (share * self.layout.cross_entropy(raw, hidden)).mean()
+        if own is not None:
+            n_wide = len(self.layout.n_levels_wide)
+            wide = turn % n_wide
+            wide_codes, is_hidden = self.layout.wide_codes(codes), is_hidden[:, -n_wide:]
+            levels = wide_codes[:, wide]
+            seen, shown = self.seen(shown, given), self.layout.wide_codes(shown)
+            of_block = self.wide.loss(wide, seen, shown, levels, own, rng)
+            counts = is_hidden[:, wide] & (levels >= 0)
+            loss = loss + n_wide * (share * of_block * counts).mean()
+        return loss
 
     def posterior(self, codes: Tensor, given: Tensor, block: int) -> Tensor:
         """Predict one block from the known ones among the others.
@@ -93,9 +152,13 @@ class AnyOrderNetworks(BlockNetworks):
         Tensor of shape (n, n_levels of the block)
             Log-probabilities.
         """
+        seen = self._seen(codes, given)
+        if block >= self.layout.n_softmax:
+            wide_codes = self.layout.wide_codes(codes)
+            chance = self.wide.chance(block - self.layout.n_softmax, seen, wide_codes)
+            return chance.clamp(min=LEAST).log()
         place = int(self.layout.rank[block])
-        raw = self.raw_levels(place, self.seen(codes, given), self.outputs())
-        return torch.log_softmax(raw, dim=1)
+        return torch.log_softmax(self.raw_levels(place, seen, self.outputs()), dim=1)
 
     def draw(
         self, evidence: Evidence, given: Tensor, n_candidates: int, rng: torch.Generator
@@ -129,12 +192,14 @@ class AnyOrderNetworks(BlockNetworks):
         n, layout, dtype = len(evidence), self.layout, quick_dtype(given.device)
         outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
         codes = evidence.codes.repeat_interleave(n_candidates, dim=0)
-        seen = self.seen(evidence.codes, given).to(dtype).repeat_interleave(n_candidates, dim=0)
+        seen = self._seen(evidence.codes, given).to(dtype).repeat_interleave(n_candidates, dim=0)
         log_density = torch.zeros(len(codes), device=given.device)
         begun = torch.zeros(n, dtype=torch.bool, device=given.device)
         candidates = torch.arange(len(codes), device=given.device).view(n, n_candidates)
+        n_given = given.shape[1]
+        wide_blocks = range(layout.n_softmax, layout.n_blocks)
         for state in (OPEN, FREE):
-            for place, block in enumerate(layout.order.tolist()):
+            for block in (*wide_blocks, *layout.order.tolist()):
                 is_due = evidence.codes[:, block] == state
                 # The candidates of a row that begins share one prediction.
                 for some, is_shared in ((is_due & ~begun, True), (is_due & begun, False)):
@@ -143,8 +208,7 @@ class AnyOrderNetworks(BlockNetworks):
                         continue
                     drawn_for = candidates[rows]
                     predicted = drawn_for[:, 0] if is_shared else drawn_for.flatten()
-                    raw = self.raw_levels(place, seen[predicted], outputs)
-                    chance = torch.softmax(raw, dim=1)
+                    chance = self._chance(block, seen[predicted], codes[predicted], outputs)
                     allowed = chance
                     if state == OPEN:
                         shares = evidence.shares[block][evidence.which[block][rows]]
@@ -160,15 +224,27 @@ class AnyOrderNetworks(BlockNetworks):
                     target = torch.minimum(u * total, total.nextafter(torch.zeros_like(total)))
                     levels = torch.searchsorted(edges, target, right=True)
                     log_q = chance.clamp(min=LEAST).gather(1, levels).log() - total.log()
-                    codes[drawn_for.flatten(), block] = levels.flatten()
-                    log_density[drawn_for.flatten()] += log_q.flatten()
-                    first = given.shape[1] + place * self.embedding_dim
-                    start = int(layout.offsets[block])
-                    seen[drawn_for.flatten(), first : first + self.embedding_dim] = embeddings[
-                        start + levels.flatten()
-                    ]
+                    drawn, levels = drawn_for.flatten(), levels.flatten()
+                    codes[drawn, block] = levels
+                    log_density[drawn] += log_q.flatten()
+                    if block >= layout.n_softmax:
+                        wide = block - layout.n_softmax
+                        entries, first = self.entries.one(wide, levels), n_given + wide * ENTRY_DIM
+                    else:
+                        start, place = int(layout.offsets[block]), int(layout.rank[block])
+                        entries = embeddings[start + levels]
+                        first = n_given + self.entries.width + place * self.embedding_dim
+                    seen[drawn, first : first + entries.shape[1]] = entries.to(dtype)
                 begun |= is_due
         return codes, log_density
+
+    def _chance(self, block: int, seen: Tensor, codes: Tensor, outputs: Tensor) -> Tensor:
+        """Return the probability of each level of one block, shape (n, n_levels)."""
+        if block >= self.layout.n_softmax:
+            wide_codes = self.layout.wide_codes(codes)
+            return self.wide.chance(block - self.layout.n_softmax, seen, wide_codes)
+        raw = self.raw_levels(int(self.layout.rank[block]), seen, outputs)
+        return torch.softmax(raw, dim=1)
 
     def _strata(self, n: int, n_candidates: int, rng: torch.Generator) -> Tensor:
         """Draw for each row one uniform number from each of `n_candidates` equal strata of [0, 1).

@@ -96,13 +96,13 @@ class BlockNetworks(nn.Module):
     ) -> None:
         super().__init__()
         self.layout = layout
-        n_blocks, width = layout.n_blocks, layout.width
+        n_blocks, width = layout.n_softmax, layout.width
         share = min(1.0, FULL_BLOCKS / max(1, n_blocks))
         hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
         self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
         self.rows_at_once = max(64, LOOKED_AT // max(1, n_blocks * hidden_dim))
         n_seen = n_given + n_blocks * self.embedding_dim
-        widest = max(layout.n_levels, default=0)
+        widest = max(layout.n_levels[:n_blocks], default=0)
         self.draws_at_once = max(64, DRAWN // (n_seen + hidden_dim + widest))
         self.register_buffer("functions", rank_functions(layout, level_ranks), persistent=False)
         n_functions = self.functions.shape[1]
@@ -168,7 +168,8 @@ class BlockNetworks(nn.Module):
                 torch.bmm(of_blocks, weight.transpose(1, 2)).transpose(0, 1).flatten(1)
                 for of_blocks, weight in zip(self.layout.split_blocks(hidden), weights, strict=True)
             ]
-        return torch.cat(parts, dim=1).to(self.bias.dtype) + self.bias
+        raw = torch.cat(parts, dim=1) if parts else seen[:, :0]
+        return raw.to(self.bias.dtype) + self.bias
 
     def seen(self, codes: Tensor, given: Tensor) -> Tensor:
         """Lay rows out for the masked layer: the condition, then the embedding of each level.
@@ -184,7 +185,7 @@ class BlockNetworks(nn.Module):
         Tensor of shape (n, n_given + n_blocks * embedding_dim)
             The blocks in the order in which they lie in a row.
         """
-        known = (codes >= 0).unsqueeze(2)
+        known = (self.layout.softmax_codes(codes) >= 0).unsqueeze(2)
         levels = F.embedding(self.layout.positions(codes), self.embeddings()) * known
         return torch.cat([given, levels[:, self.layout.order].flatten(1)], dim=1)
 
@@ -252,16 +253,16 @@ class ColumnNetworks(BlockNetworks):
 
         Returns
         -------
-        Tensor of shape (n, n_blocks), int64
-            Levels.
+        Tensor of shape (n, n_softmax), int64
+            Levels of the softmax blocks.
         """
         n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
         outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
-        codes = torch.empty(n, layout.n_blocks, dtype=torch.long, device=given.device)
+        codes = torch.empty(n, layout.n_softmax, dtype=torch.long, device=given.device)
         # `by_prefix` lists the rows sorted by prefix. `seen` holds the networks' inputs of each
         # distinct prefix, and row i has the prefix seen[prefix[i]]. While prefixes are shared,
         # `seen` grows by each block; with a prefix for each row it has room for all blocks.
-        n_given, width = given.shape[1], given.shape[1] + layout.n_blocks * self.embedding_dim
+        n_given, width = given.shape[1], given.shape[1] + layout.n_softmax * self.embedding_dim
         by_prefix = everyone = torch.arange(n, device=given.device)
         seen = (given if n_given else given[:1]).to(dtype)
         prefix = everyone if len(seen) == n else torch.zeros_like(everyone)

@@ -76,8 +76,9 @@ def level_shares(
     shares = np.ones((len(rows), n_levels))
     if codec.column.missing_rate > 0:
         shares[kinds == Kind.PRESENT, -1] = 0.0
-    is_value = kinds == Kind.VALUE
-    shares[is_value] = np.eye(n_levels)[condition.codes[rows[is_value]]]
+    of_value = np.flatnonzero(kinds == Kind.VALUE)
+    shares[of_value] = 0.0
+    shares[of_value, condition.codes[rows[of_value]]] = 1.0
     in_interval = kinds == Kind.INTERVAL
     if in_interval.any():
         assert isinstance(codec, NumericCodec)
@@ -146,7 +147,7 @@ def decode_within(
         member = np.minimum((edges <= u[:, None]).sum(axis=1), len(members.kinds) - 1)
         is_value = members.kinds[member] == Kind.VALUE
         fixed = members.values.iloc[member[is_value]]
-        made = _replaced(made, rows[is_value], fixed)
+        made = replaced(made, rows[is_value], fixed)
         inside = members.kinds[member] == Kind.INTERVAL
         if inside.any():
             made = _in_intervals(codec, members, made, levels, rows[inside], member[inside], rng)
@@ -166,10 +167,10 @@ def _in_intervals(
     assert isinstance(codec, NumericCodec) and isinstance(codec.column, NumericColumn)
     low, high = condition.low[asked], condition.high[asked]
     numbers = codec.draw_within(levels[rows], low, high, uniform(len(rows), rng))
-    return _replaced(made, rows, codec.column.series(numbers))
+    return replaced(made, rows, codec.column.series(numbers))
 
 
-def _replaced(made: pd.Series, rows: NDArray[np.int64], values: pd.Series) -> pd.Series:
+def replaced(made: pd.Series, rows: NDArray[np.int64], values: pd.Series) -> pd.Series:
     """Return a column with other values, of the same dtype, in some rows."""
     kept = np.arange(len(made))
     kept[rows] = len(made) + np.arange(len(rows))

@@ -108,6 +108,12 @@ class Chunks:
         for table in self._tables(self._names):
             yield self._step(self._labelled(self._to_frame(table)))
 
+    def some(self, n: int) -> pd.DataFrame:
+        """Return about `n` random rows in their order, the same ones each time; all if fewer."""
+        rng, rate = np.random.default_rng(0), n / max(1, self._n_rows)
+        parts = [frame[rng.random(len(frame)) < rate] for frame in self.frames()]
+        return pd.concat(parts, ignore_index=True)
+
     def with_step(self, step: Callable[[pd.DataFrame], pd.DataFrame]) -> Chunks:
         """Return the same table, of which each part passes through a function."""
         other = Chunks.__new__(Chunks)

@@ -30,6 +30,7 @@ ATOM_MASS = 0.05
 
 
 NumericEncoding = Literal["scalar", "bins", "rank"]
+RareEncoding = Literal["pooled", "wide"]
 
 
 class EncodedTable(NamedTuple):
@@ -132,6 +133,11 @@ class CategoricalCodec:
         if self.n_own < self.n_present:
             labels.append(tuple(categories[self.n_own :]))
         return labels + [None] * (len(self.masses) - len(labels))
+
+    @property
+    def pooled_share(self) -> float:
+        """Share of the values whose category shares a level with others."""
+        return 0.0 if self.n_own == self.n_present else float(self.masses[self.n_own])
 
     def shares_of_level(self, categories: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the share of each category in its level's mass, 1 unless levels are shared."""
@@ -422,7 +428,10 @@ class Encoder:
     n_bins : int, default=64
         Number of bins of each number, with "bins".
     max_categories : int, default=256
-        Most levels of a categorical column; rarer categories share the last of them.
+        Most levels of a categorical column in a softmax block.
+    rare : {"pooled", "wide"}, default="pooled"
+        What becomes of a column with more categories. "pooled": the rarest share one level. "wide":
+        each category has a level, in a wide block of the layout.
     n_halvings : int, default=0
         How often the outermost bin at either end is cut in halves, with "bins". The tails of a
         distribution are long, and bins of equal mass would blur them.
@@ -459,28 +468,38 @@ class Encoder:
         n_bins: int = 64,
         max_categories: int = 256,
         n_halvings: int = 0,
+        rare: RareEncoding = "pooled",
     ) -> None:
         self.schema = schema
         self.codecs: list[Codec] = []
-        self.blocks: list[int] = []
-        self.scalars: list[int] = []
+        for column in schema.columns:
+            most = max_categories
+            if rare == "wide" and isinstance(column, CategoricalColumn):
+                most = max(most, len(column.categories))
+            self.codecs.append(_codec(column, numeric, n_bins, most, n_halvings))
+        is_wide = [
+            isinstance(codec, CategoricalCodec) and codec.n_own > max_categories
+            for codec in self.codecs
+        ]
+        self.blocks = [-1] * len(self.codecs)
+        self.scalars = [-1] * len(self.codecs)
         self.masses: list[NDArray[np.float64]] = []
         self.level_ranks: list[NDArray[np.float64]] = []
         gates: list[int] = []
-        for column in schema.columns:
-            codec = _codec(column, numeric, n_bins, max_categories, n_halvings)
-            block = scalar = -1
+        # Wide blocks come last, as the layout has them, in ascending order of their levels.
+        order = [len(codec.masses) * wide for codec, wide in zip(self.codecs, is_wide, strict=True)]
+        for i in sorted(range(len(self.codecs)), key=order.__getitem__):
+            codec = self.codecs[i]
             if len(codec.masses) > 1:
-                block = len(self.masses)
+                self.blocks[i] = len(self.masses)
                 self.masses.append(codec.masses)
                 self.level_ranks.append(codec.level_ranks)
             if codec.has_scalar:
-                scalar = len(gates)
-                gates.append(block)
-            self.codecs.append(codec)
-            self.blocks.append(block)
-            self.scalars.append(scalar)
-        self.layout = Layout([len(masses) for masses in self.masses], gates)
+                self.scalars[i] = len(gates)
+                gates.append(self.blocks[i])
+        n_levels = [len(masses) for masses in self.masses]
+        n_softmax = len(n_levels) - sum(is_wide)
+        self.layout = Layout(n_levels[:n_softmax], gates, n_levels[n_softmax:])
 
     def encode(self, frame: pd.DataFrame, rng: np.random.Generator | None = None) -> EncodedTable:
         """Encode a table with the schema's columns in the schema's order.
@@ -546,6 +565,16 @@ class Encoder:
         frame = pd.concat(series, axis=1, keys=range(len(series)))
         frame.columns = self.schema.labels
         return frame
+
+    def pooling(self) -> list[str]:
+        """Say for each column in which rare categories share a level how many rows they hold."""
+        return [
+            f"{codec.column.name!r} ({len(codec.column.categories):,} categories, of which "
+            f"{len(codec.column.categories) - codec.n_own:,} with {codec.pooled_share:.1%} of the "
+            "rows share a level)"
+            for codec in self.codecs
+            if isinstance(codec, CategoricalCodec) and codec.pooled_share
+        ]
 
     def renumber(self, frame: pd.DataFrame) -> None:
         """Replace the identifiers of a table that was decoded in parts, in place.

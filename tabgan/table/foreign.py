@@ -25,13 +25,17 @@ _NUMPY_NAMES = {
 """NumPy's names of the polars dtypes that NumPy has too."""
 
 
+_EXTRAS = {"pyarrow": "'sklearn-tabgan[parquet]'", "dask": "'sklearn-tabgan[dask]'"}
+
+
 def optional(library: str, why: str) -> Any:
     """Import an optional package, or say how it is installed."""
     try:
         return importlib.import_module(library)
     except ImportError as error:
-        extra = {"pyarrow": "'sklearn-tabgan[parquet]'"}.get(library, library)
-        raise ImportError(f"{why}, and needs {library}: pip install {extra}.") from error
+        package = library.partition(".")[0]
+        extra = _EXTRAS.get(package, package)
+        raise ImportError(f"{why}, and needs {package}: pip install {extra}.") from error
 
 
 # ---------------------------------------------------------------------- Arrow

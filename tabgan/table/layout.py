@@ -28,11 +28,18 @@ class Layout(nn.Module):
     gates : sequence of int
         For each scalar, the block whose level 0 means that the scalar applies; -1 for a scalar that
         always applies. A scalar that does not apply is 0.
+    n_levels_wide : sequence of int, default=()
+        Levels of each *wide* block. A wide block has too many levels for a softmax: codes hold its
+        level, after those of the softmax blocks, and the encoded row has no place for it.
 
     Attributes
     ----------
     width : int
         Entries of an encoded row.
+    n_alone : int
+        Scalars that always apply.
+    n_softmax : int
+        Number of softmax blocks.
     groups : list of (n_blocks, width)
         How many blocks have each padded width, in the order in which they lie in the row.
 
@@ -55,10 +62,14 @@ class Layout(nn.Module):
     order: Tensor
     rank: Tensor
 
-    def __init__(self, n_levels: Sequence[int], gates: Sequence[int]) -> None:
+    def __init__(
+        self, n_levels: Sequence[int], gates: Sequence[int], n_levels_wide: Sequence[int] = ()
+    ) -> None:
         super().__init__()
-        self.n_levels = tuple(n_levels)
+        self.n_softmax = len(n_levels)
+        self.n_levels = (*n_levels, *n_levels_wide)
         self.n_scalars = len(gates)
+        self.n_alone = sum(gate < 0 for gate in gates)
         padded = [next(step for step in _STEPS if step >= k) for k in n_levels]
         # `order` lists the blocks as they lie in the row, narrow ones first, and `rank` says at
         # which place each block lies.
@@ -85,8 +96,21 @@ class Layout(nn.Module):
 
     @property
     def n_blocks(self) -> int:
-        """Number of softmax blocks."""
+        """Number of blocks, softmax blocks and wide ones."""
         return len(self.n_levels)
+
+    @property
+    def n_levels_wide(self) -> tuple[int, ...]:
+        """Levels of each wide block."""
+        return self.n_levels[self.n_softmax :]
+
+    def softmax_codes(self, codes: Tensor) -> Tensor:
+        """Return the codes of the softmax blocks, (n, n_blocks) to (n, n_softmax)."""
+        return codes[:, : self.n_softmax]
+
+    def wide_codes(self, codes: Tensor) -> Tensor:
+        """Return the codes of the wide blocks, (n, n_blocks) to (n, n_wide)."""
+        return codes[:, self.n_softmax :]
 
     def split(self, x: Tensor, dim: int) -> list[Tensor]:
         """Split a tensor along the dimension of the row into one tensor for each group of blocks.
@@ -126,10 +150,11 @@ class Layout(nn.Module):
         """
         row = scalars.new_zeros(len(codes), self.width)
         row[:, : self.n_scalars] = scalars
-        return row.scatter_(1, self.positions(codes), (codes >= 0).to(row.dtype))
+        known = self.softmax_codes(codes) >= 0
+        return row.scatter_(1, self.positions(codes), known.to(row.dtype))
 
     def positions(self, codes: Tensor) -> Tensor:
-        """Return the place in the row of each block's level; of level 0 for a negative code.
+        """Return the place in the row of each softmax block's level; of level 0 if negative.
 
         Parameters
         ----------
@@ -137,9 +162,9 @@ class Layout(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n, n_blocks), in [n_scalars, width)
+        Tensor of shape (n, n_softmax), in [n_scalars, width)
         """
-        return self.offsets + codes.clamp(min=0)
+        return self.offsets + self.softmax_codes(codes).clamp(min=0)
 
     def along_row(self, of_levels: Sequence[NDArray[np.float64]], fill: float = 0.0) -> Tensor:
         """Put one number for each level at the place of that level in a row.
@@ -147,7 +172,7 @@ class Layout(nn.Module):
         Parameters
         ----------
         of_levels : sequence of ndarray
-            For each block, one number per level.
+            For each block, one number per level; those of wide blocks are left out.
         fill : float, default=0.0
             The number at the places of scalars and padding.
 
@@ -156,7 +181,7 @@ class Layout(nn.Module):
         Tensor of shape (width,), on the CPU
         """
         row = torch.full((self.width,), fill)
-        for start, numbers in zip(self.offsets.tolist(), of_levels, strict=True):
+        for start, numbers in zip(self.offsets.tolist(), of_levels[: self.n_softmax], strict=True):
             row[start : start + len(numbers)] = torch.from_numpy(numbers)
         return row
 
@@ -207,7 +232,7 @@ class Layout(nn.Module):
         logits = self.split(noisy / temperature + self.level_mask, 1)
         parts = [raw[:, : self.n_scalars]]
         parts += [torch.softmax(part, dim=-1).flatten(1) for part in logits]
-        if self.n_scalars and self.n_blocks:
+        if self.n_scalars and self.n_softmax:
             parts[0] = parts[0] * self._applies(torch.cat(parts, dim=1))
         return torch.cat(parts, dim=1)
 
@@ -265,7 +290,7 @@ class Layout(nn.Module):
         Tensor of shape (n, n_scalars), bool
         """
         gates = self.gates.to(codes.device)
-        if not self.n_blocks:
+        if not self.n_softmax:
             return (gates < 0).expand(len(codes), -1)
         return (gates < 0) | (codes[:, gates.clamp(min=0)] == 0)
 
@@ -285,7 +310,7 @@ class Layout(nn.Module):
         return torch.cat(parts, dim=1) if parts else raw[:, self.n_scalars :]
 
     def cross_entropy(self, raw: Tensor, codes: Tensor) -> Tensor:
-        """Return the negative log-likelihood of levels, summed over blocks.
+        """Return the negative log-likelihood of levels, summed over softmax blocks.
 
         Parameters
         ----------
@@ -298,4 +323,4 @@ class Layout(nn.Module):
         Tensor of shape (n,), in nats
         """
         chosen = self.log_probabilities(raw).gather(1, self.positions(codes) - self.n_scalars)
-        return -chosen.masked_fill(codes < 0, 0.0).sum(dim=1)
+        return -chosen.masked_fill(self.softmax_codes(codes) < 0, 0.0).sum(dim=1)
