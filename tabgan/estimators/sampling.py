@@ -198,8 +198,14 @@ class RowSampling:
             As for `sample`.
         chunk : int >= 1, default=131072
             Rows of a part; the last part may have fewer.
-        conditions, rates, on_shortfall, time_limit
-            As for `sample`. Rates hold in each part, and the time limit too.
+        conditions : dict, Series, table or array-like, default=None
+            As for `sample`.
+        rates : dict of column label to dict of condition to float, default=None
+            As for `sample`; they hold in each part.
+        on_shortfall : {"raise", "partial"}, default="raise"
+            As for `sample`.
+        time_limit : float > 0 or None, default=None
+            As for `sample`, for each part.
 
         Returns
         -------
