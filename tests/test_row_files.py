@@ -83,7 +83,8 @@ def test_numbers_that_identify_count_on(dtype):
     assert pd.concat(parts).is_unique
 
 
-def test_conditions_and_rates_hold_in_parts(model):
+def test_conditions_and_rates_hold_in_parts(model, monkeypatch):
+    monkeypatch.setattr("tabgan.generation.on_demand.N_POOL", 1_000)
     rows = joined(model, 120, conditions={"colour": "red"}, rates={"member": {True: 0.5}})
     assert (rows["colour"] == "red").all()
     # Each part misses its share by less than one row.
