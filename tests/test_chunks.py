@@ -195,7 +195,7 @@ REFUSED = {
     "another ending": (__file__, "must end in .parquet"),
     "no rows": ([pd.DataFrame({"a": []})], "no rows"),
     "an empty iterator": (iter([]), "no rows"),
-    "no tables": (iter([1, 2]), "chunk 0 of X must be a DataFrame, got 1"),
+    "no tables": (iter([1, 2]), "X must be a table or hold DataFrames; its chunk 0 is 1"),
     "a function of nothing": (lambda: None, "must give DataFrames"),
     "other columns": (
         [pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]})],

@@ -85,7 +85,7 @@ class AnyOrderNetworks(BlockNetworks):
         n_seen = n_given + layout.n_softmax * self.embedding_dim
         self.wide = WideProposal(wide_model, n_seen, 2 * hidden_dim)
         widest = max(layout.n_levels_wide, default=0)
-        self.draws_at_once = min(self.draws_at_once, max(64, DRAWN // (n_seen + widest)))
+        self.draws_at_once = min(self.draws_at_once, max(64, DRAWN // max(1, n_seen + widest)))
 
     def _seen(self, codes: Tensor, given: Tensor, own: Tensor | None = None) -> Tensor:
         """Lay rows out for the masked layer, with the entries of wide blocks."""

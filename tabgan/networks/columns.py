@@ -157,8 +157,11 @@ class BlockNetworks(nn.Module):
         """
         seen = self.seen(codes, given)
         dtype = torch.float32 if rng is None else quick_dtype(given.device)
-        # Rounded once, and not once for each group of blocks.
-        weights = self.layout.split(self.outputs().to(dtype), 0)
+        outputs = self.outputs()
+        if outputs.dtype == torch.float32:
+            # Rounded once, and not once for each group of blocks.
+            outputs = outputs.to(dtype)
+        weights = self.layout.split(outputs, 0)
         with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
             hidden = self.block(self.inward(seen), rng)
             hidden = F.silu(self.norm(hidden))

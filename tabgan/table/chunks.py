@@ -347,7 +347,9 @@ def _spooled(tables: Any, name: str) -> Chunks:
 
     for k, table in enumerate(tables):
         if not is_frame(table):
-            raise ParameterError(f"chunk {k} of {name} must be a DataFrame, got {short(table)}.")
+            raise ParameterError(
+                f"{name} must be a table or hold DataFrames; its chunk {k} is {short(table)}."
+            )
         if not len(table):
             continue
         frame, given = read_table(table, f"chunk {k} of {name}")
