@@ -46,6 +46,9 @@ MONTHS = 12
 
 Relation = tuple[str, Callable[[pd.DataFrame], Any]]
 
+JUDGE: Any = "xgboost"
+"""The classifier of the two-sample test."""
+
 
 def made(n: int, rng: np.random.Generator) -> pd.DataFrame:
     """Make a table with one relation of each kind."""
@@ -163,7 +166,7 @@ def measure(name: str, way: str, seed: int, n: int, data: Path, steps: int | Non
     started = time.process_time()
     model.sample(50_000 if steps is None else 500, random_state=seed + 1)
     sample_s = time.process_time() - started
-    judged = {"classifier": "xgboost", "categorical_features": categorical}
+    judged = {"classifier": JUDGE, "categorical_features": categorical}
     return entry | {
         "fit_cpu_s": round(fit_s, 1),
         "n_steps": model.n_steps_,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,7 +40,8 @@ def made(linked):
     return linked.made(2000, np.random.default_rng(1))
 
 
-def test_a_run_in_small(linked):
+def test_a_run_in_small(linked, monkeypatch):
+    monkeypatch.setattr(linked, "JUDGE", DecisionTreeClassifier(max_depth=3))
     entry = linked.measure("made", "links", 0, 400, Path("."), 3)
     assert "total = a + b" in entry["equations"]
     assert entry["relations"]["3 copy"] == [1.0, 1.0]
