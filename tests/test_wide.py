@@ -132,6 +132,22 @@ def test_likelihood_adds_up_to_one():
     assert abs(float(model.log_likelihood(pairs, False).exp().sum()) - 1) < 1e-4
 
 
+def test_categories_that_the_counted_rows_lack(monkeypatch):
+    monkeypatch.setattr("tabgan.networks.wide.MOST_COMBINATIONS", 20)
+    rng = np.random.default_rng(seed(9))
+    layout = Layout([2], [], [60, 70, 80])
+    sizes = (2, 60, 70, 80)
+    masses, ranks = [np.full(k, 1 / k) for k in sizes], [np.full(k, np.nan) for k in sizes]
+    model = WideModel(layout, masses, ranks)
+    codes = torch.from_numpy(np.stack([rng.integers(0, k, 400) for k in sizes], axis=1))
+    codes = torch.cat([codes, torch.tensor([[1, 59, 69, 79]])])
+    model.learn(codes, rng)
+    assert model.contexts.numbers.sum() == 20
+    for own in (False, True):
+        assert torch.isfinite(model.log_likelihood(codes, own)).all()
+    assert (model.draw(50, torch.Generator().manual_seed(0)) >= 0).all()
+
+
 # ------------------------------------------------------------------ rows
 
 

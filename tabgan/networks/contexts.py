@@ -90,10 +90,11 @@ class WideContexts(nn.Module):
         clusters : sequence of Tensor
             For each block, the cluster of each category.
         """
-        before = self.combinations.repeat_interleave(self.numbers.long(), 0)
-        rows = torch.cat([before, wide_codes.to(torch.int32)])
-        self.combinations, numbers = torch.unique(rows, dim=0, return_counts=True)
-        self.numbers = numbers.to(torch.int32)
+        rows = torch.cat([self.combinations, wide_codes.to(torch.int32)])
+        of_row = torch.cat([self.numbers, self.numbers.new_ones(len(wide_codes))])
+        self.combinations, place = torch.unique(rows, dim=0, return_inverse=True)
+        numbers = self.numbers.new_zeros(len(self.combinations))
+        self.numbers = numbers.index_add_(0, place, of_row)
         for wide, of_block in enumerate(clusters):
             self.get_buffer(f"cluster_{wide}").copy_(of_block)
         self._index()
@@ -109,10 +110,17 @@ class WideContexts(nn.Module):
             prefix = self._extended(prefix, wide, codes[:, wide])
         for wide, k in enumerate(self.n_levels):
             for context in {*self.possible(wide, True), *self.possible(wide, False)}:
-                ids = self.ids(context, codes)
-                n_contexts = int(ids.max()) + 1 if len(ids) else 1
-                counts = Counts(ids, codes[:, wide], numbers, max(1, n_contexts), k)
-                self._counts[context, wide] = counts
+                ids, n_contexts = self.ids(context, codes), self._number(context)
+                self._counts[context, wide] = Counts(ids, codes[:, wide], numbers, n_contexts, k)
+
+    def _number(self, context: Context) -> int:
+        """Return how many contexts of one kind there may be, those that did not occur too."""
+        if context.kind == "none":
+            return 1
+        if context.kind == "prefix":
+            return max(1, len(self._prefixes[context.source - 2]))
+        # A category may lack in the combinations, and clusters are fewer than categories.
+        return self.n_levels[context.source]
 
     def possible(self, wide: int, in_order: bool) -> list[Context]:
         """List what a block's category may depend on.
@@ -217,15 +225,13 @@ class ContextGate(nn.Module):
         """The counts, which are no part of this module."""
         return self._contexts[0]
 
-    def look(self, wide_codes: Tensor, own: bool) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Look up the contexts of rows.
+    def look(self, wide_codes: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Look up the contexts of rows whose category of the block is to be drawn.
 
         Parameters
         ----------
         wide_codes : Tensor of shape (n, n_wide)
-            The block's own category matters only if `own`.
-        own : bool
-            Whether the rows were counted, and are left out of the counts.
+            The block's own category does not matter.
 
         Returns
         -------
@@ -235,21 +241,47 @@ class ContextGate(nn.Module):
         usable : Tensor of shape (n, n_contexts), bool
             Whether the context has rows.
         """
-        contexts, ids, figures, usable = self.contexts, [], [], []
-        levels = wide_codes[:, self.wide]
+        contexts = self.contexts
+        ids = [contexts.ids(context, wide_codes) for context in self.possible]
+        seen = [
+            contexts.counts(context, self.wide).totals(number)
+            for context, number in zip(self.possible, ids, strict=True)
+        ]
+        return ids, *_figures(seen)
+
+    def look_back(self, wide_codes: Tensor, own: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Look up the contexts of rows whose category of the block is known, and its rates there.
+
+        Parameters
+        ----------
+        wide_codes : Tensor of shape (n, n_wide)
+        own : bool
+            Whether the rows were counted, and are left out of the counts. A category of one such
+            row alone has the rate of such categories among all categories, in the context without a
+            condition.
+
+        Returns
+        -------
+        figures : Tensor of shape (n, CONTEXT_FIGURES * n_contexts)
+        usable : Tensor of shape (n, n_contexts), bool
+            Whether the context has rows.
+        log_rates : Tensor of shape (n, n_contexts)
+        """
+        contexts, levels, seen, rates = self.contexts, wide_codes[:, self.wide], [], []
         for context in self.possible:
             number = contexts.ids(context, wide_codes)
             counts = contexts.counts(context, self.wide)
             rows, distinct = counts.totals(number)
+            same = counts.of(number, levels)
             if own:
-                same = counts.of(number, levels)
-                rows = rows - (same >= 1).float()
-                distinct = distinct - (same == 1).float()
-            ids.append(number)
-            usable.append(rows >= 1)
-            share = distinct / rows.clamp(min=1.0)
-            figures += [rows.log1p() / 5, distinct.log1p() / 5, share, (rows >= 1).float()]
-        return ids, torch.stack(figures, dim=1), torch.stack(usable, dim=1)
+                is_counted, is_single = (same >= 1).float(), (same == 1).float()
+                rows, distinct, same = rows - is_counted, distinct - is_single, same - is_counted
+            seen.append((rows, distinct))
+            if own and context.kind == "none":
+                rows, same = rows + counts.n_single, same + counts.n_single / counts.n_levels
+            rates.append(same / rows.clamp(min=1.0))
+        log_rates = torch.stack(rates, dim=1).clamp(min=LEAST_RATE).log()
+        return *_figures(seen), log_rates
 
     def learn(self, wide_codes: Tensor, rng: np.random.Generator) -> None:
         """Learn the weights from rows that were counted, each left out of the counts.
@@ -266,13 +298,12 @@ class ContextGate(nn.Module):
         if not len(known):
             return
         self.requires_grad_(True)
-        ids, figures, usable = self.look(known, True)
-        rates = self.rates(ids, known[:, self.wide], True).clamp(min=LEAST_RATE).log()
+        figures, usable, log_rates = self.look_back(known, True)
         optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
         for _ in range(GATE_STEPS):
             rows = torch.from_numpy(rng.integers(0, len(known), min(len(known), GATE_BATCH)))
             log_weights = self.log_weights(figures[rows], usable[rows])
-            loss = -(log_weights + rates[rows]).logsumexp(dim=1).mean()
+            loss = -(log_weights + log_rates[rows]).logsumexp(dim=1).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -280,11 +311,9 @@ class ContextGate(nn.Module):
 
     def log_likelihood(self, wide_codes: Tensor, own: bool) -> Tensor:
         """Return the log-probability of the block's categories, shape (n,); 0 if unknown."""
-        levels = wide_codes[:, self.wide]
-        ids, figures, usable = self.look(wide_codes, own)
-        rates = self.rates(ids, levels, own).clamp(min=LEAST_RATE).log()
-        log_p = (self.log_weights(figures, usable) + rates).logsumexp(dim=1)
-        return log_p * (levels >= 0)
+        figures, usable, log_rates = self.look_back(wide_codes, own)
+        log_p = (self.log_weights(figures, usable) + log_rates).logsumexp(dim=1)
+        return log_p * (wide_codes[:, self.wide] >= 0)
 
     def log_weights(self, figures: Tensor, usable: Tensor) -> Tensor:
         """Compute the logarithm of each distribution's weight.
@@ -303,31 +332,23 @@ class ContextGate(nn.Module):
         possible = F.pad(usable, (0, n_further), value=True)
         return torch.log_softmax(raw.masked_fill(~possible, -torch.inf), dim=1)
 
-    def rates(self, ids: list[Tensor], levels: Tensor, own: bool) -> Tensor:
-        """Compute the rate of a category in each context.
 
-        Parameters
-        ----------
-        ids : list of Tensor of shape (n,)
-        levels : Tensor of shape (n,)
-        own : bool
+def _figures(seen: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Lay out what contexts have seen for `ContextGate.log_weights`.
 
-        Returns
-        -------
-        Tensor of shape (n, n_contexts)
-            With `own`, each row is left out of the counts. A category of this row alone then has
-            the rate of such categories among all categories, in the context without a condition.
-        """
-        contexts, rates = self.contexts, []
-        for context, number in zip(self.possible, ids, strict=True):
-            counts = contexts.counts(context, self.wide)
-            rows, _ = counts.totals(number)
-            same = counts.of(number, levels)
-            if own:
-                rows, same = rows - 1, same - 1
-                if context.kind == "none":
-                    k = counts.n_levels
-                    single = (counts.running.diff() == 1).sum().clamp(min=1) / k
-                    rows, same = rows + single * k, same + single
-            rates.append(same.clamp(min=0.0) / rows.clamp(min=1.0))
-        return torch.stack(rates, dim=1)
+    Parameters
+    ----------
+    seen : sequence of two Tensor of shape (n,)
+        For each context, its rows and its distinct categories.
+
+    Returns
+    -------
+    figures : Tensor of shape (n, CONTEXT_FIGURES * n_contexts)
+    usable : Tensor of shape (n, n_contexts), bool
+    """
+    figures, usable = [], []
+    for rows, distinct in seen:
+        usable.append(rows >= 1)
+        share = distinct / rows.clamp(min=1.0)
+        figures += [rows.log1p() / 5, distinct.log1p() / 5, share, (rows >= 1).float()]
+    return torch.stack(figures, dim=1), torch.stack(usable, dim=1)

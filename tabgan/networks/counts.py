@@ -21,6 +21,11 @@ class Counts:
     numbers : Tensor of shape (m,), int64
         Rows of each combination.
     n_contexts, n_levels : int
+
+    Attributes
+    ----------
+    n_single : scalar Tensor
+        Number of combinations of one row, at least 1.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Counts:
         of_key = torch.zeros(len(self.keys), dtype=torch.float64, device=keys.device)
         of_key.index_add_(0, place, numbers[counts].double())
         self.running = torch.cat([of_key.new_zeros(1), of_key.cumsum(0)])
+        self.n_single = (of_key == 1).sum().clamp(min=1).float()
         edges = torch.arange(n_contexts + 1, device=keys.device) * n_levels
         self.starts = torch.searchsorted(self.keys, edges)
 

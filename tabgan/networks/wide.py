@@ -116,7 +116,7 @@ class WideModel(nn.Module):
         device = rng.device
         codes = torch.full((n, self.n_wide), -1, dtype=torch.long, device=device)
         for gate in self._gates():
-            ids, figures, usable = gate.look(codes, False)
+            ids, figures, usable = gate.look(codes)
             weights = gate.log_weights(figures, usable).exp().cumsum(dim=1)
             u = torch.rand(n, 1, generator=rng, device=device) * weights[:, -1:]
             chosen = (weights <= u).sum(dim=1).clamp(max=weights.shape[1] - 1)

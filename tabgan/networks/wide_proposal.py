@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tabgan.networks.contexts import LEAST_RATE, Context, ContextGate
+from tabgan.networks.contexts import Context, ContextGate
 from tabgan.networks.wide import ENTRY_DIM, Entries, WideModel
 
 N_NEGATIVES = 1024
@@ -86,8 +86,7 @@ class WideProposal(nn.Module):
         gate = cast(ContextGate, self.gates[wide])
         shown = shown.clone()
         shown[:, wide] = levels
-        ids, figures, usable = gate.look(shown, True)
-        rates = gate.rates(ids, levels, True)
+        figures, usable, log_rates = gate.look_back(shown, True)
         look = self.looks[wide](seen)
         share = torch.rand(N_NEGATIVES, generator=rng, device=rng.device)
         everyone = self.model.contexts.counts(Context("none"), wide)
@@ -95,7 +94,6 @@ class WideProposal(nn.Module):
         fit = (look * self.outputs.one(wide, levels, own)).sum(dim=1)
         of_others = look @ self.outputs.one(wide, others).T
         excess = fit - of_others.logsumexp(dim=1) + np.log(N_NEGATIVES)
-        log_rates = rates.clamp(min=LEAST_RATE).log()
         by_look = (log_rates[:, 0] + excess).clamp(max=0.0)
         log_rates = torch.cat([log_rates, by_look[:, None]], dim=1)
         return -(gate.log_weights(figures, usable) + log_rates).logsumexp(dim=1)
@@ -116,7 +114,7 @@ class WideProposal(nn.Module):
         Tensor of shape (n, n_levels)
         """
         gate, model = cast(ContextGate, self.gates[wide]), self.model
-        ids, figures, usable = gate.look(wide_codes, False)
+        ids, figures, usable = gate.look(wide_codes)
         weights = gate.log_weights(figures, usable).exp()
         everyone = torch.arange(model.layout.n_levels_wide[wide], device=seen.device)
         of_levels = self.outputs.one(wide, everyone)
