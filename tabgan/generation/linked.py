@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import numpy as np
 import pandas as pd
 
@@ -12,9 +10,8 @@ from tabgan.generation.on_demand import TableSource
 from tabgan.generation.rejection import UNBOUNDED, Effort
 from tabgan.randomness import Streams
 from tabgan.table.conditions import ANY, PRESENT
-from tabgan.table.dtypes import as_objects
 from tabgan.table.encoder import EncodedTable
-from tabgan.table.links import Links
+from tabgan.table.links import Links, with_columns
 
 
 class Linked(TableSource):
@@ -55,7 +52,7 @@ class Linked(TableSource):
             for name in linked
         }
         known = self.links.known(asked[linked].map(_value_or_any)) if linked else {}
-        drawn = self.source.draw_asked(_beside(asked, known), streams, effort)
+        drawn = self.source.draw_asked(with_columns(asked, known), streams, effort)
         rows = drawn.index.to_numpy()
         here = {name: is_fixed[rows] for name, is_fixed in fixed.items()}
         return self.links.settle(drawn, here, streams.rng)
@@ -65,10 +62,3 @@ def _value_or_any(cell: object) -> object:
     """Replace what is no single value by `ANY`."""
     is_open = isinstance(cell, pd.Interval | list | set | frozenset) or cell is PRESENT
     return ANY if is_open else cell
-
-
-def _beside(asked: pd.DataFrame, known: dict[Hashable, pd.Series]) -> pd.DataFrame:
-    """Put conditions on switches beside conditions on the table."""
-    labels = as_objects([*asked.columns, *known])
-    both = pd.concat([asked, *known.values()], axis=1)
-    return both.set_axis(pd.Index(labels, dtype=object, tupleize_cols=False), axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,6 +73,15 @@ class Equation:
                 return np.asarray(self.constant + sum(terms))
             factors = (amounts[name] ** weight for name, weight in pairs)
             return np.asarray(self.constant * np.prod(list(factors), axis=0))
+
+    def rest(self, amounts: Mapping[Hashable, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Compute what is left of the target, shape (n,): its noise where the equation holds.
+
+        The rest is ``target - value`` for a sum, and ``target / value`` for a product.
+        """
+        target, value = amounts[self.target], self.value(amounts)
+        with np.errstate(all="ignore"):
+            return np.asarray(target - value if self.kind == "sum" else target / value)
 
     def solve(
         self, place: int, amounts: Mapping[Hashable, NDArray[np.float64]]
@@ -159,8 +168,8 @@ def is_kept(
     target, value = amounts[equation.target], equation.value(amounts)
     with np.errstate(all="ignore"):
         if equation.noise is not None:
-            apart = target - value if equation.kind == "sum" else target / value
-            return (apart >= equation.noise.low[0]) & (apart <= equation.noise.high[-1])
+            rest = equation.rest(amounts)
+            return (rest >= equation.noise.low[0]) & (rest <= equation.noise.high[-1])
         if column.spacing:
             # A value half-way between two steps may have been rounded either way.
             size = column.spacing * (column.step if column.kind == "integer" else 1)
@@ -170,3 +179,21 @@ def is_kept(
         terms = sum(np.abs(amounts[name]) for name in equation.names)
         scale = np.abs(target) if equation.kind == "product" else terms
         return np.abs(value - target) <= size * scale
+
+
+def first_held(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:
+    """Return the number of the first equation that holds in each row, from 1; 0 where none does.
+
+    Parameters
+    ----------
+    masks : sequence of ndarray of shape (n,), bool, at least one
+        For each equation, the rows in which it holds.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+    """
+    levels = np.zeros(len(masks[0]), dtype=np.int64)
+    for k, mask in reversed(list(enumerate(masks, 1))):
+        levels[mask] = k
+    return levels

@@ -119,11 +119,10 @@ class Numbers:
                 continue
             rest = [i for i in range(len(equation.parents)) if i != place]
             parents = (equation.target, *(equation.parents[i] for i in rest))
+            weights = (1 / weight, *(-equation.weights[i] / weight for i in rest))
             if equation.kind == "sum":
-                weights = (1 / weight, *(-equation.weights[i] / weight for i in rest))
                 constant = -equation.constant / weight
             else:
-                weights = (1 / weight, *(-equation.weights[i] / weight for i in rest))
                 constant = equation.constant ** (-1 / weight)
             yield Equation(name, parents, equation.kind, weights, constant + 0.0)
 
@@ -152,10 +151,7 @@ class Numbers:
             if not all(short):
                 continue
             rough = Equation(target, parents, kind, short, 0.0 if kind == "sum" else 1.0)
-            value = rough.value(some)
-            with np.errstate(all="ignore"):
-                rest = some[target] - value if kind == "sum" else some[target] / value
-            middle = float(np.median(rest[near]))
+            middle = float(np.median(rough.rest(some)[near]))
             for places in range(7):
                 simple = replace(rough, constant=round(middle, places) + 0.0)
                 if is_kept(simple, column, some).sum() >= least:

@@ -252,11 +252,11 @@ def _pursued(
 def _noise(numbers: Numbers, equation: Equation, y: int) -> Equation | None:
     """Learn the noise of an equation that nearly holds, if the noise is narrow."""
     some = {name: numbers.amounts[name][numbers.seen] for name in equation.names}
-    target, value = some[equation.target], equation.value(some)
-    is_sum = equation.kind == "sum"
-    apart = target - value if is_sum else target / value
+    apart = equation.rest(some)
     low, high = np.nanquantile(apart, [0.002, 0.998])
-    width = numbers.widths[y] / (1.0 if is_sum else np.nanmedian(np.abs(target)))
+    width = numbers.widths[y]
+    if equation.kind == "product":
+        width = width / np.nanmedian(np.abs(some[equation.target]))
     if high - low > 4 * NARROW * width:
         return None
     if np.nanmax(apart) - np.nanmin(apart) <= 2 * (high - low):

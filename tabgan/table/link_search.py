@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.table.encoder import Encoder
-from tabgan.table.equations import Equation
+from tabgan.table.equations import Equation, first_held
 from tabgan.table.link_numbers import Numbers
 from tabgan.table.link_relations import MIN_ROWS, lines, many, triples
 from tabgan.table.links import ALWAYS, Links
@@ -81,9 +81,7 @@ def _switch_of(equations: Sequence[Equation], numbers: Numbers) -> dict[Hashable
     firsts: list[NDArray[np.int64]] = []
     for target in dict.fromkeys(one.target for one in equations):
         own = [one for one in equations if one.target == target]
-        levels = np.zeros(len(numbers.matrix[0]), dtype=np.int64)
-        for k, one in reversed(list(enumerate(own, 1))):
-            levels[numbers.held(one)] = k
+        levels = first_held([numbers.held(one) for one in own])
         is_whole = ~np.isnan([numbers.amounts[name] for name in own[0].names]).any(axis=0)
         if (levels[is_whole] == 1).mean() >= ALL_ROWS:
             switch_of[target] = ALWAYS
@@ -104,7 +102,7 @@ def _accepted(numbers: Numbers) -> list[Equation]:
     """Find equations and choose among them, the surest first.
 
     An equation must hold in rows in which no earlier one computes its target, and no column may
-    be computed from itnumbers.
+    be computed from itself.
     """
     relations = [ways for ways in (*lines(numbers), *triples(numbers)) if ways]
     sure = {ways[0].target for ways in relations if numbers.rate(ways[0]) >= 0.99}

@@ -20,7 +20,15 @@ from tabgan.table.allowed import replaced
 from tabgan.table.columns import NumericColumn
 from tabgan.table.conditions import ANY
 from tabgan.table.dtypes import as_objects
-from tabgan.table.equations import Amounts, Equation, is_kept, rounded, to_amounts, to_numbers
+from tabgan.table.equations import (
+    Amounts,
+    Equation,
+    first_held,
+    is_kept,
+    rounded,
+    to_amounts,
+    to_numbers,
+)
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.quantiles import QuantileTable
@@ -161,9 +169,7 @@ class Links:
         names = [name for name in self.linked if name in table.columns and name != column]
         cells = table[names].reset_index(drop=True)
         known = self.known(cells) if names else {}
-        labels = as_objects([*table.columns, *known])
-        both = pd.concat([table, *(one.set_axis(table.index) for one in known.values())], axis=1)
-        return both.set_axis(pd.Index(labels, dtype=object, tupleize_cols=False), axis=1)
+        return with_columns(table, known)
 
     def _levels(self, switch: int, table: pd.DataFrame) -> NDArray[np.int64]:
         """Compute the levels of a switch from a table with all columns of its equations."""
@@ -172,10 +178,10 @@ class Links:
             of_targets.setdefault(equation.target, []).append(equation)
         levels = None
         for target, own in of_targets.items():
-            found = np.zeros(len(table), dtype=np.int64)
-            for k, equation in reversed(list(enumerate(own, 1))):
-                amounts = {name: self._amounts(name, table[name]) for name in equation.names}
-                found[is_kept(equation, self._column(target), amounts)] = k
+            names = {name for equation in own for name in equation.names}
+            amounts = {name: self._amounts(name, table[name]) for name in names}
+            column = self._column(target)
+            found = first_held([is_kept(equation, column, amounts) for equation in own])
             levels = found if levels is None else np.where(levels == found, found, 0)
         assert levels is not None
         return levels
@@ -325,3 +331,21 @@ class Links:
         equations = tuple(from_jsonable(equation, _CLASSES) for equation in data["equations"])
         switches = Schema.from_dict(data["switches"])
         return cls(table, equations, from_jsonable(data["switch_of"]), switches)
+
+
+def with_columns(table: pd.DataFrame, further: Mapping[Hashable, pd.Series]) -> pd.DataFrame:
+    """Put further columns behind those of a table, whatever the labels are.
+
+    Parameters
+    ----------
+    table : DataFrame of n rows
+    further : mapping of label to Series of shape (n,)
+        In the order of the rows.
+
+    Returns
+    -------
+    DataFrame of n rows
+    """
+    labels = as_objects([*table.columns, *further])
+    both = pd.concat([table, *(one.set_axis(table.index) for one in further.values())], axis=1)
+    return both.set_axis(pd.Index(labels, dtype=object, tupleize_cols=False), axis=1)
