@@ -264,16 +264,17 @@ class AutoregressiveSynthesizer(TableSynthesizer):
 
     def _infer_schema(self, table: pd.DataFrame) -> Schema:
         schema = super()._infer_schema(table)
+        n = len(schema.columns)
+        if n > MANY_BLOCKS:
+            warn(
+                f"{n} columns need about {BYTES_PER_PAIR * n**2 / 1e9:.0f} GB of memory, which "
+                "grows with the square of their number; fit fewer columns, or take "
+                "WGANSynthesizer or ARAESynthesizer, which make all columns at once."
+            )
         return schema.without_missing() if self.missing == "unknown" else schema
 
     def _make_game(self, encoding: Encoding) -> AutoregressiveGame:
-        n_blocks, dropout = encoding.layout.n_blocks, self.dropout
-        if n_blocks > MANY_BLOCKS:
-            warn(
-                f"{n_blocks} columns need about {BYTES_PER_PAIR * n_blocks**2 / 1e9:.0f} GB of "
-                "memory, which grows with the square of their number; fit fewer columns, or take "
-                "WGANSynthesizer or ARAESynthesizer, which make all columns at once."
-            )
+        dropout = self.dropout
         if dropout is None:
             fewer = (MANY_ROWS / encoding.n_rows) ** 0.5
             dropout = float(np.clip(DROPOUTS[0] * fewer, *DROPOUTS))
