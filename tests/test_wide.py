@@ -214,8 +214,13 @@ def test_tables_of_wide_columns_alone(table, columns):
 def test_gaps_in_wide_columns(table, missing):
     gaps = table.copy()
     gaps.loc[::3, "town"] = None
+    # Of a model that has hardly learnt anything, rejection would shift the rates.
     model = AutoregressiveSynthesizer(
-        max_categories=8, n_steps=5, missing=missing, random_state=seed(8)
+        max_categories=8,
+        n_steps=5,
+        missing=missing,
+        acceptance_rounds=0,
+        random_state=seed(8),
     ).fit(gaps)
     share = model.sample(900, random_state=0)["town"].isna().mean()
-    assert (0.2 < share < 0.47) if missing == "level" else share == 0
+    assert abs(share - 1 / 3) < 0.05 if missing == "level" else share == 0
