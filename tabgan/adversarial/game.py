@@ -73,6 +73,21 @@ class Batch:
             labelled=None if self.labelled is None else self.labelled.mapped(function),
         )
 
+    def first(self, share: float) -> Batch:
+        """Return the first rows of the batch, one at least.
+
+        Parameters
+        ----------
+        share : float in (0, 1]
+            Share of the rows.
+
+        Returns
+        -------
+        Batch
+        """
+        n = max(1, round(share * len(self.row)))
+        return self.mapped(lambda tensor: tensor[:n])
+
 
 @dataclass(frozen=True)
 class Player:
@@ -90,12 +105,15 @@ class Player:
     loss : callable, Batch -> scalar Tensor
     n_updates : int >= 1, default=1
         Updates in each training step; each update has its own batch.
+    rate : float > 0, default=1
+        Factor on the learning rate.
     """
 
     name: str
     modules: tuple[nn.Module, ...]
     loss: Callable[[Batch], Tensor]
     n_updates: int = 1
+    rate: float = 1.0
 
     def parameters(self) -> list[nn.Parameter]:
         """Return all parameters of the player's modules."""

@@ -103,8 +103,9 @@ class Update:
             The last loss of each player, left on the device, because a transfer would wait for the
             device.
         """
-        for optimizer in self.optimizers.values():
-            group, full = optimizer.param_groups[0], optimizer.defaults["lr"]
+        for player in self.players:
+            optimizer = self.optimizers[player.name]
+            group, full = optimizer.param_groups[0], optimizer.defaults["lr"] * player.rate
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(full * rate)
             else:

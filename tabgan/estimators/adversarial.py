@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+from tabgan.adversarial.causal import CausalGenerator
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import Technique
-from tabgan.checks import Rule, instance, integer, sequence_of
+from tabgan.checks import NONE, Rule, choice, instance, integer, number, sequence_of
+from tabgan.generation.calibrated import Calibrated
+from tabgan.generation.column_rows import CausalRows
+from tabgan.generation.encoding import Encoding
+from tabgan.generation.source import RawRows, Source
+from tabgan.networks.columns import ColumnNetworks, default_dropout
 
 
 class Adversarial:
@@ -46,3 +54,110 @@ class Latent(Adversarial):
     def __init__(self, *, latent_dim: int = 64, **shared: Any) -> None:
         super().__init__(**shared)
         self.latent_dim = latent_dim
+
+
+CAUSAL_PLAN = Plan(
+    n_steps=400,
+    warm_up=50,
+    n_looks=160,
+    steps_per_look=25,
+    rate_cuts=1,
+    numbers="bins",
+    max_bins=256,
+    max_halvings=4,
+)
+"""The plan of a game with a causal generator, whose likelihood says when to stop."""
+
+
+class Causal(Latent):
+    """Mixin of adversarial estimators whose generator draws one column after another.
+
+    Parameters
+    ----------
+    generator : {"causal", "joint"}, default="causal"
+        How a row is made. "causal" draws each column given the columns before it. The generator
+        then also minimises the negative log-likelihood of real rows, which is known exactly.
+        "joint" is the generator of the papers: it turns z into all columns at once, and learns from
+        the critic alone. Its rows are poorer, and it takes longer.
+    likelihood_weight : float >= 0, default=1
+        Weight of the negative log-likelihood of a row, in nats, beside the loss of the game, with
+        ``generator="causal"``. With 0 the generator learns from the critic alone.
+    n_critic : int >= 1 or None, default=None
+        Number of updates of the critic for each update of the generator. None takes 1 with
+        ``generator="causal"`` and 5 with ``generator="joint"``.
+    latent_dim : int >= 1, default=64
+        Width of z, the vector of standard normal noise that a joint generator turns into a row.
+    early_stopping : bool, default=True
+        Whether held-out rows decide when training stops: by their likelihood with
+        ``generator="causal"``, and otherwise by a comparison with synthetic rows.
+    n_iter_no_change : int >= 1, default=2
+    acceptance_rounds : int >= 0, default=3
+    """
+
+    hidden_dim: int
+    plan: ClassVar[Plan] = CAUSAL_PLAN
+    joint_plan: ClassVar[Plan] = Plan(numbers="bins")
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "generator": choice("causal", "joint"),
+        "likelihood_weight": number(0),
+        "n_critic": integer(1) | NONE,
+    }
+
+    def __init__(
+        self,
+        *,
+        generator: Literal["causal", "joint"] = "causal",
+        likelihood_weight: float = 1.0,
+        n_critic: int | None = None,
+        latent_dim: int = 64,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 2,
+        acceptance_rounds: int = 3,
+        **shared: Any,
+    ) -> None:
+        super().__init__(
+            latent_dim=latent_dim,
+            early_stopping=early_stopping,
+            n_iter_no_change=n_iter_no_change,
+            acceptance_rounds=acceptance_rounds,
+            **shared,
+        )
+        self.generator = generator
+        self.likelihood_weight = likelihood_weight
+        self.n_critic = n_critic
+
+    @property
+    def _is_causal(self) -> bool:
+        """Whether the generator draws one column after another."""
+        return self.generator == "causal"
+
+    @property
+    def _plan(self) -> Plan:
+        return self.plan if self._is_causal else self.joint_plan
+
+    def _n_critic(self) -> int:
+        """Return the number of updates of the critic for each update of the generator."""
+        return (1 if self._is_causal else 5) if self.n_critic is None else self.n_critic
+
+    def _causal_generator(
+        self, encoding: Encoding, temperature: float | None = None
+    ) -> CausalGenerator | None:
+        """Make the causal generator of rows given their conditions, if one is asked for."""
+        if not self._is_causal:
+            return None
+        networks = ColumnNetworks(
+            encoding.layout,
+            encoding.masses,
+            encoding.level_ranks,
+            encoding.n_rows,
+            encoding.condition_layout.width,
+            max(1, self.hidden_dim // 2),
+            default_dropout(encoding.n_rows),
+        )
+        temperature = GUMBEL_TEMPERATURE if temperature is None else temperature
+        return CausalGenerator(networks, self.likelihood_weight, temperature)
+
+    def _make_source(self, game: Any, encoding: Encoding) -> Source:
+        if self._is_causal:
+            return CausalRows(game.generator, encoding)
+        return Calibrated(RawRows(game, encoding))

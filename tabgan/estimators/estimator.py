@@ -288,7 +288,7 @@ class Estimator(BaseEstimator):
             # A constant table has nothing to learn, so its networks have layers without units.
             warnings.filterwarnings("ignore", "Initializing zero-element tensors")
             game = self._make_game(encoding)
-            rule = TrainingRule.of(self.plan, self.learning_rate)
+            rule = TrainingRule.of(self._plan, self.learning_rate)
             asked = getattr(self, "techniques", ())
             apply_techniques([*self._own_techniques(), *asked], game, rule, type(self).__name__)
         return Training(game.to(device), rule)
@@ -312,9 +312,14 @@ class Estimator(BaseEstimator):
         return Processes.join(resolve_device(self.device)) if self.distributed else ALONE
 
     @property
+    def _plan(self) -> Plan:
+        """The plan that holds for the present parameters."""
+        return self.plan
+
+    @property
     def _n_steps(self) -> int:
         """Number of steps in one run of training."""
-        return self.plan.n_steps if self.n_steps is None else self.n_steps
+        return self._plan.n_steps if self.n_steps is None else self.n_steps
 
     @property
     def history_(self) -> pd.DataFrame:

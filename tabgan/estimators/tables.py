@@ -275,9 +275,9 @@ class TableSynthesizer(RowSampling, Estimator):
     def _find_links(self, table: pd.DataFrame | Chunks) -> None:
         """Find the equations of a table, on random rows of one that is read a part at a time."""
         self._links = None
-        if self.plan.finds_links:
-            cut = self.plan.cut(self._n_rows)
-            encoder = Encoder(self._inner_schema, self.plan.numbers, rare=self.plan.rare, **cut)
+        if self._plan.finds_links:
+            cut = self._plan.cut(self._n_rows)
+            encoder = Encoder(self._inner_schema, self._plan.numbers, rare=self._plan.rare, **cut)
             some = table.some(LINK_ROWS) if isinstance(table, Chunks) else table
             self._links = find_links(self._expressed(some), encoder)
 
@@ -319,12 +319,12 @@ class TableSynthesizer(RowSampling, Estimator):
         device = resolve_device(self.device)
         given, schema = self._condition_names, self._inner_schema
         made = [name for name in schema.names if name not in given]
-        cut = self.plan.cut(self._n_rows)
+        cut = self._plan.cut(self._n_rows)
         encoder = Encoder(
             schema.select(made),
-            self.plan.numbers,
+            self._plan.numbers,
             max_categories=self.max_categories,
-            rare=self.plan.rare,
+            rare=self._plan.rare,
             **cut,
         )
         conditions = ConditionModel(schema.select(given), self.max_categories)
@@ -344,7 +344,7 @@ class TableSynthesizer(RowSampling, Estimator):
         )
 
     def _learn(self, data: pd.DataFrame | Chunks, streams: Streams, anew: bool) -> None:
-        self._core.learn(data, streams, self.plan, self._run(), anew)
+        self._core.learn(data, streams, self._plan, self._run(), anew)
 
     def _get_values(self) -> dict[str, Any]:
         rules = None if self._rules is None else self._rules.to_dict()

@@ -25,8 +25,91 @@ KEPT_ENTRIES = 64_000_000
 """Most entries of the networks' output that memory keeps from one round to the next."""
 
 
-class ColumnRows(Source):
+class CausalRows(Source):
     """Rows that `ColumnNetworks` draw one column after another, with calibrated rates of levels.
+
+    Parameters
+    ----------
+    maker : CausalGenerator or AutoregressiveGame
+        The networks with averaged weights, and how rows are drawn and scored with them.
+    encoding : Encoding
+    """
+
+    has_likelihood = True
+
+    def __init__(self, maker: Any, encoding: Encoding) -> None:
+        self.maker, self.encoding = maker, encoding
+
+    @torch.no_grad()
+    def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
+        """Draw one encoded row for each condition."""
+        condition = self.encoding.condition_layout.expand(*given)
+        with fast_matmul():
+            parts = condition.split(self.maker.networks.draws_at_once)
+            codes = torch.cat([self.maker.draw(part, noise) for part in parts])
+        return EncodedTable(codes, condition.new_zeros(len(codes), 0))
+
+    @torch.no_grad()
+    def log_likelihood(self, real: Rows, own: bool = False) -> Tensor:
+        """Return the log-probability of each row given its condition, shape (n,), in nats."""
+        return torch.cat(
+            [
+                self.maker.log_likelihood(part.made, condition, own=own)
+                for part, condition in self._parts(real)
+            ]
+        )
+
+    @torch.no_grad()
+    def learn(self, real: Rows, streams: Streams) -> None:
+        """Correct the bias of each level so that its mean probability equals its training rate.
+
+        The mean is taken over the real rows in which the level is known, each column given the
+        columns before it. One round multiplies the odds of a level by the ratio of the two rates
+        (iterative proportional fitting). Softmax blocks interact through the normalisation, so that
+        a few rounds are needed.
+
+        Training rates are those of all rows. Mean probabilities are those of at most
+        `MAX_CALIBRATION_ROWS` rows, drawn at random, see `LevelRates`.
+        """
+        networks, layout = self.maker.networks, self.encoding.layout
+        if not layout.width:
+            return
+        rates = LevelRates(layout, real.made.codes)
+        some = real
+        if real.n > MAX_CALIBRATION_ROWS:
+            some = real.some(MAX_CALIBRATION_ROWS, streams.rng)
+        parts = self._parts(some)
+        # Only biases change from round to round, so that one pass serves all rounds if memory
+        # holds what the networks said.
+        is_kept = some.n * layout.width <= KEPT_ENTRIES
+        before = networks.bias.clone()
+        raw = [self._known_raw(*part) for part in parts] if is_kept else []
+        for _ in range(N_CALIBRATIONS):
+            sums = torch.zeros(3, layout.width, device=before.device)
+            for i, (part, given) in enumerate(parts):
+                if is_kept:
+                    chance = layout.activate(raw[i] + (networks.bias - before))
+                else:
+                    chance = layout.activate(self._known_raw(part, given))
+                row = layout.expand(*part.made)
+                # Rows in which a block is unknown do not count for the rates of that block.
+                chance *= layout.in_known_blocks(row)
+                sums += torch.stack([row.sum(dim=0), chance.sum(dim=0), (row * chance).sum(dim=0)])
+            networks.bias += rates.correction(*sums)
+
+    def _known_raw(self, part: Rows, condition: Tensor) -> Tensor:
+        """Predict the blocks of rows that were counted."""
+        return self.maker.raw(part.made.codes, condition, own=True)
+
+    def _parts(self, real: Rows) -> list[tuple[Rows, Tensor]]:
+        """Split rows into chunks, each beside its conditions as networks see them."""
+        index = torch.arange(real.n, device=real.made.codes.device)
+        parts = [real.take(part) for part in index.split(self.maker.networks.rows_at_once)]
+        return [(part, self.encoding.condition_layout.expand(*part.given)) for part in parts]
+
+
+class ColumnRows(CausalRows):
+    """Rows of an `AutoregressiveGame`, which also proposes values for unknown columns.
 
     Parameters
     ----------
@@ -35,25 +118,11 @@ class ColumnRows(Source):
     encoding : Encoding
     """
 
-    has_likelihood = True
     has_proposals = True
 
     def __init__(self, game: Any, encoding: Encoding) -> None:
-        self.game, self.encoding = game, encoding
-
-    @torch.no_grad()
-    def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
-        """Draw one encoded row for each condition."""
-        game = self.game
-        condition = self.encoding.condition_layout.expand(*given)
-        drawn = []
-        with fast_matmul():
-            for part in condition.split(game.networks.draws_at_once):
-                wide_codes = game.wide.draw(len(part), noise)
-                seen = torch.cat([part, game.entries(wide_codes)], dim=1)
-                drawn.append(torch.cat([game.networks.draw(seen, noise), wide_codes], dim=1))
-        codes = torch.cat(drawn)
-        return EncodedTable(codes, condition.new_zeros(len(codes), 0))
+        super().__init__(game, encoding)
+        self.game = game
 
     def prepare(self, real: Rows, streams: Streams) -> None:
         """Count the categories of wide blocks."""
@@ -120,61 +189,3 @@ class ColumnRows(Source):
             codes[:, block] = FREE
             parts.append(any_order.posterior(codes, condition, block))
         return torch.cat(parts)
-
-    @torch.no_grad()
-    def log_likelihood(self, real: Rows, own: bool = False) -> Tensor:
-        """Return the log-probability of each row given its condition, shape (n,), in nats."""
-        return torch.cat(
-            [
-                self.game.log_likelihood(part.made, condition, own=own)
-                for part, condition in self._parts(real)
-            ]
-        )
-
-    @torch.no_grad()
-    def learn(self, real: Rows, streams: Streams) -> None:
-        """Correct the bias of each level so that its mean probability equals its training rate.
-
-        The mean is taken over the real rows in which the level is known, each column given the
-        columns before it. One round multiplies the odds of a level by the ratio of the two rates
-        (iterative proportional fitting). Softmax blocks interact through the normalisation, so that
-        a few rounds are needed.
-
-        Training rates are those of all rows. Mean probabilities are those of at most
-        `MAX_CALIBRATION_ROWS` rows, drawn at random, see `LevelRates`.
-        """
-        networks, layout = self.game.networks, self.encoding.layout
-        if not layout.width:
-            return
-        rates = LevelRates(layout, real.made.codes)
-        some = real
-        if real.n > MAX_CALIBRATION_ROWS:
-            some = real.some(MAX_CALIBRATION_ROWS, streams.rng)
-        parts = self._parts(some)
-        # Only biases change from round to round, so that one pass serves all rounds if memory
-        # holds what the networks said.
-        is_kept = some.n * layout.width <= KEPT_ENTRIES
-        before = networks.bias.clone()
-        raw = [self._known_raw(*part) for part in parts] if is_kept else []
-        for _ in range(N_CALIBRATIONS):
-            sums = torch.zeros(3, layout.width, device=before.device)
-            for i, (part, given) in enumerate(parts):
-                if is_kept:
-                    chance = layout.activate(raw[i] + (networks.bias - before))
-                else:
-                    chance = layout.activate(self._known_raw(part, given))
-                row = layout.expand(*part.made)
-                # Rows in which a block is unknown do not count for the rates of that block.
-                chance *= layout.in_known_blocks(row)
-                sums += torch.stack([row.sum(dim=0), chance.sum(dim=0), (row * chance).sum(dim=0)])
-            networks.bias += rates.correction(*sums)
-
-    def _known_raw(self, part: Rows, condition: Tensor) -> Tensor:
-        """Predict the blocks of rows that were counted."""
-        return self.game.raw(part.made.codes, condition, own=True)
-
-    def _parts(self, real: Rows) -> list[tuple[Rows, Tensor]]:
-        """Split rows into chunks, each beside its conditions as networks see them."""
-        index = torch.arange(real.n, device=real.made.codes.device)
-        parts = [real.take(part) for part in index.split(self.game.networks.rows_at_once)]
-        return [(part, self.encoding.condition_layout.expand(*part.given)) for part in parts]

@@ -21,19 +21,13 @@ from tabgan.generation.column_rows import ColumnRows
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.source import Source, posterior
 from tabgan.networks.any_order import AnyOrderNetworks
-from tabgan.networks.columns import ColumnNetworks
+from tabgan.networks.columns import DROPOUTS, ColumnNetworks, default_dropout
 from tabgan.networks.wide import Entries, WideModel
 from tabgan.notices import warn
 from tabgan.table.dtypes import as_objects
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.format import read_table
 from tabgan.table.schema import Schema
-
-DROPOUTS, MANY_ROWS = (0.2, 0.35), 25_000
-"""Range of the default dropout, and the number of rows from which the lowest dropout holds.
-
-On smaller tables the default grows with the square root of ``MANY_ROWS / n``, up to the highest.
-"""
 
 MANY_BLOCKS, BYTES_PER_PAIR = 2_000, 3_600
 """Columns beyond which `fit` warns of the memory that it needs, and bytes for each pair of columns.
@@ -71,6 +65,12 @@ class AutoregressiveGame(Game):
     def shared(self) -> tuple[nn.Module, ...]:
         """Return the model of wide blocks, and its parts."""
         return tuple(self.wide.modules())
+
+    def draw(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw one row of levels for each condition, shape (n, n_blocks)."""
+        wide_codes = self.wide.draw(len(condition), rng)
+        seen = torch.cat([condition, self.entries(wide_codes)], dim=1)
+        return torch.cat([self.networks.draw(seen, rng), wide_codes], dim=1)
 
     def raw(
         self,
@@ -276,8 +276,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
     def _make_game(self, encoding: Encoding) -> AutoregressiveGame:
         dropout = self.dropout
         if dropout is None:
-            fewer = (MANY_ROWS / encoding.n_rows) ** 0.5
-            dropout = float(np.clip(DROPOUTS[0] * fewer, *DROPOUTS))
+            dropout = default_dropout(encoding.n_rows)
         wide = WideModel(encoding.layout, encoding.masses, encoding.level_ranks)
         wide = wide.to(encoding.layout.offsets.device)
         shared = encoding.masses, encoding.level_ranks, encoding.n_rows

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch
 from tabgan.adversarial.losses import WASSERSTEIN
-from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.checks import LABEL, NONE, Rule, choice, integer, listed, number, sequence_of
-from tabgan.estimators.adversarial import Latent
+from tabgan.checks import LABEL, NONE, Rule, choice, listed, number, sequence_of
+from tabgan.estimators.adversarial import Causal
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
@@ -96,7 +95,7 @@ class AnyConditionRows(RawRows):
         return self.generate(self.encoding.layout.expand(codes, scalars), noise)
 
 
-class CGANSynthesizer(Latent, TableSynthesizer):
+class CGANSynthesizer(Causal, TableSynthesizer):
     """Conditional GAN [1]_: generator and critic get the condition beside their other input.
 
     Use this class to draw many rows for given labels or given values. The condition is either a
@@ -123,12 +122,9 @@ class CGANSynthesizer(Latent, TableSynthesizer):
     loss : {"wgan-gp", "gan"}, default="wgan-gp"
         The loss of the game. "wgan-gp" has the critic of WGAN-GP [2]_, and "gan" has the
         discriminator of [1]_.
-    n_critic : int >= 1, default=5
-        Number of updates of the critic for each update of the generator, with ``loss="wgan-gp"``.
     penalty_weight : float >= 0, default=1
         Weight of the gradient penalty on the critic, lambda in [2]_, with ``loss="wgan-gp"``. The
         paper takes 10.
-    acceptance_rounds : int >= 0, default=6
     **shared
         See `TableSynthesizer`.
 
@@ -170,11 +166,9 @@ class CGANSynthesizer(Latent, TableSynthesizer):
     (4, 10)
     """
 
-    plan = Plan(numbers="bins")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "condition_columns": sequence_of(LABEL, "a list of column labels") | choice("any") | NONE,
         "loss": choice("wgan-gp", "gan"),
-        "n_critic": integer(1),
         "penalty_weight": number(0),
     }
 
@@ -183,15 +177,12 @@ class CGANSynthesizer(Latent, TableSynthesizer):
         *,
         condition_columns: Sequence[Hashable] | Literal["any"] | None = None,
         loss: Literal["wgan-gp", "gan"] = "wgan-gp",
-        n_critic: int = 5,
         penalty_weight: float = 1.0,
-        acceptance_rounds: int = 6,
         **shared: Any,
     ) -> None:
-        super().__init__(acceptance_rounds=acceptance_rounds, **shared)
+        super().__init__(**shared)
         self.condition_columns = condition_columns
         self.loss = loss
-        self.n_critic = n_critic
         self.penalty_weight = penalty_weight
 
     def _training_table(
@@ -226,11 +217,11 @@ class CGANSynthesizer(Latent, TableSynthesizer):
         layout, hidden_dim = encoding.layout, self.hidden_dim
         n_given = layout.width if self._takes_any else encoding.condition_layout.width
         critic = RankCritic(layout, encoding.level_ranks, n_given, [hidden_dim] * 3)
-        settings: dict[str, Any] = {"critic": critic}
+        settings: dict[str, Any] = {"critic": critic, "causal": self._causal_generator(encoding)}
         if self.loss == "wgan-gp":
             settings |= {
                 "loss": WASSERSTEIN,
-                "n_critic": self.n_critic,
+                "n_critic": self._n_critic(),
                 "temperature": GUMBEL_TEMPERATURE,
             }
         if self._takes_any:
@@ -241,6 +232,10 @@ class CGANSynthesizer(Latent, TableSynthesizer):
         if self._takes_any:
             return Calibrated(AnyConditionRows(game, encoding))
         return super()._make_source(game, encoding)
+
+    @property
+    def _is_causal(self) -> bool:
+        return super()._is_causal and not self._takes_any
 
     @property
     def _takes_any(self) -> bool:

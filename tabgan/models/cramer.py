@@ -9,10 +9,9 @@ from torch import Tensor
 
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch
 from tabgan.adversarial.losses import ENERGY
-from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.checks import Rule, integer, number
-from tabgan.estimators.adversarial import Latent
+from tabgan.checks import Rule, number
+from tabgan.estimators.adversarial import Causal
 from tabgan.estimators.features import Features, Principal, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -53,31 +52,21 @@ class CramerGame(GANGame):
     distance, and the generator minimises it (Bellemare et al., 2017, Algorithm 1).
     """
 
-    def _others(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def beside(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Compute features of synthetic and real rows that are independent of scored rows."""
         # NOTE[DIFF] Algorithm 1 of the paper takes |h(x)| for the distance to a second real row,
         # because it has only one real row for each condition. A batch without conditions has many.
         h = self.adversary.critic.embed
         return h(self.fake(batch)), h(batch.row.roll(1, 0))
 
-    def critic_loss(self, batch: Batch) -> Tensor:
-        """Return the negative energy distance plus the penalty on the gradient of f."""
-        return self.adversary.critic_loss(batch, batch.row, self.fake(batch), *self._others(batch))
-
-    def generator_loss(self, batch: Batch) -> Tensor:
-        """Return the energy distance."""
-        return self.adversary.generator_loss(
-            batch, batch.row, self.fake(batch), *self._others(batch)
-        )
-
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Return the energy distance in the features h."""
-        others = self._others(batch)
+        others = self.beside(batch)
         real, fake = self.adversary.score(batch.row, *others), self.fake(batch)
         return {"energy": (real - self.adversary.score(fake, *others)).mean()}
 
 
-class CramerGANSynthesizer(Scaling, Features, Latent, TableSynthesizer):
+class CramerGANSynthesizer(Scaling, Features, Causal, TableSynthesizer):
     """Cramér GAN [1]_: a GAN that minimises the energy distance in learnt features.
 
     The critic learns features h in which real and synthetic rows lie far apart, and the generator
@@ -94,11 +83,8 @@ class CramerGANSynthesizer(Scaling, Features, Latent, TableSynthesizer):
 
     Parameters
     ----------
-    n_critic : int >= 1, default=5
-        Number of updates of the critic for each update of the generator.
     penalty_weight : float >= 0, default=1
         Weight of the gradient penalty on the critic, lambda in [1]_. The paper takes 10.
-    acceptance_rounds : int >= 0, default=6
     **shared
         See `TableSynthesizer`.
 
@@ -124,22 +110,17 @@ class CramerGANSynthesizer(Scaling, Features, Latent, TableSynthesizer):
     (100, 4)
     """
 
-    plan = Plan(numbers="bins")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
-        "n_critic": integer(1),
         "penalty_weight": number(0),
     }
 
     def __init__(
         self,
         *,
-        n_critic: int = 5,
         penalty_weight: float = 1.0,
-        acceptance_rounds: int = 6,
         **shared: Any,
     ) -> None:
-        super().__init__(acceptance_rounds=acceptance_rounds, **shared)
-        self.n_critic = n_critic
+        super().__init__(**shared)
         self.penalty_weight = penalty_weight
 
     def _own_techniques(self) -> Sequence[Technique]:
@@ -156,9 +137,10 @@ class CramerGANSynthesizer(Scaling, Features, Latent, TableSynthesizer):
             self.latent_dim,
             hidden_dim,
             ENERGY,
-            n_critic=self.n_critic,
+            n_critic=self._n_critic(),
             temperature=GUMBEL_TEMPERATURE,
             critic=critic,
+            causal=self._causal_generator(encoding),
         )
 
     def _unscaled(self, row: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tabgan.adversarial.adversary import Adversary
+from tabgan.adversarial.causal import PLAYED, RATE, CausalGenerator
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, AdversarialLoss
 from tabgan.checks import Rule, choice
@@ -36,6 +37,9 @@ class GANGame(Game):
         the critic sees the plain softmax.
     critic : Critic, optional
         Critic of rows and their conditions. By default it has three layers of `hidden_dim` units.
+    causal : CausalGenerator, optional
+        A generator that draws one column after another. Without it the generator turns z and the
+        condition into all columns at once.
     """
 
     def __init__(
@@ -49,21 +53,26 @@ class GANGame(Game):
         n_critic: int = 1,
         temperature: float | None = None,
         critic: Critic | None = None,
+        causal: CausalGenerator | None = None,
     ) -> None:
         super().__init__()
         self.layout = layout
         self.judge_name, self.gap_name, self.n_critic = loss.judge, loss.gap, n_critic
         self.latent_dim = latent_dim
         self.temperature = temperature
-        self.generator = ResidualMLP(latent_dim + n_given, [hidden_dim] * 2, layout.width)
+        self.is_causal = causal is not None
+        self.generator: Any = causal or ResidualMLP(
+            latent_dim + n_given, [hidden_dim] * 2, layout.width
+        )
         critic = critic or Critic(layout.width + n_given, [hidden_dim] * 3)
         self.adversary = Adversary(critic, loss)
 
     def players(self) -> tuple[Player, ...]:
         """Return the discriminator or critic, with `n_critic` updates, then the generator."""
+        rate = RATE if self.is_causal else 1.0
         return (
             Player(self.judge_name, (self.adversary,), self.critic_loss, self.n_critic),
-            Player("generator", (self.generator,), self.generator_loss),
+            Player("generator", (self.generator,), self.generator_loss, rate=rate),
         )
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
@@ -72,7 +81,9 @@ class GANGame(Game):
         return self.generator(torch.cat([z, condition], dim=1))
 
     def fake(self, batch: Batch) -> Tensor:
-        """Generate soft rows for the conditions of a batch."""
+        """Generate rows for the conditions of a batch, as the critic sees them."""
+        if self.is_causal:
+            return self.generator.rows(batch.condition, batch.rng)
         return self.soften(self.generate(batch.condition, batch.rng), batch.rng)
 
     def soften(self, raw: Tensor, rng: torch.Generator) -> Tensor:
@@ -100,13 +111,26 @@ class GANGame(Game):
             return {}
         return {self.gap_name: self.score_gap(batch, self.fake(batch))}
 
+    def beside(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return what the critic sees beside the rows of a batch: the condition."""
+        return (batch.condition,)
+
     def critic_loss(self, batch: Batch) -> Tensor:
         """Return the loss of telling real from synthetic rows."""
-        return self.adversary.critic_loss(batch, batch.row, self.fake(batch), batch.condition)
+        batch = self._played(batch)
+        return self.adversary.critic_loss(batch, batch.row, self.fake(batch), *self.beside(batch))
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """Return the loss of synthetic rows that the critic tells apart."""
-        return self.adversary.generator_loss(batch, batch.row, self.fake(batch), batch.condition)
+        some = self._played(batch)
+        loss = self.adversary.generator_loss(some, some.row, self.fake(some), *self.beside(some))
+        if self.is_causal and self.generator.likelihood_weight:
+            loss = loss + self.generator.likelihood_loss(batch)
+        return loss
+
+    def _played(self, batch: Batch) -> Batch:
+        """Return the rows of a batch that generator and critic play with."""
+        return batch.first(PLAYED) if self.is_causal else batch
 
 
 class GANSynthesizer(CriticFeatures, Latent, TableSynthesizer):

@@ -7,10 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE
 from tabgan.adversarial.losses import WASSERSTEIN
-from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique, WeightClipping
-from tabgan.checks import NONE, Rule, choice, integer, number
-from tabgan.estimators.adversarial import Latent
+from tabgan.checks import NONE, Rule, choice, number
+from tabgan.estimators.adversarial import Causal
 from tabgan.estimators.features import CriticFeatures
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -18,7 +17,7 @@ from tabgan.models.gan import GANGame
 from tabgan.networks.ranks import RankCritic
 
 
-class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
+class WGANSynthesizer(CriticFeatures, Causal, TableSynthesizer):
     """Wasserstein GAN [1]_ with gradient penalty [2]_, for tables with columns of any kind.
 
     The critic scores rows, and the mean score of real rows minus that of synthetic rows estimates
@@ -46,8 +45,6 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     lipschitz : {"gp", "clip"}, default="gp"
         How the slope of the critic is bounded: by a gradient penalty [2]_ or by clipped weights
         [1]_.
-    n_critic : int >= 1, default=5
-        Number of updates of the critic for each update of the generator.
     penalty_weight : float >= 0, default=1
         Weight of the gradient penalty on the critic, lambda in [2]_, with ``lipschitz="gp"``. The
         paper takes 10; 1 gave better tables.
@@ -56,7 +53,6 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
         draws, z does not have to decide every level. None gives the critic the plain softmax.
     clip : float > 0, default=0.01
         Bound of the absolute value of the critic's weights, c in [1]_, with ``lipschitz="clip"``.
-    acceptance_rounds : int >= 0, default=6
     **shared
         See `TableSynthesizer`.
 
@@ -87,10 +83,8 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     (100,)
     """
 
-    plan = Plan(numbers="bins")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "lipschitz": choice("gp", "clip"),
-        "n_critic": integer(1),
         "penalty_weight": number(0),
         "temperature": number(0, closed="neither") | NONE,
         "clip": number(0, closed="neither"),
@@ -100,16 +94,13 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
         self,
         *,
         lipschitz: Literal["gp", "clip"] = "gp",
-        n_critic: int = 5,
         penalty_weight: float = 1.0,
         temperature: float | None = GUMBEL_TEMPERATURE,
         clip: float = 0.01,
-        acceptance_rounds: int = 6,
         **shared: Any,
     ) -> None:
-        super().__init__(acceptance_rounds=acceptance_rounds, **shared)
+        super().__init__(**shared)
         self.lipschitz = lipschitz
-        self.n_critic = n_critic
         self.penalty_weight = penalty_weight
         self.temperature = temperature
         self.clip = clip
@@ -129,7 +120,8 @@ class WGANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
             self.latent_dim,
             hidden_dim,
             WASSERSTEIN,
-            n_critic=self.n_critic,
+            n_critic=self._n_critic(),
             temperature=self.temperature,
             critic=critic,
+            causal=self._causal_generator(encoding, self.temperature),
         )

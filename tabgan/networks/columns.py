@@ -35,8 +35,19 @@ PASSED = 4096
 OWN_ROWS = 300
 """Training rows of an ordered level at which the level's own weights are halved."""
 
+DROPOUTS, MANY_ROWS = (0.2, 0.35), 25_000
+"""Range of the default dropout, and the number of rows from which the lowest dropout holds.
+
+On smaller tables the default grows with the square root of ``MANY_ROWS / n``, up to the highest.
+"""
+
 STRATUM = 64
 """Equal strata of [0, 1), one for each of 64 neighbouring rows that draw their next level."""
+
+
+def default_dropout(n_rows: int) -> float:
+    """Return the share of hidden units left out in training, for a number of training rows."""
+    return float(np.clip(DROPOUTS[0] * (MANY_ROWS / n_rows) ** 0.5, *DROPOUTS))
 
 
 class BlockNetworks(nn.Module):
@@ -76,6 +87,8 @@ class BlockNetworks(nn.Module):
         Rows that `forward` should get at most, so that tensors fit in memory.
     draws_at_once : int
         Rows that `draw` should get at most.
+    slices : list of slice
+        The entries of each block's levels in a row, in the order in which the blocks lie in a row.
     """
 
     make_inward: Callable[[int, int, int, int], MaskedLinear]
@@ -125,6 +138,8 @@ class BlockNetworks(nn.Module):
         self.out = nn.Parameter(0.02 * torch.randn(width, hidden_dim))
         self.smooth_out = nn.Parameter(torch.zeros(n_blocks, n_functions, hidden_dim))
         self.bias = nn.Parameter(rates.log().clamp(min=math.log(1e-6)))
+        starts, order = layout.offsets.tolist(), layout.order.tolist()
+        self.slices = [slice(starts[b], starts[b] + layout.n_levels[b]) for b in order]
 
     def embeddings(self) -> Tensor:
         """Compute the embedding of each level, shape (width, embedding_dim)."""
@@ -208,9 +223,7 @@ class BlockNetworks(nn.Module):
         Tensor of shape (n, n_levels of the block), float32
             Unnormalised log-probabilities.
         """
-        block = int(self.layout.order[place])
-        start = int(self.layout.offsets[block])
-        own = slice(start, start + self.layout.n_levels[block])
+        own = self.slices[place]
         quick = seen.dtype != torch.float32
         with torch.autocast(seen.device.type, seen.dtype, enabled=quick):
             hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, seen))))
@@ -228,6 +241,7 @@ class ColumnNetworks(BlockNetworks):
     """
 
     make_inward = CausalLinear
+    inward: CausalLinear
 
     def draw(self, given: Tensor, rng: torch.Generator) -> Tensor:
         """Draw one row for each condition, block by block.
@@ -299,6 +313,51 @@ class ColumnNetworks(BlockNetworks):
                 seen, prefix = F.pad(seen[prefix], (0, width - first)), everyone
             seen[:, first : first + self.embedding_dim] = embeddings[start + levels]
         return codes
+
+    def draw_through(self, given: Tensor, rng: torch.Generator, temperature: float) -> Tensor:
+        """Draw one row for each condition, with gradients through the drawn levels [1]_.
+
+        A level is the one whose log-probability plus Gumbel noise is largest. It is drawn exactly,
+        and gets the gradient of the softmax of these sums over the temperature. Later columns see
+        the drawn level, and pass their gradients on to it.
+
+        Parameters
+        ----------
+        given : Tensor of shape (n, n_given)
+            Conditions, laid out for a network.
+        rng : torch.Generator
+            On the device of `given`.
+        temperature : float > 0
+            Lower temperatures give gradients of less bias and more variance.
+
+        Returns
+        -------
+        Tensor of shape (n, width), float32
+            One-hot blocks, as `Layout.expand` lays rows out.
+
+        References
+        ----------
+        .. [1] Jang, Gu and Poole (2017), "Categorical Reparameterization with Gumbel-Softmax",
+           arXiv 1611.01144, section 2.2.
+        """
+        n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
+        inward, block = self.inward.each(), self.block.each()
+        outputs = [each for part in layout.split(self.outputs(), 0) for each in part.unbind()]
+        embeddings = [each for part in layout.split(self.embeddings(), 0) for each in part.unbind()]
+        seen, row = given, [given.new_zeros(n, layout.n_scalars)]
+        for place, own in enumerate(self.slices):
+            n_levels, padded = own.stop - own.start, len(outputs[place])
+            with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
+                hidden = F.silu(self.norm(block[place](inward[place](seen))))
+                raw = F.linear(hidden, outputs[place][:n_levels])
+            noise = torch.empty(n, n_levels, device=given.device).exponential_(generator=rng)
+            scores = raw.float() + self.bias[own] - noise.log()
+            soft = torch.softmax(scores / temperature, dim=1)
+            hard = torch.zeros_like(soft).scatter_(1, scores.argmax(dim=1, keepdim=True), 1.0)
+            levels = hard + (soft - soft.detach())
+            seen = torch.cat([seen, levels @ embeddings[place][:n_levels]], dim=1)
+            row.append(F.pad(levels, (0, padded - n_levels)))
+        return torch.cat(row, dim=1)
 
     def _edges(self, place: int, seen: Tensor, outputs: Tensor) -> Tensor:
         """Return the cumulative probabilities of a block's levels, shape (n, n_levels)."""

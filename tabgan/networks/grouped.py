@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Layer = Callable[[Tensor], Tensor]
 
 
 def drop_units(x: Tensor, rate: float, rng: torch.Generator) -> Tensor:
@@ -125,6 +128,16 @@ class CausalLinear(MaskedLinear):
         n_seen = self.n_seen[group]
         return F.linear(x[:, :n_seen], self.weight[rows, :n_seen], self.bias[rows])
 
+    def each(self) -> list[Layer]:
+        """Return the layer of each group, see `one`; the weights get their gradient in one step."""
+        weights = self.weight.unflatten(0, (self.n_groups, self.n_outputs)).unbind()
+        biases = self.bias.unflatten(0, (self.n_groups, self.n_outputs)).unbind()
+
+        def layer(weight: Tensor, bias: Tensor, n_seen: int) -> Layer:
+            return lambda x: F.linear(x[:, :n_seen], weight[:, :n_seen], bias)
+
+        return [layer(*part) for part in zip(weights, biases, self.n_seen, strict=True)]
+
 
 class OthersLinear(MaskedLinear):
     """A masked layer in which every group sees all groups except itself.
@@ -175,6 +188,15 @@ class GroupedLinear(nn.Module):
         """Map the inputs of one group, shape (n, n_inputs), to the outputs, (n, n_outputs)."""
         return torch.addmm(self.bias[group], x, self.weight[group])
 
+    def each(self) -> list[Layer]:
+        """Return the layer of each group, see `one`; the weights get their gradient in one step."""
+
+        def layer(weight: Tensor, bias: Tensor) -> Layer:
+            return lambda x: torch.addmm(bias, x, weight)
+
+        both = zip(self.weight.unbind(), self.bias.unbind(), strict=True)
+        return [layer(weight, bias) for weight, bias in both]
+
 
 class GroupedResidual(nn.Module):
     """One residual block for each group; all groups share one layer normalisation.
@@ -218,3 +240,12 @@ class GroupedResidual(nn.Module):
     def one(self, group: int, x: Tensor) -> Tensor:
         """Map one group's (n, width) to the same shape, without dropout."""
         return x + self.outward.one(group, F.silu(self.inward.one(group, self.norm(x))))
+
+    def each(self) -> list[Layer]:
+        """Return the block of each group, see `one`; the weights get their gradient in one step."""
+
+        def block(inward: Layer, outward: Layer) -> Layer:
+            return lambda x: x + outward(F.silu(inward(self.norm(x))))
+
+        both = zip(self.inward.each(), self.outward.each(), strict=True)
+        return [block(inward, outward) for inward, outward in both]
