@@ -249,7 +249,8 @@ def test_how_finely_numbers_are_cut(n_rows, n_bins, n_halvings):
     """No bin of fewer than ten rows, five in the tails, but for tables of very few."""
     cut = AutoregressiveSynthesizer.plan.cut(n_rows)
     assert cut == {"n_bins": n_bins, "n_halvings": n_halvings}
-    assert WGANSynthesizer.plan.cut(n_rows) == {"n_bins": min(n_bins, 64), "n_halvings": 0}
+    assert WGANSynthesizer.plan.cut(n_rows) == cut
+    assert WGANSynthesizer.joint_plan.cut(n_rows) == {"n_bins": min(n_bins, 64), "n_halvings": 0}
 
 
 def test_real_rows_are_likelier_than_shuffled_ones(xor_model):

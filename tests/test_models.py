@@ -82,7 +82,9 @@ def test_penalty_is_part_of_the_critics_loss():
 
 def test_wasserstein_estimate_is_real_minus_made():
     synthesizer = contract.fitted(WGANSynthesizer)
-    assert list(synthesizer.history_) == ["step", "seconds", "critic", "generator", "wasserstein"]
+    assert list(synthesizer.history_) == [
+        *("step", "seconds", "critic", "generator", "wasserstein", "log_likelihood")
+    ]
     game, batch = synthesizer._core.game, whole_batch(synthesizer, narrow_table())
     made = synthesizer._core.encoding.layout.expand(
         *synthesizer._core.encoding.encoder.encode(synthesizer.sample(60))
@@ -219,7 +221,9 @@ def test_combinations_that_never_occurred():
 
 def test_cgan_with_a_discriminator():
     synthesizer = fit_small(CGANSynthesizer, narrow_table(), loss="gan")
-    assert list(synthesizer.history_) == ["step", "seconds", "discriminator", "generator"]
+    assert list(synthesizer.history_) == [
+        *("step", "seconds", "discriminator", "generator", "log_likelihood")
+    ]
     assert (synthesizer.sample(5, conditions={"kind": "b"})["kind"] == "b").all()
 
 

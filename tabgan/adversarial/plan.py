@@ -40,6 +40,8 @@ class Plan:
         Encoding of numeric columns, see `tabgan.table.encoder.Encoder`.
     max_bins : int, default=64
         Most bins of a numeric column.
+    max_bins_of_table : int, default=20000
+        Most bins of all numeric columns together, but for `fewest_bins` of each.
     fewest_bins : int, default=8
         Fewest bins of a numeric column.
     rows_per_bin : int, default=10
@@ -77,6 +79,7 @@ class Plan:
     rate_cuts: int = 0
     numbers: NumericEncoding = "scalar"
     max_bins: int = 64
+    max_bins_of_table: int = 20_000
     fewest_bins: int = 8
     rows_per_bin: int = 10
     max_halvings: int = 0
@@ -100,19 +103,22 @@ class Plan:
         """
         return min(self.n_steps, self.max_epochs * n_rows // min(batch_size, n_rows))
 
-    def cut(self, n_rows: int) -> dict[str, int]:
+    def cut(self, n_rows: int, n_numbers: int = 1) -> dict[str, int]:
         """Choose how finely numeric columns are cut into bins.
 
         Parameters
         ----------
         n_rows : int
             Number of training rows.
+        n_numbers : int, default=1
+            Number of numeric columns.
 
         Returns
         -------
         dict of str to int
             `n_bins` and `n_halvings`, keyword arguments of `Encoder`.
         """
-        n_bins = int(np.clip(n_rows // self.rows_per_bin, self.fewest_bins, self.max_bins))
+        most = min(self.max_bins, self.max_bins_of_table // max(1, n_numbers))
+        n_bins = max(self.fewest_bins, min(n_rows // self.rows_per_bin, most))
         n_halvings = int(np.log2(max(1.0, n_rows / n_bins / self.rows_per_tail)))
         return {"n_bins": n_bins, "n_halvings": min(n_halvings, self.max_halvings)}

@@ -69,7 +69,7 @@ CAUSAL_PLAN = Plan(
 """The plan of a game with a causal generator, whose likelihood says when to stop."""
 
 
-class Causal(Latent):
+class Causal:
     """Mixin of adversarial estimators whose generator draws one column after another.
 
     Parameters
@@ -85,8 +85,6 @@ class Causal(Latent):
     n_critic : int >= 1 or None, default=None
         Number of updates of the critic for each update of the generator. None takes 1 with
         ``generator="causal"`` and 5 with ``generator="joint"``.
-    latent_dim : int >= 1, default=64
-        Width of z, the vector of standard normal noise that a joint generator turns into a row.
     early_stopping : bool, default=True
         Whether held-out rows decide when training stops: by their likelihood with
         ``generator="causal"``, and otherwise by a comparison with synthetic rows.
@@ -109,19 +107,17 @@ class Causal(Latent):
         generator: Literal["causal", "joint"] = "causal",
         likelihood_weight: float = 1.0,
         n_critic: int | None = None,
-        latent_dim: int = 64,
         early_stopping: bool = True,
         n_iter_no_change: int = 2,
         acceptance_rounds: int = 3,
         **shared: Any,
     ) -> None:
-        super().__init__(
-            latent_dim=latent_dim,
-            early_stopping=early_stopping,
-            n_iter_no_change=n_iter_no_change,
-            acceptance_rounds=acceptance_rounds,
-            **shared,
-        )
+        shared |= {
+            "early_stopping": early_stopping,
+            "n_iter_no_change": n_iter_no_change,
+            "acceptance_rounds": acceptance_rounds,
+        }
+        super().__init__(**shared)
         self.generator = generator
         self.likelihood_weight = likelihood_weight
         self.n_critic = n_critic

@@ -276,8 +276,9 @@ class TableSynthesizer(RowSampling, Estimator):
         """Find the equations of a table, on random rows of one that is read a part at a time."""
         self._links = None
         if self._plan.finds_links:
-            cut = self._plan.cut(self._n_rows)
-            encoder = Encoder(self._inner_schema, self._plan.numbers, rare=self._plan.rare, **cut)
+            schema = self._inner_schema
+            cut = self._plan.cut(self._n_rows, schema.n_numeric)
+            encoder = Encoder(schema, self._plan.numbers, rare=self._plan.rare, **cut)
             some = table.some(LINK_ROWS) if isinstance(table, Chunks) else table
             self._links = find_links(self._expressed(some), encoder)
 
@@ -319,7 +320,7 @@ class TableSynthesizer(RowSampling, Estimator):
         device = resolve_device(self.device)
         given, schema = self._condition_names, self._inner_schema
         made = [name for name in schema.names if name not in given]
-        cut = self._plan.cut(self._n_rows)
+        cut = self._plan.cut(self._n_rows, schema.n_numeric)
         encoder = Encoder(
             schema.select(made),
             self._plan.numbers,

@@ -29,10 +29,10 @@ from tabgan.table.encoder import EncodedTable
 from tabgan.table.format import read_table
 from tabgan.table.schema import Schema
 
-MANY_BLOCKS, BYTES_PER_PAIR = 2_000, 3_600
+MANY_BLOCKS, BYTES_PER_PAIR = 2_000, 900
 """Columns beyond which `fit` warns of the memory that it needs, and bytes for each pair of columns.
 
-A pair has 64 weights in each of two networks, which are held seven times: as they are, as gradient,
+A pair has 16 weights in each of two networks, which are held seven times: as they are, as gradient,
 in two moments, averaged, and twice at their best.
 """
 

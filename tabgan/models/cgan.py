@@ -14,7 +14,7 @@ from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import LABEL, NONE, Rule, choice, listed, number, sequence_of
-from tabgan.estimators.adversarial import Causal
+from tabgan.estimators.adversarial import Causal, Latent
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
@@ -95,7 +95,7 @@ class AnyConditionRows(RawRows):
         return self.generate(self.encoding.layout.expand(codes, scalars), noise)
 
 
-class CGANSynthesizer(Causal, TableSynthesizer):
+class CGANSynthesizer(Causal, Latent, TableSynthesizer):
     """Conditional GAN [1]_: generator and critic get the condition beside their other input.
 
     Use this class to draw many rows for given labels or given values. The condition is either a

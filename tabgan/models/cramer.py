@@ -11,7 +11,7 @@ from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch
 from tabgan.adversarial.losses import ENERGY
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, number
-from tabgan.estimators.adversarial import Causal
+from tabgan.estimators.adversarial import Causal, Latent
 from tabgan.estimators.features import Features, Principal, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -66,7 +66,7 @@ class CramerGame(GANGame):
         return {"energy": (real - self.adversary.score(fake, *others)).mean()}
 
 
-class CramerGANSynthesizer(Scaling, Features, Causal, TableSynthesizer):
+class CramerGANSynthesizer(Scaling, Features, Causal, Latent, TableSynthesizer):
     """Cramér GAN [1]_: a GAN that minimises the energy distance in learnt features.
 
     The critic learns features h in which real and synthetic rows lie far apart, and the generator

@@ -9,7 +9,7 @@ from tabgan.adversarial.game import GUMBEL_TEMPERATURE
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique, WeightClipping
 from tabgan.checks import NONE, Rule, choice, number
-from tabgan.estimators.adversarial import Causal
+from tabgan.estimators.adversarial import Causal, Latent
 from tabgan.estimators.features import CriticFeatures
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -17,7 +17,7 @@ from tabgan.models.gan import GANGame
 from tabgan.networks.ranks import RankCritic
 
 
-class WGANSynthesizer(CriticFeatures, Causal, TableSynthesizer):
+class WGANSynthesizer(CriticFeatures, Causal, Latent, TableSynthesizer):
     """Wasserstein GAN [1]_ with gradient penalty [2]_, for tables with columns of any kind.
 
     The critic scores rows, and the mean score of real rows minus that of synthetic rows estimates

@@ -111,8 +111,8 @@ class BlockNetworks(nn.Module):
         self.layout = layout
         n_blocks, width = layout.n_softmax, layout.width
         share = min(1.0, FULL_BLOCKS / max(1, n_blocks))
-        hidden_dim = max(min(hidden_dim, 16), int(share * hidden_dim))
-        self.embedding_dim = max(4, int(share * EMBEDDING_DIM))
+        hidden_dim = max(min(hidden_dim, 8), int(share * hidden_dim))
+        self.embedding_dim = max(2, int(share * EMBEDDING_DIM))
         self.rows_at_once = max(64, LOOKED_AT // max(1, n_blocks * hidden_dim))
         n_seen = n_given + n_blocks * self.embedding_dim
         widest = max(layout.n_levels[:n_blocks], default=0)

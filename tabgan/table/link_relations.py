@@ -18,7 +18,10 @@ TRIED = 400
 """Rows for the search of triples."""
 
 MOST_PAIRS, MOST_COLUMNS = 400, 60
-"""Most pairs of columns that are searched for lines, and most columns for triples."""
+"""Most pairs of columns that are searched for lines, and most columns for triples.
+
+An equation of many terms looks for its terms among at most `MOST_COLUMNS` columns too.
+"""
 
 MOST_LINES = 4
 """Most lines of one pair of columns."""
@@ -213,9 +216,12 @@ def _pursued(
     v, terms = matrix[-1], matrix[:-1]
     middle = terms.mean(axis=1)
     scale = terms.std(axis=1)
-    use = scale > 0
+    use = np.flatnonzero(scale > 0)
     terms = (terms[use] - middle[use, None]) / scale[use, None]
     labels = np.array(others)[use]
+    if len(labels) > MOST_COLUMNS:
+        nearest = np.sort(np.argsort(-np.abs(terms @ (v - v.mean())))[:MOST_COLUMNS])
+        use, terms, labels = use[nearest], terms[nearest], labels[nearest]
     if not len(labels) or np.quantile(np.abs(_trimmed(terms, v)[1]), 0.9) > limit:
         return
     chosen: list[int] = []

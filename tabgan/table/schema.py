@@ -85,6 +85,11 @@ class Schema:
         return [column.name for column in self.columns]
 
     @property
+    def n_numeric(self) -> int:
+        """Number of numeric columns, dates and durations included."""
+        return sum(isinstance(column, NumericColumn) for column in self.columns)
+
+    @property
     def labels(self) -> pd.Index:
         """Column labels in an index of the kind that the table had."""
         return self.header.index(self.names)
