@@ -85,7 +85,8 @@ POSITIVE = (
 ).split()
 WEIGHTS = (
     "penalty_weight kl_weight info_weight adversarial_weight label_weight cycle_weight "
-    "likelihood_weight identity_weight classifier_weight detection_weight reconstruction_weight weight"
+    "identity_weight classifier_weight detection_weight reconstruction_weight weight "
+    "likelihood_weight"
 ).split()
 TAKES = {
     **{name: lambda value: is_integer(value, 1) for name in POSITIVE},

@@ -106,8 +106,10 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
     With ``condition_columns="any"``, training hides random columns of each row, and the generator
     fills them. `sample` then meets conditions on any columns without rejection.
 
-    Columns are encoded as in `WGANSynthesizer`, and the critic sees them in the same way. The class
-    differs from the paper in its default loss, that of WGAN-GP [2]_.
+    Columns are encoded and generated as in `WGANSynthesizer`: by default one after another, with
+    the likelihood of real rows beside the loss of the game. With ``condition_columns="any"`` the
+    generator is always joint. The class differs from the paper in the generator, and in its default
+    loss, that of WGAN-GP [2]_.
 
     The fitted model keeps a histogram of the condition columns. With many condition columns, nearly
     every row is a combination of its own, and the histogram then reveals these values of real rows.

@@ -71,15 +71,16 @@ class CramerGANSynthesizer(Scaling, Features, Causal, Latent, TableSynthesizer):
 
     The critic learns features h in which real and synthetic rows lie far apart, and the generator
     minimises the energy distance in these features. A batch estimates the energy distance and its
-    gradient without bias, which does not hold for the Wasserstein distance. Columns are encoded as
-    in `WGANSynthesizer`.
+    gradient without bias, which does not hold for the Wasserstein distance. Columns are encoded and
+    generated as in `WGANSynthesizer`: by default one after another, with the likelihood of real
+    rows beside the loss of the game.
 
     Use this class as an alternative to `WGANSynthesizer`. `transform` gives the first four
     principal components of the features h, scaled so that their variances add up to 0.25, and
     rounded to whole standard deviations.
 
-    The class differs from the paper in the critic's distance to a second real row, for which the
-    paper takes ``|h(x)|``. Here each batch provides that second row.
+    The class differs from the paper in the generator, and in the critic's distance to a second real
+    row, for which the paper takes ``|h(x)|``. Here each batch provides that second row.
 
     Parameters
     ----------

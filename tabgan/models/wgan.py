@@ -25,20 +25,27 @@ class WGANSynthesizer(CriticFeatures, Causal, Latent, TableSynthesizer):
     the generator minimises it.
 
     The generator has one softmax block for each column. A block has a level for each category; for
-    a number it has a level for each frequent value, and bins of equal mass for the other values.
-    The critic sees soft levels, so that gradients reach the generator [2]_, and levels are drawn
-    only in `sample`. If levels have an order, the critic also sees smooth functions of their ranks.
+    a number it has a level for each frequent value, and bins of equal mass for the other values. If
+    levels have an order, the critic also sees smooth functions of their ranks.
 
-    Use this class for features and scores of a critic, and to study GANs on tables. For rows alone,
-    `AutoregressiveSynthesizer` and `ARAESynthesizer` are better and quicker. The estimated distance
-    does not say when to stop, because the critic continues to learn while rows improve;
-    `early_stopping` compares rows with held-out rows instead.
+    By default the generator draws one column after another, each given the columns before it. The
+    critic sees the drawn levels, and its gradients pass through them to the generator [3]_. The
+    probability of every row is known, so the generator also minimises the negative log-likelihood
+    of real rows. Nearly all of the fidelity of its rows comes from there; the critic gives scores
+    and features. With ``generator="joint"`` the generator is that of the papers: it turns z into
+    all columns at once, and learns from the critic alone.
+
+    Use this class for rows together with features and scores of a critic, and to study GANs on
+    tables. For rows alone, `AutoregressiveSynthesizer` is as good and quicker. The estimated
+    distance does not say when to stop, because the critic continues to learn while rows improve;
+    `early_stopping` asks held-out rows instead.
 
     `transform` gives the first four principal components of the critic's last hidden layer, scaled
     so that their variances add up to 0.25, and rounded to whole standard deviations.
 
-    The class differs from the papers in the Gumbel-softmax draws [3]_ that the critic sees, in the
-    weight of the penalty, in the functions of ranks, and in the rejection of rows after training.
+    The class differs from the papers in the generator and in the likelihood, in the Gumbel-softmax
+    draws [3]_ that the critic sees, in the weight of the penalty, in the functions of ranks, and in
+    the rejection of rows after training.
 
     Parameters
     ----------
@@ -49,8 +56,10 @@ class WGANSynthesizer(CriticFeatures, Causal, Latent, TableSynthesizer):
         Weight of the gradient penalty on the critic, lambda in [2]_, with ``lipschitz="gp"``. The
         paper takes 10; 1 gave better tables.
     temperature : float > 0 or None, default=0.5
-        Temperature of the Gumbel-softmax draws [3]_ that the critic sees as synthetic levels. With
-        draws, z does not have to decide every level. None gives the critic the plain softmax.
+        Temperature of the Gumbel-softmax draws [3]_ through which the critic's gradients pass. A
+        joint generator shows the critic these soft draws, and with None the plain softmax, so that
+        z has to decide every level. A causal generator shows the critic exact levels, and takes
+        None for 0.5.
     clip : float > 0, default=0.01
         Bound of the absolute value of the critic's weights, c in [1]_, with ``lipschitz="clip"``.
     **shared
