@@ -318,7 +318,8 @@ def stack(cell: Cell, name: str) -> Any:
 def synthesizer_of(cell: Cell) -> Any:
     """Make the default synthesizer, unfitted."""
     synthesizer = default_synthesizer(random_state=cell.seed)
-    return synthesizer.set_params(n_steps=5) if cell.is_quick else synthesizer
+    few = {"n_steps": 5, "hidden_dim": 32, "acceptance_rounds": 0}
+    return synthesizer.set_params(**few) if cell.is_quick else synthesizer
 
 
 def joint_table(cell: Cell) -> pd.DataFrame:
@@ -383,7 +384,8 @@ class AugmentedEstimator:
         """Return the fitted estimator."""
         make = AugmentedRegressor if cell.is_numeric else AugmentedClassifier
         learner, synthesizer = cell.learner(self.name), SynthesizerOfCell(cell)
-        model = make(learner, synthesizer, random_state=cell.seed)
+        quick = {"cv": 2} if cell.is_quick else {}
+        model = make(learner, synthesizer, random_state=cell.seed, **quick)
         return model.fit(cell.split.X_train, cell.split.y_train)
 
 

@@ -34,8 +34,15 @@ def table():
 
 
 def fit(X, **parameters):
-    settings = {"n_steps": 3, "random_state": 0, "device": "cpu", **parameters}
-    return tabgan.AutoregressiveSynthesizer(**settings).fit(X)
+    """Fit without rejection, which takes most of the time of a model that has learnt little."""
+    settings = {"n_steps": 3, "hidden_dim": 32, "acceptance_rounds": 0, "random_state": 0}
+    return tabgan.AutoregressiveSynthesizer(**{**settings, "device": "cpu", **parameters}).fit(X)
+
+
+@pytest.fixture(scope="module")
+def whole(table):
+    """Fit the whole table in memory, for tests that leave the model as it is."""
+    return fit(table)
 
 
 def assert_same_rows(one, other):
@@ -60,22 +67,33 @@ GIVEN = {
 
 @pytest.mark.parametrize("given", GIVEN)
 @pytest.mark.parametrize("size", [7, 300])
-def test_chunks_are_learnt_like_the_whole_table(table, given, size):
-    assert_same_rows(fit(GIVEN[given](cut(table, size))), fit(table))
+def test_chunks_are_learnt_like_the_whole_table(table, whole, given, size):
+    assert_same_rows(fit(GIVEN[given](cut(table, size))), whole)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_rejection_and_held_out_rows_are_those_of_the_whole_table(table, early_stopping):
+    settings = {"acceptance_rounds": 3, "early_stopping": early_stopping, "n_steps": 40}
+    one, other = (fit(X, **settings) for X in (cut(table), table))
+    assert_same_rows(one, other)
+    pd.testing.assert_frame_equal(
+        *(model.history_.drop(columns="seconds") for model in (one, other)), check_exact=True
+    )
 
 
 @pytest.mark.parametrize("row_group_size", [37, 64, 1000])
 def test_a_parquet_file_is_learnt_like_the_table_that_pandas_reads(table, tmp_path, row_group_size):
     path = tmp_path / "table.parquet"
     table.iloc[::-1].to_parquet(path, row_group_size=row_group_size)
-    assert_same_rows(fit(path), fit(pd.read_parquet(path)))
-    assert_same_rows(fit(str(path)), fit(path))
+    one = fit(path)
+    assert_same_rows(one, fit(pd.read_parquet(path)))
+    assert_same_rows(fit(str(path)), one)
 
 
-def test_a_folder_of_parquet_files_is_one_table(table, tmp_path):
+def test_a_folder_of_parquet_files_is_one_table(table, whole, tmp_path):
     for k, part in enumerate(cut(table)):
         part.to_parquet(tmp_path / f"{k}.parquet", index=False)
-    assert_same_rows(fit(tmp_path), fit(table))
+    assert_same_rows(fit(tmp_path), whole)
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
@@ -265,8 +283,8 @@ def test_the_arrow_table_is_cut_into_parts_of_one_size(table):
 # ---------------------------------------------------------------------- what training holds
 
 
-def test_training_rows_are_held_in_small_integers(table, monkeypatch):
-    model = fit(table)
+def test_training_rows_are_held_in_small_integers(table, whole, monkeypatch):
+    model = whole
     rows = model._core.encoding.encode(table, np.random.default_rng(0))
     assert rows.made.codes.dtype == torch.int8
     assert rows.take(torch.tensor([0, 5])).made.codes.dtype == torch.int64

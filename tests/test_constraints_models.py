@@ -87,7 +87,7 @@ def test_every_synthesizer_keeps_rules(cls, table):
     if cls.__name__ in ("CGANSynthesizer", "TeachingSynthesizer", "RCGANSynthesizer"):
         X, y = table.drop(columns="class"), table["class"]
     settings = {"n_lessons": 2, "lesson_size": 20} if "Teaching" in cls.__name__ else {}
-    model = cls(n_steps=2, random_state=0, constraints=RULES, **settings).fit(X, y)
+    model = cls(hidden_dim=32, n_steps=2, random_state=0, constraints=RULES, **settings).fit(X, y)
     rows = model.sample(500, random_state=seed(1))
     assert list(rows.columns) == list(X.columns)
     assert (rows.dtypes == X.dtypes).all()
@@ -128,7 +128,9 @@ def test_scores_are_of_the_users_table(fitted, table):
 
 
 def test_features_are_of_the_users_table(table):
-    model = tabgan.BiGANSynthesizer(n_steps=2, random_state=0, constraints=RULES).fit(table)
+    model = tabgan.BiGANSynthesizer(
+        hidden_dim=32, n_steps=2, random_state=0, constraints=RULES
+    ).fit(table)
     features = model.transform(table.head(30))
     rows = model.inverse_transform(features)
     assert list(rows.columns) == list(table.columns)
@@ -218,7 +220,9 @@ def test_totals_that_stand_alone_are_asked_for():
     table.loc[rng.random(300) < 0.2, "a"] = np.nan
     table.loc[rng.random(300) < 0.2, "total"] = np.nan
     rule = Sum("total", ["a", "b"])
-    model = tabgan.AutoregressiveSynthesizer(n_steps=20, random_state=0, constraints=[rule])
+    model = tabgan.AutoregressiveSynthesizer(
+        hidden_dim=32, n_steps=20, random_state=0, constraints=[rule]
+    )
     model.fit(table)
     assert model._rules.inner.names == ["a", "b", "total alone", "total known"]
     for asked in (
@@ -251,7 +255,9 @@ def test_rates_hold_beside_rules(fitted, table):
 def test_rows_that_break_a_rule_are_refused_or_dropped(table):
     wrong = table.copy()
     wrong.loc[[3, 5], "total"] += 1
-    model = tabgan.AutoregressiveSynthesizer(n_steps=2, random_state=0, constraints=RULES)
+    model = tabgan.AutoregressiveSynthesizer(
+        hidden_dim=32, n_steps=2, random_state=0, constraints=RULES
+    )
     with pytest.raises(ParameterError, match=r"Sum.* is broken by 2 of 300 rows.*\[3, 5\]"):
         model.fit(wrong)
     model.set_params(on_violation="drop")
@@ -292,7 +298,9 @@ def test_keys_are_unique(table):
     )
     keyed["code"] = [f"{m}-{i:04d}" for i, m in enumerate(table["make"])]
     rules = [Unique("id"), Unique("row", "seat"), Pattern("code", "[abc]-[0-9]{4}")]
-    model = tabgan.AutoregressiveSynthesizer(n_steps=30, random_state=0, constraints=rules)
+    model = tabgan.AutoregressiveSynthesizer(
+        hidden_dim=32, n_steps=30, random_state=0, constraints=rules
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(keyed)
@@ -305,7 +313,9 @@ def test_weekdays_and_formulas_are_kept(table):
     start = table["start"] - pd.to_timedelta((table["start"].dt.day_of_week - 4).clip(0), unit="D")
     dated = pd.DataFrame({"start": start, "month": start.dt.month, "hours": table["hours"]})
     rules = [Weekdays("start"), Formula("month", "month", ["start"])]
-    model = tabgan.AutoregressiveSynthesizer(n_steps=20, random_state=0, constraints=rules)
+    model = tabgan.AutoregressiveSynthesizer(
+        hidden_dim=32, n_steps=20, random_state=0, constraints=rules
+    )
     assert_kept(model.fit(dated).sample(500), dated, rules)
 
 
@@ -330,12 +340,12 @@ def test_arrays_have_rules_by_position():
 
 
 def test_pipeline_pieces_keep_the_rules_of_their_synthesizer(table):
-    model = tabgan.AutoregressiveSynthesizer(n_steps=5, constraints=RULES)
+    model = tabgan.AutoregressiveSynthesizer(hidden_dim=32, n_steps=5, constraints=RULES)
     longer = tabgan.augment(table, n=100, model=model, random_state=0)
     assert_kept(longer, table)
     numbers = table[["fare", "tax", "total"]]
     rule = Sum("total", ["fare", "tax"])
-    synthesizer = tabgan.AutoregressiveSynthesizer(n_steps=5, constraints=[rule])
+    synthesizer = tabgan.AutoregressiveSynthesizer(hidden_dim=32, n_steps=5, constraints=[rule])
     classifier = tabgan.AugmentedClassifier(
         LogisticRegression(), synthesizer=synthesizer, random_state=0
     )

@@ -285,8 +285,9 @@ def test_tags_are_those_of_the_estimator():
 
 def test_grid_search_sets_parameters_of_both_parts():
     X, y = moons()
+    settings = {"teachers": [KNeighborsClassifier()], "random_state": 0}
     model = AugmentedClassifier(
-        KNeighborsClassifier(), BootstrapSynthesizer(random_state=3), random_state=0
+        KNeighborsClassifier(), BootstrapSynthesizer(random_state=3), **settings
     )
     grid = {"ratio": [0, "level", 1], "estimator__n_neighbors": [3, 5]}
     search = GridSearchCV(model, grid, cv=2).fit(X, y)
@@ -298,8 +299,9 @@ def test_grid_search_sets_parameters_of_both_parts():
 
 def test_same_random_state_same_model():
     X, y = moons()
+    settings = {"ratio": 1, "cv": 2, "random_state": 0}
     model = AugmentedClassifier(
-        KNeighborsClassifier(), RecordingSynthesizer(random_state=3), ratio=1, random_state=0
+        KNeighborsClassifier(), RecordingSynthesizer(random_state=3), **settings
     )
     first = clone(model).fit(X, y)
     (seed,) = RecordingSynthesizer.seeds

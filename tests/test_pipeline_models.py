@@ -67,6 +67,7 @@ def test_classifier_on_a_mixed_table(table):
         HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype"),
         quick(),
         ratio="level",
+        cv=2,
         random_state=0,
     )
     model.fit(X, table["bought"])

@@ -33,7 +33,8 @@ def table():
 
 @pytest.fixture(scope="module")
 def model(table):
-    settings = {"n_steps": 3, "random_state": 0, "device": "cpu"}
+    # A model that has learnt something rejects few rows, which makes each draw quick.
+    settings = {"n_steps": 100, "hidden_dim": 32, "random_state": 0, "device": "cpu"}
     with pytest.warns(UserWarning, match="looks like an identifier"):
         return tabgan.AutoregressiveSynthesizer(**settings).fit(table)
 

@@ -18,7 +18,7 @@ INSTANCES += [
     tabgan.models.DAGANAugmenter(n_steps=2, hidden_dim=8, random_state=0),
     # Classifiers must classify.
     tabgan.models.GenClassClassifier(
-        n_steps=40, hidden_dim=16, learning_rate=1e-2, n_critic=1, random_state=0
+        n_steps=20, hidden_dim=16, learning_rate=2e-2, n_critic=1, random_state=0
     ),
 ]
 

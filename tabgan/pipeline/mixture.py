@@ -110,14 +110,17 @@ class Mixture:
         predictions : ndarray of shape (n_rows, n_outputs)
         """
         total: Any = 0.0
+        seen: dict[Callable[[Features], Any], Any] = {}
         for teacher, models, weight in zip(
             self.teachers.values(), self.models, self.weights, strict=True
         ):
             if weight > 0:
-                seen = teacher.see(X)
+                if teacher.see not in seen:
+                    seen[teacher.see] = teacher.see(X)
                 for model in models:
                     share = weight / len(models)
-                    total = total + share * predictions(model, seen, self.classes)
+                    shown = seen[teacher.see]
+                    total = total + share * predictions(model, shown, self.classes)
         return total if self.classes is None else sharpened(total, self.exponent)
 
     def label(self, X: Features, y: np.ndarray) -> np.ndarray:
@@ -238,14 +241,19 @@ def _fit_fold(
 ) -> tuple[list[Any], list[np.ndarray]]:
     train, validation = fold
     models, predicted = [], []
+    # Teachers that see the features in the same way share one table.
+    seen: dict[Callable[[Features], Any], tuple[Any, Any]] = {}
     for teacher in teachers.values():
         fit_params = rows_of(teacher.fit_params, train, len(y))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            seen = teacher.see(_safe_indexing(X, train))
-            model = clone(teacher.model).fit(seen, y[train], **fit_params)
+            if teacher.see not in seen:
+                parts = [_safe_indexing(X, rows) for rows in (train, validation)]
+                seen[teacher.see] = teacher.see(parts[0]), teacher.see(parts[1])
+            shown, unseen = seen[teacher.see]
+            model = clone(teacher.model).fit(shown, y[train], **fit_params)
         models.append(model)
-        predicted.append(predictions(model, teacher.see(_safe_indexing(X, validation)), classes))
+        predicted.append(predictions(model, unseen, classes))
     return models, predicted
 
 
