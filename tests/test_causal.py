@@ -49,7 +49,7 @@ def test_each_layer_of_a_group_is_the_one_of_that_group(layer):
 
 
 def test_rows_drawn_with_gradients_follow_the_networks():
-    """All 30 rows there are, at their probabilities: over 20 seeds the distance was .005 to .011."""
+    """All 30 rows, at their probabilities: over 20 seeds the distance was .005 to .011."""
     made, n = networks(), 40_000
     row = made.draw_through(torch.zeros(n, 1), generator(), 0.5).detach()
     blocks = [row[:, own] for own in made.slices]
@@ -155,7 +155,7 @@ def test_any_conditions_have_a_joint_generator():
 
 @pytest.mark.parametrize("cls", [WGANSynthesizer, CramerGANSynthesizer], ids=lambda c: c.__name__)
 def test_ties_are_learnt_in_few_steps(cls):
-    """Two columns that agree in nine rows of ten; over 6 seeds .895 to .908 of drawn rows agreed."""
+    """Two columns agree in nine rows of ten; over 6 seeds .895 to .908 of drawn rows did."""
     rng = np.random.default_rng(seed(0))
     a = rng.integers(0, 6, 2000)
     b = np.where(rng.random(2000) < 0.9, a, (a + 1) % 6)
