@@ -9,7 +9,7 @@ from tabgan.adversarial.game import Batch
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.table.encoder import EncodedTable
 
-RATE = 8.0
+RATE = 16.0
 """Learning rate of a causal generator, as a multiple of the critic's."""
 
 PLAYED = 0.5
