@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.utils import get_tags
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import tabgan.models
 from tabgan.adversarial.training import TrainingSet
@@ -48,6 +49,18 @@ def those_of(cls, **settings):
     """Return the settings that are parameters of a class."""
     own = inspect.signature(cls).parameters
     return {name: value for name, value in settings.items() if name in own}
+
+
+class CountOperations(TorchDispatchMode):
+    """Counts the operations of tensors that run while it is entered."""
+
+    def __init__(self):
+        super().__init__()
+        self.n_calls = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.n_calls += 1
+        return func(*args, **(kwargs or {}))
 
 
 def whole_batch(synthesizer, table):

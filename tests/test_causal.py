@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import condition_of, fit_small, narrow_table, whole_batch
+from contract import CountOperations, condition_of, fit_small, narrow_table, whole_batch
 from seeds import seed
 
 import tabgan
@@ -163,3 +163,19 @@ def test_ties_are_learnt_in_few_steps(cls):
     model = cls(n_steps=150, hidden_dim=64, acceptance_rounds=0, random_state=seed(0)).fit(table)
     rows = model.sample(4000, random_state=0)
     assert (rows["a"] == rows["b"]).mean() == pytest.approx(0.9, abs=0.04)
+
+
+@every_game
+def test_operations_of_a_step_grow_no_faster_than_the_columns(cls):
+    """Columns are drawn in turn, four of them or forty beside the two that all tables have."""
+    rng, counts = np.random.default_rng(0), []
+    for n_columns in (4, 40):
+        names = [f"c{i}" for i in range(n_columns)]
+        table = pd.DataFrame({name: rng.choice(list("uvw"), 60) for name in names})
+        table = table.assign(length=rng.normal(size=60), flag=rng.random(60) < 0.5)
+        model = fit_small(cls, table, n_steps=1, acceptance_rounds=0)
+        batch, update = whole_batch(model, table), model._core.training.update
+        with CountOperations() as counter:
+            update.step(lambda batch=batch: batch)
+        counts.append(counter.n_calls)
+    assert counts[1] < 42 / 6 * counts[0]

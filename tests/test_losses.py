@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from contract import every_likeness, fit_small, narrow_table
+from contract import every_likeness, fit_small, narrow_table, those_of
 from scipy import stats
 from seeds import seed
 from torch import nn
@@ -207,8 +207,11 @@ def test_penalties_reach_a_generator_that_learns_at_the_same_time(penalty):
 # Teaching draws levels straight through, where no finite difference follows its gradient.
 @every_likeness
 def test_gradients_of_every_player_by_finite_differences(cls, double):
-    """Each weight matrix is reached, and each gradient is what moving the weights shows."""
-    synthesizer = fit_small(cls, narrow_table(), n_steps=0)
+    """Each weight matrix is reached, and each gradient is what moving the weights shows.
+
+    Drawn levels do not move with the weights: tests/test_causal.py looks at their gradients.
+    """
+    synthesizer = fit_small(cls, narrow_table(), n_steps=0, **those_of(cls, generator="joint"))
     game = synthesizer._core.training.game
     frame, _ = synthesizer._training_table(narrow_table(), None, False)
     encoding = synthesizer._core.encoding

@@ -26,6 +26,7 @@ def test_a_bar_that_ends_early_is_full_and_says_why(capfd):
         n_steps=500,
         early_stopping=True,
         n_iter_no_change=1,
+        generator="joint",
     )
     err = capfd.readouterr().err
     assert model.n_steps_ < 500

@@ -23,7 +23,6 @@ from contract import (
 )
 from seeds import seed
 from sklearn.base import clone
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import tabgan
 from tabgan import CGANSynthesizer, WGANSynthesizer
@@ -54,17 +53,16 @@ def test_condition_on_each_discrete_column_sets_the_right_bit(cls, discrete_tabl
             made = synthesizer.sample(4, random_state=0, conditions={name: level})
             assert made[name].tolist() == [level] * 4
     if cls is CGANSynthesizer:
-        seen = []
-        synthesizer._core.game.generator.register_forward_pre_hook(
-            lambda _, args: seen.append(args[0])
-        )
+        seen, maker = [], synthesizer._core.game.generator
+        draw = maker.draw
+        maker.draw = lambda condition, rng: seen.append(condition) or draw(condition, rng)
         wanted = discrete_table[["c", "a", "b"]].head(20)
         synthesizer.sample(conditions=wanted)
         rows = synthesizer._core.encoding.conditions.encode(
             discrete_table.head(20), np.random.default_rng(0)
         )
         bits = synthesizer._core.encoding.conditions.encoder.layout.expand(*rows)
-        assert torch.equal(seen[0][:, synthesizer.latent_dim :], bits)
+        assert torch.equal(seen[0], bits)
 
 
 @every_synthesizer
@@ -90,11 +88,14 @@ def test_rows_are_made_independently_of_each_other(cls):
     game = contract.fitted(cls)._core.game
     assert not any(module.training for module in game.modules())
     assert not any("BatchNorm" in type(module).__name__ for module in game.modules())
-    if cls is tabgan.AutoregressiveSynthesizer:  # each row of which is drawn from this
-        codes, nothing = torch.zeros(50, 3, dtype=torch.long), torch.zeros(50, 0)
+    if cls is tabgan.AutoregressiveSynthesizer or getattr(game, "is_causal", False):
+        # Each row is drawn from this.
+        networks = getattr(game, "networks", None) or game.generator.networks
+        codes = torch.zeros(50, networks.layout.n_blocks, dtype=torch.long)
+        nothing = torch.zeros(50, networks.inward.n_seen[0])
         with torch.no_grad():
-            together = game.networks(codes, nothing)
-            alone = [game.networks(codes[i : i + 1], nothing[:1]) for i in range(50)]
+            together = networks(codes, nothing)
+            alone = [networks(codes[i : i + 1], nothing[:1]) for i in range(50)]
         torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
         return
     maker = game.decoder if hasattr(game, "decoder") else game.generator
@@ -125,19 +126,12 @@ def test_same_seed_same_rows_on_a_gpu(cls):
     pd.testing.assert_frame_equal(one, other)
 
 
-class CountOperations(TorchDispatchMode):
-    def __init__(self):
-        super().__init__()
-        self.n_calls = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.n_calls += 1
-        return func(*args, **(kwargs or {}))
-
-
 @every_synthesizer
 def test_operations_per_step_do_not_grow_with_the_columns(cls):
-    """CTGAN: Python loops over columns in each step."""
+    """CTGAN: Python loops over columns in each step.
+
+    A generator that draws one column after another has to: tests/test_causal.py counts.
+    """
     rng, counts = np.random.default_rng(0), []
     for n_columns in (4, 40):
         table = pd.DataFrame(
@@ -147,14 +141,14 @@ def test_operations_per_step_do_not_grow_with_the_columns(cls):
                 **{f"x{i}": rng.normal(size=60) for i in range(n_columns)},
             }
         )
-        synthesizer = fit_small(cls, table, n_steps=0)
+        synthesizer = fit_small(cls, table, n_steps=0, **contract.those_of(cls, generator="joint"))
         table, _ = synthesizer._training_table(table, None, False)
         encoding = synthesizer._core.encoding
         rows = encoding.encode(table, rng)
         data = TrainingSet(rows.made, encoding.layout, rows.given, encoding.condition_layout)
         batches = data.batches(60, torch.Generator().manual_seed(0))
         synthesizer._core.training.update.step(lambda batches=batches: next(batches))
-        with CountOperations() as counter:
+        with contract.CountOperations() as counter:
             synthesizer._core.training.update.step(lambda batches=batches: next(batches))
         counts.append(counter.n_calls)
     assert counts[0] == counts[1] > 20
@@ -196,10 +190,9 @@ def test_trained_conditions_are_not_met_by_rejection(discrete_table):
     """SDV: conditional sampling by rejection is slow, or fails, where a condition is rare."""
     table = discrete_table.assign(rare=np.where(np.arange(600) < 2, "yes", "no"))
     synthesizer = small(CGANSynthesizer, condition_columns=["rare"]).fit(table)
-    passed = []
-    synthesizer._core.game.generator.register_forward_hook(
-        lambda _, args, out: passed.append(len(out))
-    )
+    passed, maker = [], synthesizer._core.game.generator
+    draw = maker.draw
+    maker.draw = lambda condition, rng: passed.append(len(condition)) or draw(condition, rng)
     made = synthesizer.sample(500, conditions={"rare": "yes"})
     assert (made["rare"] == "yes").all() and sum(passed) == 500
 
