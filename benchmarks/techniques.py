@@ -111,10 +111,14 @@ def losses_and_fidelity(table: str, data: Path, n_steps: int, seed: int) -> list
     """Watch losses and fidelity over training, before any calibration of marginals."""
     train, _, _ = load_table(table, data)
     real = train.sample(3000, random_state=seed)
+    joint: dict[str, Any] = {"generator": "joint", "early_stopping": False}
     models = {
         "GAN": (GANSynthesizer(), ["discriminator", "generator"]),
-        "WGAN-GP": (WGANSynthesizer(), ["wasserstein"]),
-        "WGAN, clipped": (WGANSynthesizer(lipschitz="clip", clip=0.05), ["wasserstein"]),
+        "WGAN-GP": (WGANSynthesizer(**joint), ["wasserstein"]),
+        "WGAN, clipped": (
+            WGANSynthesizer(lipschitz="clip", clip=0.05, **joint),
+            ["wasserstein"],
+        ),
     }
     results = []
     for name, (model, names) in models.items():
