@@ -188,10 +188,21 @@ class Calibration(nn.Module):
         log_target = layout.along_row(masses).to(raw.device).clamp_min(1e-7).log()
         is_level = torch.zeros(layout.width, dtype=torch.bool, device=raw.device)
         is_level[layout.n_scalars :] = layout.level_mask[layout.n_scalars :] == 0
+        # Powers are taken once: an offset multiplies each row's weight of its level by one factor.
+        weights = [
+            (part - part.amax(dim=2, keepdim=True)).exp().transpose(0, 1).contiguous()
+            for part in layout.split(raw + layout.level_mask, 1)
+        ]
         # The bound of 2 on a round's change keeps very improbable levels from overshooting.
         self.offset.zero_()
         for _ in range(N_ROUNDS):
-            made = layout.activate(raw + self.offset).mean(0).clamp_min(1e-7).log()
+            made = log_target.clone()
+            parts = zip(weights, layout.split(self.offset, 0), layout.split(made, 0), strict=True)
+            for weight, offset, mean in parts:
+                factor = offset.exp()
+                total = torch.bmm(weight, factor[:, :, None])
+                sums = torch.bmm(1.0 / total.transpose(1, 2), weight)
+                mean.copy_((factor * sums[:, 0] / len(raw)).clamp_min(1e-7).log())
             self.offset += torch.where(is_level, (log_target - made).clamp(-2.0, 2.0), 0.0)
         codes, scalars = layout.draw(raw + self.offset, draw_gumbel(len(raw), layout.width, rng))
         # The knots are quantiles of the scalars in the rows in which the scalar applies.
