@@ -46,8 +46,15 @@ def main() -> None:
         infogan_s = time.perf_counter() - started
         aae = AAESynthesizer(latent_dim=2, n_steps=1000, batch_size=256, random_state=seed)
         plane = aae.fit_transform(X)
-        cgan = CGANSynthesizer(n_steps=1000, n_critic=2, batch_size=256, random_state=seed)
-        cgan.fit(X, y)
+        joint: dict[str, Any] = {"generator": "joint", "early_stopping": False}
+        cgan = CGANSynthesizer(
+            n_steps=1000,
+            n_critic=2,
+            batch_size=256,
+            acceptance_rounds=6,
+            random_state=seed,
+            **joint,
+        ).fit(X, y)
         asked = np.arange(2000) % 10
         made = cgan.sample(conditions=asked, random_state=seed)
         results.append(

@@ -145,7 +145,8 @@ def bigan() -> plt.Figure:
 def cgan() -> plt.Figure:
     """Draw digits asked for."""
     X, y = digits()
-    model = tabgan.CGANSynthesizer(n_steps=700, n_critic=2, batch_size=256, random_state=0)
+    joint = {"generator": "joint", "n_critic": 2, "early_stopping": False}
+    model = tabgan.CGANSynthesizer(n_steps=700, batch_size=256, random_state=0, **joint)
     rows = model.fit(X, y).sample(conditions=np.tile(np.arange(10), 5), random_state=0)
     return grid(rows, "digits asked for: 0 to 9", size=(4.5, 2.6))
 
