@@ -78,7 +78,8 @@ class Causal:
         How a row is made. "causal" draws each column given the columns before it. The generator
         then also minimises the negative log-likelihood of real rows, which is known exactly.
         "joint" is the generator of the papers: it turns z into all columns at once, and learns from
-        the critic alone. Its rows are poorer, and it takes longer.
+        the critic alone. Its rows are poorer, and it takes longer. The constants of its training
+        are in `joint_plan`.
     likelihood_weight : float >= 0, default=1
         Weight of the negative log-likelihood of a row, in nats, beside the loss of the game, with
         ``generator="causal"``. With 0 the generator learns from the critic alone.
