@@ -62,6 +62,9 @@ class CausalGenerator(nn.Module):
 
     def likelihood_loss(self, batch: Batch) -> Tensor:
         """Return the weighted negative log-likelihood of real rows, with dropout."""
+        # NOTE[DIFF] In the papers of these games the generator learns from the critic alone. A
+        # generator that draws columns in turn knows the probability of each row, which a generator
+        # of all columns at once does not.
         raw = self.networks(batch.table.codes, batch.condition, batch.rng)
         loss = self.networks.layout.cross_entropy(raw, batch.table.codes).mean()
         return self.likelihood_weight * loss
