@@ -45,7 +45,7 @@ def test_a_group_sees_all_groups_but_itself():
         group = (place - 1) // 3
         assert differs.tolist() == [place == 0 or g != group for g in range(4)]
     for group in range(4):
-        torch.testing.assert_close(layer.one(group, x), before[group])
+        torch.testing.assert_close(layer.each()[group](x), before[group])
 
 
 def test_no_block_depends_on_itself(networks):

@@ -42,10 +42,11 @@ def generator(k=0):
     [CausalLinear(2, 3, 4, 5), GroupedLinear(3, 4, 5), GroupedResidual(3, 4, 0.0)],
     ids=type,
 )
-def test_each_layer_of_a_group_is_the_one_of_that_group(layer):
+def test_each_layer_of_a_group_is_its_part_of_the_whole(layer):
     x = torch.randn(6, 14 if isinstance(layer, CausalLinear) else 4)
-    for group, own in enumerate(layer.each()):
-        torch.testing.assert_close(own(x), layer.one(group, x))
+    whole = layer(x if isinstance(layer, CausalLinear) else x.expand(3, 6, 4))
+    for own, part in zip(layer.each(), whole, strict=True):
+        torch.testing.assert_close(own(x), part)
 
 
 def test_rows_drawn_with_gradients_follow_the_networks():

@@ -15,8 +15,8 @@ RATE = 16.0
 PLAYED = 0.5
 """Share of each batch that a causal generator and its critic play with.
 
-Likelihood learns from the whole batch. Half of the rows made the game as good in two thirds of the
-time.
+Likelihood learns from the whole batch. A game in every second step made rows as good in about half
+of the time; half of the rows in every step is as much play, and needs no schedule.
 """
 
 

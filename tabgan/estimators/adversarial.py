@@ -10,10 +10,9 @@ from tabgan.adversarial.game import GUMBEL_TEMPERATURE
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import Technique
 from tabgan.checks import NONE, Rule, choice, instance, integer, number, sequence_of
-from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.column_rows import CausalRows
 from tabgan.generation.encoding import Encoding
-from tabgan.generation.source import RawRows, Source
+from tabgan.generation.source import Source
 from tabgan.networks.columns import ColumnNetworks, default_dropout
 
 
@@ -157,4 +156,5 @@ class Causal:
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
         if self._is_causal:
             return CausalRows(game.generator, encoding)
-        return Calibrated(RawRows(game, encoding))
+        source: Source = super()._make_source(game, encoding)  # type: ignore[misc]
+        return source

@@ -113,25 +113,21 @@ class ColumnRows(CausalRows):
 
     Parameters
     ----------
-    game : AutoregressiveGame
+    maker : AutoregressiveGame
         The game with averaged weights.
     encoding : Encoding
     """
 
     has_proposals = True
 
-    def __init__(self, game: Any, encoding: Encoding) -> None:
-        super().__init__(game, encoding)
-        self.game = game
-
     def prepare(self, real: Rows, streams: Streams) -> None:
         """Count the categories of wide blocks."""
-        if self.game.wide.n_wide:
-            self.game.wide.learn(real.made.codes, streams.rng)
+        if self.maker.wide.n_wide:
+            self.maker.wide.learn(real.made.codes, streams.rng)
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the model of wide blocks, if there are any."""
-        return {"wide": self.game.wide} if self.game.wide.n_wide else {}
+        return {"wide": self.maker.wide} if self.maker.wide.n_wide else {}
 
     @torch.no_grad()
     def propose(
@@ -151,7 +147,7 @@ class ColumnRows(CausalRows):
         candidates : EncodedTable of n * n_candidates rows
         log_weights : Tensor of shape (n, n_candidates)
         """
-        any_order = self.game.any_order
+        any_order = self.maker.any_order
         condition = self.encoding.condition_layout.expand(*given)
         size = max(1, any_order.draws_at_once // n_candidates)
         drawn = []
@@ -182,7 +178,7 @@ class ColumnRows(CausalRows):
         Tensor of shape (n, n_levels of the block)
             Log-probabilities.
         """
-        any_order = self.game.any_order
+        any_order = self.maker.any_order
         parts = []
         for part, condition in self._parts(rows):
             codes = part.made.codes.clone()

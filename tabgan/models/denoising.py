@@ -33,10 +33,6 @@ from tabgan.table.schema import Schema
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-MOST_BINS = 1024
-"""Most bins of all scalars together. With more than 32 scalars each scalar has fewer bins, so that
-the output layer does not take most of the time."""
-
 EVENNESS = 0.875
 """Exponent of the covariance of the hidden units: 1 leaves the covariance as it is, 0 whitens."""
 
@@ -279,7 +275,16 @@ class DenoisingFeaturizer(Features, Estimator):
     """
 
     # Each pass over a small table swaps other columns, so that passes need no bound.
-    plan = Plan(n_steps=2500, betas=(0.9, 0.99), warm_up=100, max_bins=32, max_epochs=2500)
+    # With more than 32 scalars each has fewer bins, so that the output layer does not take most of
+    # the time.
+    plan = Plan(
+        n_steps=2500,
+        betas=(0.9, 0.99),
+        warm_up=100,
+        max_bins=32,
+        max_bins_of_table=1024,
+        max_epochs=2500,
+    )
     _saved: ClassVar[tuple[str, ...]] = ("_n_rows",)
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "swap_rate": number(0, 1),
@@ -384,17 +389,12 @@ class DenoisingFeaturizer(Features, Estimator):
         return DenoisingGame(
             encoding.layout,
             encoding.level_ranks,
-            self._n_bins(encoding.layout.n_scalars),
+            self.plan.cut(self._n_rows, encoding.layout.n_scalars)["n_bins"],
             self.hidden_dim,
             self.swap_rate,
             self.detection_weight,
             _raw_variance(encoding.encoder),
         )
-
-    def _n_bins(self, n_scalars: int) -> int:
-        """Choose the number of bins of each scalar."""
-        n_bins = self.plan.cut(self._n_rows)["n_bins"]
-        return min(n_bins, max(self.plan.fewest_bins, MOST_BINS // max(1, n_scalars)))
 
     def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
         core = self._core

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tabgan.networks.columns import DRAWN, BlockNetworks
-from tabgan.networks.grouped import OthersLinear
+from tabgan.networks.grouped import Layer, OthersLinear
 from tabgan.networks.precision import quick_dtype
 from tabgan.networks.wide import ENTRY_DIM, Entries, WideModel
 from tabgan.networks.wide_proposal import WideProposal
@@ -158,7 +158,8 @@ class AnyOrderNetworks(BlockNetworks):
             chance = self.wide.chance(block - self.layout.n_softmax, seen, wide_codes)
             return chance.clamp(min=LEAST).log()
         place = int(self.layout.rank[block])
-        return torch.log_softmax(self.raw_levels(place, seen, self.outputs()), dim=1)
+        networks = self.predictors(self.outputs(), torch.float32)
+        return torch.log_softmax(networks[place](seen), dim=1)
 
     def draw(
         self, evidence: Evidence, given: Tensor, n_candidates: int, rng: torch.Generator
@@ -190,7 +191,8 @@ class AnyOrderNetworks(BlockNetworks):
             of a candidate under p, given the evidence.
         """
         n, layout, dtype = len(evidence), self.layout, quick_dtype(given.device)
-        outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
+        networks = self.predictors(self.outputs().to(dtype), dtype)
+        embeddings = self.embeddings().to(dtype)
         codes = evidence.codes.repeat_interleave(n_candidates, dim=0)
         seen = self._seen(evidence.codes, given).to(dtype).repeat_interleave(n_candidates, dim=0)
         log_density = torch.zeros(len(codes), device=given.device)
@@ -208,7 +210,7 @@ class AnyOrderNetworks(BlockNetworks):
                         continue
                     drawn_for = candidates[rows]
                     predicted = drawn_for[:, 0] if is_shared else drawn_for.flatten()
-                    chance = self._chance(block, seen[predicted], codes[predicted], outputs)
+                    chance = self._chance(block, seen[predicted], codes[predicted], networks)
                     allowed = chance
                     if state == OPEN:
                         shares = evidence.shares[block][evidence.which[block][rows]]
@@ -238,13 +240,12 @@ class AnyOrderNetworks(BlockNetworks):
                 begun |= is_due
         return codes, log_density
 
-    def _chance(self, block: int, seen: Tensor, codes: Tensor, outputs: Tensor) -> Tensor:
+    def _chance(self, block: int, seen: Tensor, codes: Tensor, networks: list[Layer]) -> Tensor:
         """Return the probability of each level of one block, shape (n, n_levels)."""
         if block >= self.layout.n_softmax:
             wide_codes = self.layout.wide_codes(codes)
             return self.wide.chance(block - self.layout.n_softmax, seen, wide_codes)
-        raw = self.raw_levels(int(self.layout.rank[block]), seen, outputs)
-        return torch.softmax(raw, dim=1)
+        return torch.softmax(networks[int(self.layout.rank[block])](seen), dim=1)
 
     def _strata(self, n: int, n_candidates: int, rng: torch.Generator) -> Tensor:
         """Draw for each row one uniform number from each of `n_candidates` equal strata of [0, 1).

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tabgan.networks.grouped import CausalLinear, GroupedResidual, MaskedLinear, drop_units
+from tabgan.networks.grouped import (
+    CausalLinear,
+    GroupedResidual,
+    Layer,
+    MaskedLinear,
+    drop_units,
+)
 from tabgan.networks.precision import quick_dtype
 from tabgan.networks.ranks import level_weights, rank_functions
 from tabgan.table.layout import Layout
@@ -207,28 +213,33 @@ class BlockNetworks(nn.Module):
         levels = F.embedding(self.layout.positions(codes), self.embeddings()) * known
         return torch.cat([given, levels[:, self.layout.order].flatten(1)], dim=1)
 
-    def raw_levels(self, place: int, seen: Tensor, outputs: Tensor) -> Tensor:
-        """Predict one block.
+    def predictors(self, outputs: Tensor, dtype: torch.dtype) -> list[Layer]:
+        """Return the network of each block by itself, in the order in which blocks lie in a row.
+
+        A network maps (n, at least the inputs that it sees) to the unnormalised log-probabilities
+        of the block's levels, (n, n_levels), float32.
 
         Parameters
         ----------
-        place : int
-            Place of the block in the row.
-        seen : Tensor of shape (n, at least the inputs that the block's network sees)
         outputs : Tensor of shape (width, hidden_dim)
-            Output weights of all levels, see `outputs`, in the dtype of `seen`.
-
-        Returns
-        -------
-        Tensor of shape (n, n_levels of the block), float32
-            Unnormalised log-probabilities.
+            Output weights of all levels, see `outputs`.
+        dtype : torch.dtype
+            In which products are computed.
         """
-        own = self.slices[place]
-        quick = seen.dtype != torch.float32
-        with torch.autocast(seen.device.type, seen.dtype, enabled=quick):
-            hidden = F.silu(self.norm(self.block.one(place, self.inward.one(place, seen))))
-            raw = F.linear(hidden, outputs[own])
-        return raw.float().add_(self.bias[own])
+        is_quick = dtype != torch.float32
+
+        def network(inward: Layer, block: Layer, weight: Tensor, own: slice) -> Layer:
+            def predict(seen: Tensor) -> Tensor:
+                with torch.autocast(seen.device.type, dtype, enabled=is_quick):
+                    hidden = F.silu(self.norm(block(inward(seen))))
+                    raw = F.linear(hidden, weight[: own.stop - own.start])
+                return raw.float().add_(self.bias[own])
+
+            return predict
+
+        weights = [each for part in self.layout.split(outputs, 0) for each in part.unbind()]
+        parts = (self.inward.each(), self.block.each(), weights, self.slices)
+        return [network(*part) for part in zip(*parts, strict=True)]
 
 
 class ColumnNetworks(BlockNetworks):
@@ -241,7 +252,6 @@ class ColumnNetworks(BlockNetworks):
     """
 
     make_inward = CausalLinear
-    inward: CausalLinear
 
     def draw(self, given: Tensor, rng: torch.Generator) -> Tensor:
         """Draw one row for each condition, block by block.
@@ -274,7 +284,8 @@ class ColumnNetworks(BlockNetworks):
             Levels of the softmax blocks.
         """
         n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
-        outputs, embeddings = self.outputs().to(dtype), self.embeddings().to(dtype)
+        networks = self.predictors(self.outputs().to(dtype), dtype)
+        embeddings = self.embeddings().to(dtype)
         codes = torch.empty(n, layout.n_softmax, dtype=torch.long, device=given.device)
         # `by_prefix` lists the rows sorted by prefix. `seen` holds the networks' inputs of each
         # distinct prefix, and row i has the prefix seen[prefix[i]]. While prefixes are shared,
@@ -286,14 +297,14 @@ class ColumnNetworks(BlockNetworks):
         if prefix is everyone:
             seen = F.pad(seen, (0, width - n_given))
         for place, block in enumerate(layout.order.tolist()):
-            start = int(layout.offsets[block])
+            predict, start = networks[place], self.slices[place].start
             share = torch.empty(n, device=given.device)
             share[by_prefix] = _even_shares(n, rng)
             if prefix is everyone:
                 each = zip(seen.split(PASSED), share.split(PASSED), strict=True)
-                drawn = torch.cat([_draw(self._edges(place, x, outputs), u) for x, u in each])
+                drawn = torch.cat([_draw(_edges(predict, x), u) for x, u in each])
             else:
-                parts = [self._edges(place, x, outputs) for x in seen.split(PASSED)]
+                parts = [_edges(predict, x) for x in seen.split(PASSED)]
                 edges = torch.cat(parts)
                 each = zip(prefix.split(PASSED), share.split(PASSED), strict=True)
                 drawn = torch.cat([_draw(edges[which], u) for which, u in each])
@@ -341,28 +352,26 @@ class ColumnNetworks(BlockNetworks):
            arXiv 1611.01144, section 2.2.
         """
         n, layout, dtype = len(given), self.layout, quick_dtype(given.device)
-        inward, block = self.inward.each(), self.block.each()
-        outputs = [each for part in layout.split(self.outputs(), 0) for each in part.unbind()]
+        networks = self.predictors(self.outputs(), dtype)
         embeddings = [each for part in layout.split(self.embeddings(), 0) for each in part.unbind()]
         seen, row = given, [given.new_zeros(n, layout.n_scalars)]
-        for place, own in enumerate(self.slices):
-            n_levels, padded = own.stop - own.start, len(outputs[place])
-            with torch.autocast(given.device.type, dtype, enabled=dtype != torch.float32):
-                hidden = F.silu(self.norm(block[place](inward[place](seen))))
-                raw = F.linear(hidden, outputs[place][:n_levels])
-            noise = torch.empty(n, n_levels, device=given.device).exponential_(generator=rng)
-            scores = raw.float() + self.bias[own] - noise.log()
+        for predict, embedding in zip(networks, embeddings, strict=True):
+            raw = predict(seen)
+            noise = torch.empty_like(raw).exponential_(generator=rng)
+            scores = raw - noise.log()
             soft = torch.softmax(scores / temperature, dim=1)
             hard = torch.zeros_like(soft).scatter_(1, scores.argmax(dim=1, keepdim=True), 1.0)
             levels = hard + (soft - soft.detach())
-            seen = torch.cat([seen, levels @ embeddings[place][:n_levels]], dim=1)
+            n_levels, padded = raw.shape[1], len(embedding)
+            seen = torch.cat([seen, levels @ embedding[:n_levels]], dim=1)
             row.append(F.pad(levels, (0, padded - n_levels)))
         return torch.cat(row, dim=1)
 
-    def _edges(self, place: int, seen: Tensor, outputs: Tensor) -> Tensor:
-        """Return the cumulative probabilities of a block's levels, shape (n, n_levels)."""
-        chances = torch.softmax(self.raw_levels(place, seen, outputs), dim=1)
-        return torch.cumsum(chances, dim=1, out=chances)
+
+def _edges(predict: Layer, seen: Tensor) -> Tensor:
+    """Return the cumulative probabilities of a block's levels, shape (n, n_levels)."""
+    chances = torch.softmax(predict(seen), dim=1)
+    return torch.cumsum(chances, dim=1, out=chances)
 
 
 def _draw(edges: Tensor, share: Tensor) -> Tensor:

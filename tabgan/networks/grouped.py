@@ -74,20 +74,22 @@ class MaskedLinear(nn.Module):
         y = F.linear(x, self.weight * self.mask, self.bias)
         return y.unflatten(1, (self.n_groups, self.n_outputs)).transpose(0, 1)
 
-    def one(self, group: int, x: Tensor) -> Tensor:
-        """Compute the outputs of one group.
+    def each(self) -> list[Layer]:
+        """Return the layer of each group by itself.
 
-        Parameters
-        ----------
-        group : int
-        x : Tensor of shape (n, n_given + n_groups * n_inputs)
-
-        Returns
-        -------
-        Tensor of shape (n, n_outputs)
+        A layer maps (n, at least the inputs that the group sees) to (n, n_outputs). The gradients
+        of all layers reach the shared weights in one step.
         """
-        rows = slice(group * self.n_outputs, (group + 1) * self.n_outputs)
-        return F.linear(x, self.weight[rows] * self.mask[rows], self.bias[rows])
+        weights, biases = self._of_groups(self.weight * self.mask), self._of_groups(self.bias)
+
+        def layer(weight: Tensor, bias: Tensor) -> Layer:
+            return lambda x: F.linear(x, weight, bias)
+
+        return [layer(*part) for part in zip(weights, biases, strict=True)]
+
+    def _of_groups(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Split what has one row for each output into one tensor for each group."""
+        return x.unflatten(0, (self.n_groups, self.n_outputs)).unbind()
 
 
 class CausalLinear(MaskedLinear):
@@ -112,26 +114,9 @@ class CausalLinear(MaskedLinear):
         seen = torch.tensor(self.n_seen).repeat_interleave(n_outputs)[:, None]
         super().__init__(n_outputs, torch.arange(n_given + n_groups * n_inputs) < seen)
 
-    def one(self, group: int, x: Tensor) -> Tensor:
-        """Compute the outputs of one group.
-
-        Parameters
-        ----------
-        group : int
-        x : Tensor of shape (n, at least the number of inputs that the group sees)
-
-        Returns
-        -------
-        Tensor of shape (n, n_outputs)
-        """
-        rows = slice(group * self.n_outputs, (group + 1) * self.n_outputs)
-        n_seen = self.n_seen[group]
-        return F.linear(x[:, :n_seen], self.weight[rows, :n_seen], self.bias[rows])
-
     def each(self) -> list[Layer]:
-        """Return the layer of each group, see `one`; the weights get their gradient in one step."""
-        weights = self.weight.unflatten(0, (self.n_groups, self.n_outputs)).unbind()
-        biases = self.bias.unflatten(0, (self.n_groups, self.n_outputs)).unbind()
+        """Return the layer of each group by itself, see `MaskedLinear.each`."""
+        weights, biases = self._of_groups(self.weight), self._of_groups(self.bias)
 
         def layer(weight: Tensor, bias: Tensor, n_seen: int) -> Layer:
             return lambda x: F.linear(x[:, :n_seen], weight[:, :n_seen], bias)
@@ -184,12 +169,8 @@ class GroupedLinear(nn.Module):
         """Map (n_groups, n, n_inputs) to (n_groups, n, n_outputs)."""
         return torch.baddbmm(self.bias, x, self.weight)
 
-    def one(self, group: int, x: Tensor) -> Tensor:
-        """Map the inputs of one group, shape (n, n_inputs), to the outputs, (n, n_outputs)."""
-        return torch.addmm(self.bias[group], x, self.weight[group])
-
     def each(self) -> list[Layer]:
-        """Return the layer of each group, see `one`; the weights get their gradient in one step."""
+        """Return the layer of each group by itself, (n, n_inputs) to (n, n_outputs)."""
 
         def layer(weight: Tensor, bias: Tensor) -> Layer:
             return lambda x: torch.addmm(bias, x, weight)
@@ -237,12 +218,8 @@ class GroupedResidual(nn.Module):
             hidden = drop_units(hidden, self.dropout, rng)
         return x + self.outward(hidden)
 
-    def one(self, group: int, x: Tensor) -> Tensor:
-        """Map one group's (n, width) to the same shape, without dropout."""
-        return x + self.outward.one(group, F.silu(self.inward.one(group, self.norm(x))))
-
     def each(self) -> list[Layer]:
-        """Return the block of each group, see `one`; the weights get their gradient in one step."""
+        """Return the block of each group by itself, (n, width) to the same, without dropout."""
 
         def block(inward: Layer, outward: Layer) -> Layer:
             return lambda x: x + outward(F.silu(inward(self.norm(x))))
