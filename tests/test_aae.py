@@ -12,7 +12,7 @@ from seeds import seed
 from sklearn.metrics import accuracy_score
 
 from tabgan import AAESynthesizer
-from tabgan.adversarial.priors import Prior, code_noise, code_step
+from tabgan.adversarial.priors import Prior, rounding_noise, code_step
 from tabgan.datasets import make_mixed_table
 
 
@@ -106,7 +106,7 @@ def test_mixture_of_codes_of_one_number():
 def test_codes_have_half_the_noise_of_rounding():
     """An even error of one step has a variance of a twelfth of the step's square."""
     assert code_step(16) == 1 and code_step(32) == 1 and code_step(3) == 0
-    assert code_step(8) == 4 / 2 ** (32 / 8) and code_noise(8) == pytest.approx(0.25 / 12**0.5)
+    assert code_step(8) == 4 / 2 ** (32 / 8) and rounding_noise(8) == pytest.approx(0.25 / 12**0.5)
     assert Prior("normal", 16, scale=2.0).noise == pytest.approx(1 / 12**0.5)
     assert Prior("mixture", 16).noise == pytest.approx(0.075 / 12**0.5)
     assert Prior("mixture", 2).noise == 0

@@ -1,11 +1,11 @@
-"""A generator of rows that draws one column after another."""
+"""Generators and decoders of rows that draw one column after another."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from tabgan.adversarial.game import Batch
+from tabgan.adversarial.game import Batch, Player, draw_normal
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.table.encoder import EncodedTable
 
@@ -68,3 +68,74 @@ class CausalGenerator(nn.Module):
         raw = self.networks(batch.table.codes, batch.condition, batch.rng)
         loss = self.networks.layout.cross_entropy(raw, batch.table.codes).mean()
         return self.likelihood_weight * loss
+
+
+DECODED = 4.0
+"""Learning rate of a causal decoder, as a multiple of the autoencoder's."""
+
+
+class CausalDecoder:
+    """Mixin of games in which a row has a code, and columns are drawn in turn given the code.
+
+    The networks of the columns learn from real rows and their codes, and change neither. Codes mean
+    what the game makes them mean, whether or not there are such networks.
+
+    Attributes
+    ----------
+    networks : ColumnNetworks or None
+        They are given a code. Without networks the game's own decoder makes all columns at once.
+    code_noise : float >= 0
+        Standard deviation of the noise on the codes that the networks are given.
+    """
+
+    networks: ColumnNetworks | None
+    code_noise: float = 0.0
+
+    def real_codes(self, batch: Batch) -> Tensor:
+        """Draw a code for each real row of a batch, as the networks are given it, (n, n_given)."""
+        raise NotImplementedError
+
+    def synthetic_codes(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw a code for each condition, as the networks are given it, shape (n, n_given)."""
+        raise NotImplementedError
+
+    def blurred(self, codes: Tensor, rng: torch.Generator) -> Tensor:
+        """Add noise to codes, real or synthetic.
+
+        The networks trust a code the less, the more noise it has. Where synthetic codes differ from
+        codes of real rows, rows then differ less.
+        """
+        if not self.code_noise:
+            return codes
+        return codes + self.code_noise * draw_normal(*codes.shape, rng)
+
+    def column_players(self) -> tuple[Player, ...]:
+        """Return the networks of the columns as a player, if there are any."""
+        if self.networks is None:
+            return ()
+        return (Player("columns", (self.networks,), self.columns_loss, rate=DECODED),)
+
+    def columns_loss(self, batch: Batch) -> Tensor:
+        """Return the negative log-likelihood of rows given their codes, in nats, with dropout."""
+        # NOTE[DIFF] The decoders of the papers make all columns at once. Given the code the columns
+        # are then independent, and what the code does not say of how they go together is lost.
+        codes, networks = batch.table.codes, self._networks
+        raw = networks(codes, self.real_codes(batch), batch.rng)
+        return networks.layout.cross_entropy(raw, codes).mean()
+
+    def draw(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw one row of levels for each condition, shape (n, n_blocks)."""
+        return self._networks.draw(self.synthetic_codes(condition, rng), rng)
+
+    def raw(self, codes: Tensor, given: Tensor, own: bool = False) -> Tensor:
+        """Predict all blocks of known rows from their codes, shape (n, width).
+
+        `own` makes no difference.
+        """
+        return self._networks(codes, given)
+
+    @property
+    def _networks(self) -> ColumnNetworks:
+        """The networks, where there are some."""
+        assert self.networks is not None
+        return self.networks

@@ -44,7 +44,7 @@ def code_step(width: int) -> float:
     return min(1.0, 4.0 * 2.0 ** (-BITS / width)) if width > 3 else 0.0
 
 
-def code_noise(width: int) -> float:
+def rounding_noise(width: int) -> float:
     """Return the standard deviation of the error of rounding to `code_step`.
 
     A decoder that learns from codes with this much noise can read rounded codes.
@@ -85,12 +85,12 @@ class Prior:
 
     @property
     def noise(self) -> float:
-        """Least standard deviation of a row's code: half of `code_noise`, by the narrowest part.
+        """Least standard deviation of a row's code: half of `rounding_noise`, by the narrowest part.
 
-        All of `code_noise` makes the rows of an autoencoder less faithful.
+        All of `rounding_noise` makes the rows of an autoencoder less faithful.
         """
         narrowest = ACROSS if self.name == "mixture" else 1.0
-        return self.scale * narrowest * code_noise(self.width) / 2
+        return self.scale * narrowest * rounding_noise(self.width) / 2
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw codes on the generator's device.

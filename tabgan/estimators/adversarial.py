@@ -10,7 +10,7 @@ from tabgan.adversarial.game import GUMBEL_TEMPERATURE
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import Technique
 from tabgan.checks import NONE, Rule, choice, instance, integer, number, sequence_of
-from tabgan.generation.column_rows import CausalRows
+from tabgan.generation.column_rows import CausalRows, DecodedRows
 from tabgan.generation.encoding import Encoding
 from tabgan.generation.source import Source
 from tabgan.networks.columns import ColumnNetworks, default_dropout
@@ -66,6 +66,32 @@ CAUSAL_PLAN = Plan(
     max_halvings=4,
 )
 """The plan of a game with a causal generator, whose likelihood says when to stop."""
+
+
+def column_networks(encoding: Encoding, n_given: int, hidden_dim: int) -> ColumnNetworks:
+    """Make networks that draw one column after another, each half as wide as the game's networks.
+
+    Parameters
+    ----------
+    encoding : Encoding
+    n_given : int
+        Width of what every network is given beside the columns before its own.
+    hidden_dim : int
+        Hidden units of a layer of the game's other networks.
+
+    Returns
+    -------
+    ColumnNetworks
+    """
+    return ColumnNetworks(
+        encoding.layout,
+        encoding.masses,
+        encoding.level_ranks,
+        encoding.n_rows,
+        n_given,
+        max(1, hidden_dim // 2),
+        default_dropout(encoding.n_rows),
+    )
 
 
 class Causal:
@@ -141,20 +167,74 @@ class Causal:
         """Make the causal generator of rows given their conditions, if one is asked for."""
         if not self._is_causal:
             return None
-        networks = ColumnNetworks(
-            encoding.layout,
-            encoding.masses,
-            encoding.level_ranks,
-            encoding.n_rows,
-            encoding.condition_layout.width,
-            max(1, self.hidden_dim // 2),
-            default_dropout(encoding.n_rows),
-        )
+        networks = column_networks(encoding, encoding.condition_layout.width, self.hidden_dim)
         temperature = GUMBEL_TEMPERATURE if temperature is None else temperature
         return CausalGenerator(networks, self.likelihood_weight, temperature)
 
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
         if self._is_causal:
             return CausalRows(game.generator, encoding)
+        source: Source = super()._make_source(game, encoding)  # type: ignore[misc]
+        return source
+
+
+DECODING_PLAN = Plan(
+    n_steps=300, warm_up=50, averaging=0.99, numbers="bins", max_bins=256, max_halvings=4
+)
+"""The plan of a game of codes with a causal decoder."""
+
+
+class Decoding:
+    """Mixin of adversarial estimators that decode codes into rows, one column after another.
+
+    Parameters
+    ----------
+    decoder : {"causal", "joint"}, default="causal"
+        How a synthetic code becomes a row. "causal" draws each column given the code and the
+        columns before it, by networks that learn from real rows and their codes beside the game.
+        "joint" is the decoder of the papers: it makes all columns at once, independently of each
+        other given the code. Its rows are poorer, and it takes longer. The constants of its
+        training are in `joint_plan`. Codes of rows and the way back from codes to rows are those of
+        the paper's decoder either way.
+    code_noise : float >= 0, default=1
+        Standard deviation of the noise on the codes from which columns are drawn in turn, with
+        ``decoder="causal"``. Codes themselves have a standard deviation of about 1. With more noise
+        rows are more faithful, and depend less on their codes.
+    acceptance_rounds : int >= 0, default=3
+    """
+
+    hidden_dim: int
+    plan: ClassVar[Plan] = DECODING_PLAN
+    joint_plan: ClassVar[Plan]
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "decoder": choice("causal", "joint"),
+        "code_noise": number(0),
+    }
+
+    def __init__(
+        self,
+        *,
+        decoder: Literal["causal", "joint"] = "causal",
+        code_noise: float = 1.0,
+        acceptance_rounds: int = 3,
+        **shared: Any,
+    ) -> None:
+        super().__init__(acceptance_rounds=acceptance_rounds, **shared)
+        self.decoder = decoder
+        self.code_noise = code_noise
+
+    @property
+    def _plan(self) -> Plan:
+        return self.plan if self.decoder == "causal" else self.joint_plan
+
+    def _column_networks(self, encoding: Encoding, n_given: int) -> ColumnNetworks | None:
+        """Make the networks of the causal decoder, if one is asked for."""
+        if self.decoder == "joint":
+            return None
+        return column_networks(encoding, n_given, self.hidden_dim)
+
+    def _make_source(self, game: Any, encoding: Encoding) -> Source:
+        if self.decoder == "causal":
+            return DecodedRows(game, encoding)
         source: Source = super()._make_source(game, encoding)  # type: ignore[misc]
         return source

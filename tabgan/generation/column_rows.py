@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tabgan.adversarial.game import Batch
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.level_rates import LevelRates
 from tabgan.generation.source import Source
@@ -78,7 +79,7 @@ class CausalRows(Source):
         some = real
         if real.n > MAX_CALIBRATION_ROWS:
             some = real.some(MAX_CALIBRATION_ROWS, streams.rng)
-        parts = self._parts(some)
+        parts = self._parts(some, streams.noise)
         # Only biases change from round to round, so that one pass serves all rounds if memory
         # holds what the networks said.
         is_kept = some.n * layout.width <= KEPT_ENTRIES
@@ -101,11 +102,44 @@ class CausalRows(Source):
         """Predict the blocks of rows that were counted."""
         return self.maker.raw(part.made.codes, condition, own=True)
 
-    def _parts(self, real: Rows) -> list[tuple[Rows, Tensor]]:
+    def _parts(
+        self, real: Rows, noise: torch.Generator | None = None
+    ) -> list[tuple[Rows, Tensor]]:
         """Split rows into chunks, each beside its conditions as networks see them."""
         index = torch.arange(real.n, device=real.made.codes.device)
         parts = [real.take(part) for part in index.split(self.maker.networks.rows_at_once)]
         return [(part, self.encoding.condition_layout.expand(*part.given)) for part in parts]
+
+
+class DecodedRows(CausalRows):
+    """Rows that a game's `CausalDecoder` draws, each from a synthetic code.
+
+    Rates of levels are corrected on real rows and their codes. No row has a known likelihood,
+    because its code is not known.
+
+    Parameters
+    ----------
+    maker : CausalDecoder
+        The game with averaged weights.
+    encoding : Encoding
+    """
+
+    has_likelihood = False
+
+    def _parts(
+        self, real: Rows, noise: torch.Generator | None = None
+    ) -> list[tuple[Rows, Tensor]]:
+        """Split rows into chunks, each beside codes drawn for its rows."""
+        layout, parts = self.encoding.layout, super()._parts(real)
+        return [
+            (
+                part,
+                self.maker.real_codes(
+                    Batch(part.made, layout.expand(*part.made), condition, part.given, noise)
+                ),
+            )
+            for part, condition in parts
+        ]
 
 
 class ColumnRows(CausalRows):

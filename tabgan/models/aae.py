@@ -13,17 +13,19 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.adversary import Adversary
+from tabgan.adversarial.causal import CausalDecoder
 from tabgan.adversarial.corruption import swap_columns
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal, soften
 from tabgan.adversarial.losses import NON_SATURATING
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import Prior
 from tabgan.checks import Rule, choice, integer, number
-from tabgan.estimators.adversarial import Latent
+from tabgan.estimators.adversarial import Decoding, Latent
 from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
 from tabgan.generation.encoding import Encoding
+from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.ranks import RankEncoder
 from tabgan.table.encoder import EncodedTable
@@ -40,7 +42,7 @@ RISE = 0.3
 """Share of a run in which the weight of agreement rises to its full value."""
 
 
-class AAEGame(Game):
+class AAEGame(CausalDecoder, Game):
     """An autoencoder against a discriminator that tells its codes from draws of a prior.
 
     Parameters
@@ -62,6 +64,10 @@ class AAEGame(Game):
     label_weight : float >= 0, default=0
         Weight of the error of known labels. If the label of some rows is missing, the weight of
         the agreement of labels that are inferred from a row and from a corrupted copy.
+    networks : ColumnNetworks, optional
+        They draw columns in turn, given a code and a label.
+    code_noise : float >= 0, default=0
+        See `CausalDecoder`; here as a multiple of the prior's scale.
     """
 
     label_rates: Tensor
@@ -78,8 +84,11 @@ class AAEGame(Game):
         unlabelled: bool,
         label_rates: Sequence[NDArray[np.float64]],
         label_weight: float = 0.0,
+        networks: ColumnNetworks | None = None,
+        code_noise: float = 0.0,
     ) -> None:
         super().__init__()
+        self.networks, self.code_noise = networks, code_noise * prior.scale
         self.layout, self.condition_layout = layout, condition_layout
         self.latent_dim, self.prior = latent_dim, prior
         self.adversarial_weight, self.unlabelled = adversarial_weight, unlabelled
@@ -101,7 +110,7 @@ class AAEGame(Game):
         self.label_adversary = Adversary(label_critic, NON_SATURATING)
 
     def players(self) -> tuple[Player, ...]:
-        """Return the discriminators, then the autoencoder."""
+        """Return the discriminators, then the autoencoder and the networks of columns, if any."""
         critics: tuple[nn.Module, ...] = (self.adversary,)
         if self.unlabelled:
             critics += (self.label_adversary,)
@@ -111,6 +120,7 @@ class AAEGame(Game):
         return (
             Player("discriminator", critics, self.discriminator_loss),
             Player("autoencoder", coders, self.autoencoder_loss),
+            *self.column_players(),
         )
 
     def draw_label(self, n: int, rng: torch.Generator) -> Tensor:
@@ -139,6 +149,16 @@ class AAEGame(Game):
         """Decode draws of the prior into raw rows, shape (n, width), one for each condition."""
         z = self.prior.draw(len(condition), rng)
         return self.decoder(torch.cat([z, condition], dim=1))
+
+    def real_codes(self, batch: Batch) -> Tensor:
+        """Draw a code for each row of a batch, beside its known or inferred label."""
+        z, _, label = self._codes(batch)
+        return torch.cat([self.blurred(z, batch.rng), self._given(batch, label)], dim=1)
+
+    def synthetic_codes(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw a code from the prior for each label."""
+        z = self.prior.draw(len(condition), rng)
+        return torch.cat([self.blurred(z, rng), condition], dim=1)
 
     def _codes(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Draw the codes of a batch; return codes, raw labels and softened labels."""
@@ -289,7 +309,7 @@ class AAECodes(Scaling, Features):
         self.n_components = n_components
         self.adversarial_weight = adversarial_weight
 
-    def _make_game(self, encoding: Encoding) -> AAEGame:
+    def _make_game(self, encoding: Encoding, **decoding: Any) -> AAEGame:
         return AAEGame(
             encoding.layout,
             encoding.level_ranks,
@@ -301,6 +321,7 @@ class AAECodes(Scaling, Features):
             self._unlabelled and encoding.condition_layout.width > 0,
             encoding.conditions.encoder.masses,
             self.label_weight,
+            **decoding,
         )
 
     def _unscaled(self, row: Tensor) -> Tensor:
@@ -349,7 +370,7 @@ class AAECodes(Scaling, Features):
         return conditions.decode(table)[self._target_name].to_numpy()
 
 
-class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
+class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
     """Adversarial autoencoder [1]_: an encoder, a decoder, and codes that are matched to a prior.
 
     An encoder maps each row to a code, and a decoder maps each code to a distribution of rows. A
@@ -426,12 +447,19 @@ class AAESynthesizer(AAECodes, Inverse, Latent, TableSynthesizer):
     (3, 9)
     """
 
+    joint_plan = AAECodes.plan
     _saved = (*TableSynthesizer._saved, "_unlabelled")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"label_weight": number(0)}
 
     def __init__(self, *, label_weight: float = 10.0, **shared: Any) -> None:
         super().__init__(**shared)
         self.label_weight = label_weight
+
+    def _make_game(self, encoding: Encoding, **decoding: Any) -> AAEGame:
+        networks = self._column_networks(
+            encoding, self.latent_dim + encoding.condition_layout.width
+        )
+        return super()._make_game(encoding, networks=networks, code_noise=self.code_noise)
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool

@@ -10,15 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabgan.adversarial.adversary import Adversary
+from tabgan.adversarial.causal import CausalDecoder
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal
 from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, integer, number
-from tabgan.estimators.adversarial import Latent
+from tabgan.estimators.adversarial import Decoding, Latent
 from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
+from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 
@@ -129,20 +131,50 @@ class ARAEGame(Game):
         return {"reconstruction": error.mean(), "divergence": divergence.mean()}
 
 
-class RowARAEGame(ARAEGame):
-    """`ARAEGame` for encoded rows; see `ARAESynthesizer`."""
+class RowARAEGame(CausalDecoder, ARAEGame):
+    """`ARAEGame` for encoded rows; see `ARAESynthesizer`.
+
+    Parameters
+    ----------
+    layout : Layout
+    code_dim, latent_dim, hidden_dim : int
+    kl_weight : float
+    networks : ColumnNetworks, optional
+        They draw columns in turn, given a code.
+    code_noise : float >= 0, default=0
+        See `CausalDecoder`.
+    """
 
     # The generator soon matches codes of rows. The autoencoder takes longer to learn, so it is
     # updated more often.
     n_autoencoder = 2
 
     def __init__(
-        self, layout: Layout, code_dim: int, latent_dim: int, hidden_dim: int, kl_weight: float
+        self,
+        layout: Layout,
+        code_dim: int,
+        latent_dim: int,
+        hidden_dim: int,
+        kl_weight: float,
+        networks: ColumnNetworks | None = None,
+        code_noise: float = 0.0,
     ) -> None:
         encoder = ResidualMLP(layout.width, [hidden_dim] * 2, 2 * code_dim)
         decoder = ResidualMLP(code_dim, [hidden_dim] * 2, layout.width)
         super().__init__(encoder, decoder, code_dim, latent_dim, hidden_dim, kl_weight)
-        self.layout = layout
+        self.layout, self.networks, self.code_noise = layout, networks, code_noise
+
+    def players(self) -> tuple[Player, ...]:
+        """Return the players of the codes' game, and the networks of columns if there are any."""
+        return (*super().players(), *self.column_players())
+
+    def real_codes(self, batch: Batch) -> Tensor:
+        """Draw a code for each row of a batch."""
+        return self.blurred(self.draw_codes(batch)[0], batch.rng)
+
+    def synthetic_codes(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Generate codes, one for each condition, which is empty."""
+        return self.blurred(self.make_codes(len(condition), rng), rng)
 
     def encode(self, batch: Batch) -> Tensor:
         """Encode rows."""
@@ -157,7 +189,7 @@ class RowARAEGame(ARAEGame):
         return self.decoder(self.make_codes(len(condition), rng))
 
 
-class ARAESynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
+class ARAESynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthesizer):
     """Adversarially regularised autoencoder [1]_: a generator of codes for an autoencoder of rows.
 
     An encoder maps each row to a code, and a decoder maps each code to a distribution of rows. A
@@ -197,7 +229,6 @@ class ARAESynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
     penalty_weight : float >= 0, default=0.1
         Weight of the zero-centred gradient penalties R1 (on codes of real rows) and R2 (on
         synthetic codes), gamma in [2]_.
-    acceptance_rounds : int >= 0, default=6
     **shared
         See `TableSynthesizer`.
 
@@ -228,7 +259,7 @@ class ARAESynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
     True
     """
 
-    plan = Plan(n_steps=1500, numbers="bins")
+    joint_plan = Plan(n_steps=1500, numbers="bins")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "code_dim": integer(1),
         "kl_weight": number(0),
@@ -242,14 +273,9 @@ class ARAESynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
         code_dim: int = 16,
         kl_weight: float = 0.5,
         penalty_weight: float = 0.1,
-        acceptance_rounds: int = 6,
         **shared: Any,
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            acceptance_rounds=acceptance_rounds,
-            **shared,
-        )
+        super().__init__(learning_rate=learning_rate, **shared)
         self.code_dim = code_dim
         self.kl_weight = kl_weight
         self.penalty_weight = penalty_weight
@@ -259,7 +285,8 @@ class ARAESynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
 
     def _make_game(self, encoding: Encoding) -> RowARAEGame:
         dims = (self.code_dim, self.latent_dim, self.hidden_dim)
-        return RowARAEGame(encoding.layout, *dims, self.kl_weight)
+        networks = self._column_networks(encoding, self.code_dim)
+        return RowARAEGame(encoding.layout, *dims, self.kl_weight, networks, self.code_noise)
 
     def _unscaled(self, row: Tensor) -> Tensor:
         return self._core.game.encoder(row)[:, : self.code_dim]

@@ -9,42 +9,57 @@ import torch
 from torch import Tensor
 
 from tabgan.adversarial.adversary import Adversary
+from tabgan.adversarial.causal import CausalDecoder
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import RELATIVISTIC
 from tabgan.adversarial.plan import Plan
-from tabgan.adversarial.priors import code_noise
+from tabgan.adversarial.priors import rounding_noise
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, number
-from tabgan.estimators.adversarial import Latent
+from tabgan.estimators.adversarial import Decoding, Latent
 from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
+from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.table.layout import Layout
 
 
-class BiGANGame(Game):
+class BiGANGame(CausalDecoder, Game):
     """A discriminator of pairs, (x, E(x)) and (G(z), z), against an encoder E and a generator G.
 
     Parameters
     ----------
     layout : Layout
     latent_dim, hidden_dim : int
+    networks : ColumnNetworks, optional
+        They draw columns in turn, given a code.
+    code_noise : float >= 0, default=0
+        See `CausalDecoder`.
     """
 
-    def __init__(self, layout: Layout, latent_dim: int, hidden_dim: int) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        latent_dim: int,
+        hidden_dim: int,
+        networks: ColumnNetworks | None = None,
+        code_noise: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.layout, self.latent_dim, self.noise = layout, latent_dim, code_noise(latent_dim)
+        self.networks, self.code_noise = networks, code_noise
+        self.layout, self.latent_dim, self.noise = layout, latent_dim, rounding_noise(latent_dim)
         self.encoder = ResidualMLP(layout.width, [hidden_dim] * 2, latent_dim)
         self.generator = ResidualMLP(latent_dim, [hidden_dim] * 2, layout.width)
         critic = Critic(layout.width + latent_dim, [hidden_dim] * 3)
         self.adversary = Adversary(critic, RELATIVISTIC)
 
     def players(self) -> tuple[Player, ...]:
-        """Return the discriminator, then encoder and generator as one player."""
+        """Return the discriminator, encoder and generator as one player, and any networks."""
         return (
             Player("discriminator", (self.adversary,), self.discriminator_loss),
             Player("coders", (self.encoder, self.generator), self.coders_loss),
+            *self.column_players(),
         )
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
@@ -60,12 +75,25 @@ class BiGANGame(Game):
         """
         z = draw_normal(len(batch.row), self.latent_dim, batch.rng)
         made = soften(self.layout, self.generator(z), batch.rng)
+        real = torch.cat([batch.row, self._encode(batch)], dim=1)
+        return real, torch.cat([made, z], dim=1)
+
+    def _encode(self, batch: Batch) -> Tensor:
+        """Draw a code for each row of a batch."""
         code = self.encoder(batch.row)
         if self.noise:
             # NOTE[DIFF] The paper's encoder is exact. Here codes have the noise of rounding, so
             # that the generator can read the rounded codes that `transform` gives.
             code = code + self.noise * draw_normal(len(code), self.latent_dim, batch.rng)
-        return torch.cat([batch.row, code], dim=1), torch.cat([made, z], dim=1)
+        return code
+
+    def real_codes(self, batch: Batch) -> Tensor:
+        """Draw a code for each row of a batch, with the noise that the networks are given."""
+        return self.blurred(self._encode(batch), batch.rng)
+
+    def synthetic_codes(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw a latent vector for each condition, which is empty."""
+        return self.blurred(draw_normal(len(condition), self.latent_dim, rng), rng)
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """Return the loss of telling the pairs apart (Donahue et al., 2017, equation 2)."""
@@ -76,7 +104,7 @@ class BiGANGame(Game):
         return self.adversary.swapped_loss(batch, *self.pairs(batch))
 
 
-class BiGANSynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
+class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthesizer):
     """Bidirectional GAN [1]_: a generator, and an encoder that learns to be its inverse.
 
     The discriminator sees pairs of a row and a latent vector: a real row with its code, (x, E(x)),
@@ -133,7 +161,7 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
     (100, 64)
     """
 
-    plan = Plan(n_steps=2000)
+    joint_plan = Plan(n_steps=2000)
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"penalty_weight": number(0)}
 
     def __init__(
@@ -141,16 +169,19 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Latent, TableSynthesizer):
         *,
         latent_dim: int = 16,
         penalty_weight: float = 1.0,
+        learning_rate: float = 1e-3,
         **shared: Any,
     ) -> None:
-        super().__init__(latent_dim=latent_dim, **shared)
+        super().__init__(latent_dim=latent_dim, learning_rate=learning_rate, **shared)
         self.penalty_weight = penalty_weight
 
     def _own_techniques(self) -> Sequence[Technique]:
         return [R1(self.penalty_weight), R2(self.penalty_weight)]
 
     def _make_game(self, encoding: Encoding) -> BiGANGame:
-        return BiGANGame(encoding.layout, self.latent_dim, self.hidden_dim)
+        dims = (self.latent_dim, self.hidden_dim)
+        networks = self._column_networks(encoding, self.latent_dim)
+        return BiGANGame(encoding.layout, *dims, networks, self.code_noise)
 
     def _unscaled(self, row: Tensor) -> Tensor:
         return self._core.game.encoder(row)
