@@ -281,9 +281,11 @@ def test_labels_are_inferred_from_ranks():
     X = pd.DataFrame({"x": np.arange(640.0), "kind": ["a", "b"] * 320})
     synthesizer = fit(X, np.arange(640) % 2, n_steps=0)
     game, encoding = synthesizer._core.game, synthesizer._core.encoding
-    codes, block = torch.zeros(64, 2, dtype=torch.long), encoding.layout.n_levels.index(64)
-    codes[:, block] = torch.arange(64)
-    raw = game.labeller(encoding.layout.expand(codes, torch.empty(64, 0)))
+    ranks = max(encoding.level_ranks, key=len)
+    codes = torch.zeros(len(ranks), 2, dtype=torch.long)
+    block = encoding.layout.n_levels.index(len(ranks))
+    codes[:, block] = torch.from_numpy(np.argsort(ranks))
+    raw = game.labeller(encoding.layout.expand(codes, torch.empty(len(ranks), 0)))
     steps = raw.diff(dim=0).norm(dim=1).max() / (raw[0] - raw[-1]).norm()
     assert steps < 0.2
 

@@ -86,7 +86,7 @@ POSITIVE = (
 WEIGHTS = (
     "penalty_weight kl_weight info_weight adversarial_weight label_weight cycle_weight "
     "identity_weight classifier_weight detection_weight reconstruction_weight weight "
-    "likelihood_weight"
+    "likelihood_weight code_noise"
 ).split()
 TAKES = {
     **{name: lambda value: is_integer(value, 1) for name in POSITIVE},
@@ -126,7 +126,7 @@ TAKES = {
     "cuda_graph": lambda value: isinstance(value, bool),
     "verbose": lambda value: isinstance(value, bool) or is_integer(value, 0),
     **dict.fromkeys(
-        ("loss", "lipschitz", "prior", "handle_unknown", "on_violation", "missing", "generator"),
+        ("loss", "lipschitz", "prior", "handle_unknown", "on_violation", "missing", "generator", "decoder"),
         lambda value: False,
     ),
     **dict.fromkeys(("entity", "time", "target"), lambda value: value is None or is_label(value)),

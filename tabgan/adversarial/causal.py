@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -85,11 +87,15 @@ class CausalDecoder:
     networks : ColumnNetworks or None
         They are given a code. Without networks the game's own decoder makes all columns at once.
     code_noise : float >= 0
-        Standard deviation of the noise on the codes that the networks are given.
+        Standard deviation of the noise on the codes that the networks are given, as a multiple of
+        that of the codes.
+    code_scale : float > 0, default=1
+        Standard deviation of the codes.
     """
 
     networks: ColumnNetworks | None
-    code_noise: float = 0.0
+    code_noise: float
+    code_scale: float = 1.0
 
     def real_codes(self, batch: Batch) -> Tensor:
         """Draw a code for each real row of a batch, as the networks are given it, (n, n_given)."""
@@ -100,14 +106,15 @@ class CausalDecoder:
         raise NotImplementedError
 
     def blurred(self, codes: Tensor, rng: torch.Generator) -> Tensor:
-        """Add noise to codes, real or synthetic.
+        """Add noise to codes, real or synthetic, and scale the sum down to the size of codes.
 
         The networks trust a code the less, the more noise it has. Where synthetic codes differ from
         codes of real rows, rows then differ less.
         """
         if not self.code_noise:
             return codes
-        return codes + self.code_noise * draw_normal(*codes.shape, rng)
+        noise = self.code_noise * self.code_scale * draw_normal(*codes.shape, rng)
+        return (codes + noise) / math.sqrt(1.0 + self.code_noise**2)
 
     def column_players(self) -> tuple[Player, ...]:
         """Return the networks of the columns as a player, if there are any."""

@@ -67,7 +67,7 @@ class AAEGame(CausalDecoder, Game):
     networks : ColumnNetworks, optional
         They draw columns in turn, given a code and a label.
     code_noise : float >= 0, default=0
-        See `CausalDecoder`; here as a multiple of the prior's scale.
+        See `CausalDecoder`.
     """
 
     label_rates: Tensor
@@ -88,7 +88,7 @@ class AAEGame(CausalDecoder, Game):
         code_noise: float = 0.0,
     ) -> None:
         super().__init__()
-        self.networks, self.code_noise = networks, code_noise * prior.scale
+        self.networks, self.code_noise, self.code_scale = networks, code_noise, prior.scale
         self.layout, self.condition_layout = layout, condition_layout
         self.latent_dim, self.prior = latent_dim, prior
         self.adversarial_weight, self.unlabelled = adversarial_weight, unlabelled
