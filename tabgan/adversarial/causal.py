@@ -141,6 +141,13 @@ class CausalDecoder:
         """
         return self._networks(codes, given)
 
+    def log_likelihood(self, table: EncodedTable, given: Tensor, own: bool = False) -> Tensor:
+        """Return the log-probability of rows given their codes, in nats, shape (n,).
+
+        `own` makes no difference.
+        """
+        return -self._networks.layout.cross_entropy(self.raw(table.codes, given), table.codes)
+
     @property
     def _networks(self) -> ColumnNetworks:
         """The networks, where there are some."""

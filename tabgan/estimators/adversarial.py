@@ -179,9 +179,17 @@ class Causal:
 
 
 DECODING_PLAN = Plan(
-    n_steps=300, warm_up=50, averaging=0.99, numbers="bins", max_bins=256, max_halvings=4
+    n_steps=300,
+    warm_up=50,
+    averaging=0.99,
+    n_looks=160,
+    steps_per_look=25,
+    rate_cuts=1,
+    numbers="bins",
+    max_bins=256,
+    max_halvings=4,
 )
-"""The plan of a game of codes with a causal decoder."""
+"""The plan of a game of codes with a causal decoder, whose likelihood says when to stop."""
 
 
 class Decoding:
@@ -200,6 +208,11 @@ class Decoding:
         Standard deviation of the noise on the codes from which columns are drawn in turn, with
         ``decoder="causal"``. Codes themselves have a standard deviation of about 1. With more noise
         rows are more faithful, and depend less on their codes.
+    early_stopping : bool, default=True
+        Whether held-out rows decide when training stops: with ``decoder="causal"`` by their
+        likelihood given their codes, and otherwise by a comparison with synthetic rows. On tables
+        of a few hundred rows, the decoder knows training rows by heart without it.
+    n_iter_no_change : int >= 1, default=2
     acceptance_rounds : int >= 0, default=3
     """
 
@@ -216,10 +229,17 @@ class Decoding:
         *,
         decoder: Literal["causal", "joint"] = "causal",
         code_noise: float = 1.0,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 2,
         acceptance_rounds: int = 3,
         **shared: Any,
     ) -> None:
-        super().__init__(acceptance_rounds=acceptance_rounds, **shared)
+        shared |= {
+            "early_stopping": early_stopping,
+            "n_iter_no_change": n_iter_no_change,
+            "acceptance_rounds": acceptance_rounds,
+        }
+        super().__init__(**shared)
         self.decoder = decoder
         self.code_noise = code_noise
 

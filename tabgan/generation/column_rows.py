@@ -114,8 +114,8 @@ class CausalRows(Source):
 class DecodedRows(CausalRows):
     """Rows that a game's `CausalDecoder` draws, each from a synthetic code.
 
-    Rates of levels are corrected on real rows and their codes. No row has a known likelihood,
-    because its code is not known.
+    Rates of levels are corrected on real rows and their codes. The likelihood of a row is that
+    given a code drawn for the row.
 
     Parameters
     ----------
@@ -124,13 +124,16 @@ class DecodedRows(CausalRows):
     encoding : Encoding
     """
 
-    has_likelihood = False
-
     def _parts(
         self, real: Rows, noise: torch.Generator | None = None
     ) -> list[tuple[Rows, Tensor]]:
-        """Split rows into chunks, each beside codes drawn for its rows."""
+        """Split rows into chunks, each beside codes drawn for its rows.
+
+        Without a source of noise, codes of the same rows have the same noise every time.
+        """
         layout, parts = self.encoding.layout, super()._parts(real)
+        if noise is None:
+            noise = torch.Generator(real.made.codes.device).manual_seed(0)
         return [
             (
                 part,

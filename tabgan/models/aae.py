@@ -374,9 +374,13 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
     """Adversarial autoencoder [1]_: an encoder, a decoder, and codes that are matched to a prior.
 
     An encoder maps each row to a code, and a decoder maps each code to a distribution of rows. A
-    discriminator makes the distribution of codes equal to a prior. Synthetic rows are decoded from
-    draws of the prior. The decoder gives a likelihood to each column; numbers are cut into bins by
-    their quantiles, and levels are drawn from the likelihood.
+    discriminator makes the distribution of codes equal to a prior. The decoder gives a likelihood
+    to each column; numbers are cut into bins by their quantiles.
+
+    Synthetic rows come from draws of the prior. By default a second decoder draws one column after
+    another, each given the code and the columns before it. What a code does not say of how columns
+    go together is then drawn all the same. With ``decoder="joint"`` the decoder of the paper draws
+    all columns independently of each other.
 
     Use this class for latent features with an inverse, and for labels of which only some are known.
     There are three modes:
@@ -396,7 +400,8 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
     most probable row of each, and `predict` gives the label. Boosted trees gain nothing from codes
     beside the columns, and with a few hundred labelled rows of a table of few columns they lose.
 
-    The class differs from the paper in four ways. Codes have a least noise, half of that of
+    The class differs from the paper in five ways. A decoder of columns in turn makes the synthetic
+    rows. Codes have a least noise, half of that of
     rounding. A network of its own infers labels, and sees ranks where the encoder sees bins. For
     rows without a label, the discriminator and the decoder get draws from the inferred
     probabilities, where the paper uses the probabilities. If some labels are missing, a copy of a
@@ -410,8 +415,8 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
         row. If some labels are missing, it is also the weight of the agreement of labels that are
         inferred from rows and from corrupted copies. With 0, known labels teach the decoder alone.
     n_steps : int >= 0 or None, default=None
-        Number of training steps. None takes 2,000 steps, and fewer on small tables: at most 300
-        passes over the rows if early stopping is off.
+        Number of training steps. None takes 300 steps, or 2,000 with ``decoder="joint"``, and
+        fewer on small tables: at most 300 passes over the rows if early stopping is off.
     learning_rate : float > 0, default=1e-3
     **shared
         See `TableSynthesizer`.

@@ -194,10 +194,14 @@ class ARAESynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthes
 
     An encoder maps each row to a code, and a decoder maps each code to a distribution of rows. A
     generator turns noise into synthetic codes, and a critic tells synthetic codes from codes of
-    real rows. Synthetic rows are decoded from synthetic codes. The critic sees codes alone, which
-    are continuous, so that no gradient has to pass through categories. The decoder gives a
-    likelihood to each column; numbers are cut into bins by their quantiles, and levels are drawn
-    from the likelihood.
+    real rows. The critic sees codes alone, which are continuous, so that no gradient has to pass
+    through categories. The decoder gives a likelihood to each column; numbers are cut into bins by
+    their quantiles.
+
+    Synthetic rows come from synthetic codes. By default a second decoder draws one column after
+    another, each given the code and the columns before it. What a code does not say of how columns
+    go together is then drawn all the same. With ``decoder="joint"`` the decoder of the paper draws
+    all columns independently of each other.
 
     Use this class for faithful rows together with latent features that have an inverse. Unlike
     `AAESynthesizer`, it does not force the distribution of codes into a given shape.
@@ -206,17 +210,17 @@ class ARAESynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthes
     the variances of the codes of the training rows add up to 0.25. Codes of one to three numbers
     are not rounded. `inverse_transform` takes such codes and gives the most probable row of each.
 
-    The class differs from the paper in three ways. The encoder learns how noisy its codes are,
-    where the paper adds noise of a fixed size. The encoder is regularised by the divergence of
+    The class differs from the paper in four ways. A decoder of columns in turn makes the synthetic
+    rows. The encoder learns how noisy its codes are, where the paper adds noise of a fixed size. It is regularised by the divergence of
     codes from a normal distribution, where the paper trains it against the critic. The critic plays
     a relativistic game [2]_ in place of the Wasserstein game.
 
     Parameters
     ----------
     n_steps : int >= 0 or None, default=None
-        Number of training steps. In each step the autoencoder is updated twice, and critic and
-        generator are updated once. None takes 1,500 steps, and fewer on small tables: at most 300
-        passes over the rows if early stopping is off.
+        Number of training steps. In each step the autoencoder is updated twice, and the others are
+        updated once. None takes 300 steps, or 1,500 with ``decoder="joint"``, and fewer on small
+        tables: at most 300 passes over the rows if early stopping is off.
     learning_rate : float > 0, default=1e-3
     latent_dim : int >= 1, default=64
         Width of z, the vector of standard normal noise that the generator turns into a code.
