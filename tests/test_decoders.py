@@ -29,7 +29,7 @@ def pairs(n=1000):
 
 
 def fit(cls, table, **parameters):
-    parameters = {"hidden_dim": 32, "acceptance_rounds": 0, "n_steps": 120, **parameters}
+    parameters = {"hidden_dim": 32, "acceptance_rounds": 0, "n_steps": 200, **parameters}
     return cls(batch_size=200, random_state=seed(0), **parameters).fit(table)
 
 
@@ -39,9 +39,7 @@ def test_columns_are_players_of_their_own(cls):
     update = model._core.training.update
     *others, columns = update.players
     assert columns.name == "columns" and "columns" in model.history_
-    rates = [
-        optimizer.param_groups[0]["lr"] for optimizer in update.optimizers.values()
-    ]
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in update.optimizers.values()]
     assert rates[-1] == pytest.approx(DECODED * rates[0])
     owned = {id(p) for player in others for p in player.parameters()}
     assert not owned & {id(p) for p in columns.parameters()}

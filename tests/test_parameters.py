@@ -126,7 +126,16 @@ TAKES = {
     "cuda_graph": lambda value: isinstance(value, bool),
     "verbose": lambda value: isinstance(value, bool) or is_integer(value, 0),
     **dict.fromkeys(
-        ("loss", "lipschitz", "prior", "handle_unknown", "on_violation", "missing", "generator", "decoder"),
+        (
+            "loss",
+            "lipschitz",
+            "prior",
+            "handle_unknown",
+            "on_violation",
+            "missing",
+            "generator",
+            "decoder",
+        ),
         lambda value: False,
     ),
     **dict.fromkeys(("entity", "time", "target"), lambda value: value is None or is_label(value)),

@@ -117,7 +117,10 @@ def test_scores_that_are_no_numbers_are_never_the_best():
 def test_fidelity_is_recorded_and_decides(cls):
     table = make_mixed_table(400, random_state=seed(0))
     settings = {"early_stopping": True, "n_steps": 40, "n_iter_no_change": 3}
-    own = {"condition_columns": ["colour"], "generator": "joint"} if cls is CGANSynthesizer else {}
+    own = {
+        CGANSynthesizer: {"condition_columns": ["colour"], "generator": "joint"},
+        ARAESynthesizer: {"decoder": "joint"},
+    }.get(cls, {})
     model = cls(hidden_dim=8, latent_dim=3, random_state=seed(0), **settings, **own).fit(table)
     figures = model.history_["fidelity"].dropna()
     assert 3 < len(figures) <= 21 and figures.between(0, 1).all()

@@ -75,6 +75,12 @@ class CausalGenerator(nn.Module):
 DECODED = 4.0
 """Learning rate of a causal decoder, as a multiple of the autoencoder's."""
 
+CODED = 2
+"""Updates of each player of codes for each update of a causal decoder.
+
+The decoder learns in fewer steps than the codes do.
+"""
+
 
 class CausalDecoder:
     """Mixin of games in which a row has a code, and columns are drawn in turn given the code.
@@ -115,6 +121,11 @@ class CausalDecoder:
             return codes
         noise = self.code_noise * self.code_scale * draw_normal(*codes.shape, rng)
         return (codes + noise) / math.sqrt(1.0 + self.code_noise**2)
+
+    @property
+    def n_coded(self) -> int:
+        """Number of updates of each player of codes in a training step."""
+        return 1 if self.networks is None else CODED
 
     def column_players(self) -> tuple[Player, ...]:
         """Return the networks of the columns as a player, if there are any."""

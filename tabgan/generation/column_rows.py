@@ -102,9 +102,7 @@ class CausalRows(Source):
         """Predict the blocks of rows that were counted."""
         return self.maker.raw(part.made.codes, condition, own=True)
 
-    def _parts(
-        self, real: Rows, noise: torch.Generator | None = None
-    ) -> list[tuple[Rows, Tensor]]:
+    def _parts(self, real: Rows, noise: torch.Generator | None = None) -> list[tuple[Rows, Tensor]]:
         """Split rows into chunks, each beside its conditions as networks see them."""
         index = torch.arange(real.n, device=real.made.codes.device)
         parts = [real.take(part) for part in index.split(self.maker.networks.rows_at_once)]
@@ -124,9 +122,7 @@ class DecodedRows(CausalRows):
     encoding : Encoding
     """
 
-    def _parts(
-        self, real: Rows, noise: torch.Generator | None = None
-    ) -> list[tuple[Rows, Tensor]]:
+    def _parts(self, real: Rows, noise: torch.Generator | None = None) -> list[tuple[Rows, Tensor]]:
         """Split rows into chunks, each beside codes drawn for its rows.
 
         Without a source of noise, codes of the same rows have the same noise every time.

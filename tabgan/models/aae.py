@@ -118,8 +118,8 @@ class AAEGame(CausalDecoder, Game):
         if self.labeller is not None:
             coders += (self.labeller,)
         return (
-            Player("discriminator", critics, self.discriminator_loss),
-            Player("autoencoder", coders, self.autoencoder_loss),
+            Player("discriminator", critics, self.discriminator_loss, self.n_coded),
+            Player("autoencoder", coders, self.autoencoder_loss, self.n_coded),
             *self.column_players(),
         )
 
@@ -415,8 +415,8 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
         row. If some labels are missing, it is also the weight of the agreement of labels that are
         inferred from rows and from corrupted copies. With 0, known labels teach the decoder alone.
     n_steps : int >= 0 or None, default=None
-        Number of training steps. None takes 300 steps, or 2,000 with ``decoder="joint"``, and
-        fewer on small tables: at most 300 passes over the rows if early stopping is off.
+        Number of training steps. In each step the decoder of columns is updated once and the others
+        twice. None takes 300 steps, or 2,000 with ``decoder="joint"``, and fewer on small tables: at most 300 passes over the rows if early stopping is off.
     learning_rate : float > 0, default=1e-3
     **shared
         See `TableSynthesizer`.
