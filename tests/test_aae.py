@@ -12,7 +12,7 @@ from seeds import seed
 from sklearn.metrics import accuracy_score
 
 from tabgan import AAESynthesizer
-from tabgan.adversarial.priors import Prior, rounding_noise, code_step
+from tabgan.adversarial.priors import Prior, code_step, rounding_noise
 from tabgan.datasets import make_mixed_table
 
 

@@ -119,7 +119,7 @@ class CausalDecoder:
         """
         if not self.code_noise:
             return codes
-        noise = self.code_noise * self.code_scale * draw_normal(*codes.shape, rng)
+        noise = self.code_noise * self.code_scale * draw_normal(len(codes), codes.shape[1], rng)
         return (codes + noise) / math.sqrt(1.0 + self.code_noise**2)
 
     @property

@@ -85,7 +85,7 @@ class Prior:
 
     @property
     def noise(self) -> float:
-        """Least standard deviation of a row's code: half of `rounding_noise`, by the narrowest part.
+        """Least standard deviation of a code: half of `rounding_noise`, by the narrowest part.
 
         All of `rounding_noise` makes the rows of an autoencoder less faithful.
         """

@@ -215,9 +215,10 @@ class ARAESynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthes
     are not rounded. `inverse_transform` takes such codes and gives the most probable row of each.
 
     The class differs from the paper in four ways. A decoder of columns in turn makes the synthetic
-    rows. The encoder learns how noisy its codes are, where the paper adds noise of a fixed size. It is regularised by the divergence of
-    codes from a normal distribution, where the paper trains it against the critic. The critic plays
-    a relativistic game [2]_ in place of the Wasserstein game.
+    rows. The encoder learns how noisy its codes are, where the paper adds noise of a fixed size.
+    The encoder is regularised by the divergence of codes from a normal distribution, where the
+    paper trains it against the critic. The critic plays a relativistic game [2]_ in place of the
+    Wasserstein game.
 
     Parameters
     ----------
