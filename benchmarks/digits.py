@@ -44,7 +44,14 @@ def main() -> None:
             n_steps=3000, n_critic=2, batch_size=128, random_state=seed
         ).fit(X)
         infogan_s = time.perf_counter() - started
-        aae = AAESynthesizer(latent_dim=2, n_steps=1000, batch_size=256, random_state=seed)
+        aae = AAESynthesizer(
+            latent_dim=2,
+            n_steps=1000,
+            batch_size=256,
+            decoder="joint",
+            early_stopping=False,
+            random_state=seed,
+        )
         plane = aae.fit_transform(X)
         joint: dict[str, Any] = {"generator": "joint", "early_stopping": False}
         cgan = CGANSynthesizer(

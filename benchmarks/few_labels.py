@@ -59,7 +59,13 @@ def main() -> None:
             X, y = load(name, args.data)
             known = np.random.default_rng(seed).permutation(len(y)) < N_LABELS
             started = time.process_time()
-            aae = AAESynthesizer(n_steps=args.steps, batch_size=256, random_state=seed)
+            aae = AAESynthesizer(
+                n_steps=args.steps,
+                batch_size=256,
+                decoder="joint",
+                early_stopping=False,
+                random_state=seed,
+            )
             aae.fit(X, np.where(known, y, np.nan))
             seconds = time.process_time() - started
             regression = make_pipeline(columns(), LogisticRegression(max_iter=1000))

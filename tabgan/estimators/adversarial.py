@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from tabgan.adversarial.causal import CausalGenerator
@@ -178,17 +179,7 @@ class Causal:
         return source
 
 
-DECODING_PLAN = Plan(
-    n_steps=300,
-    warm_up=50,
-    averaging=0.99,
-    n_looks=160,
-    steps_per_look=25,
-    rate_cuts=1,
-    numbers="bins",
-    max_bins=256,
-    max_halvings=4,
-)
+DECODING_PLAN = replace(CAUSAL_PLAN, averaging=0.99)
 """The plan of a game of codes with a causal decoder, whose likelihood says when to stop."""
 
 
@@ -212,7 +203,7 @@ class Decoding:
         Whether held-out rows decide when training stops: with ``decoder="causal"`` by their
         likelihood given their codes, and otherwise by a comparison with synthetic rows. On tables
         of a few hundred rows, the decoder knows training rows by heart without it.
-    n_iter_no_change : int >= 1, default=2
+    n_iter_no_change : int >= 1, default=4
     acceptance_rounds : int >= 0, default=3
     """
 
@@ -230,7 +221,7 @@ class Decoding:
         decoder: Literal["causal", "joint"] = "causal",
         code_noise: float = 1.0,
         early_stopping: bool = True,
-        n_iter_no_change: int = 2,
+        n_iter_no_change: int = 4,
         acceptance_rounds: int = 3,
         **shared: Any,
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -167,10 +166,7 @@ class RowARAEGame(CausalDecoder, ARAEGame):
 
     def players(self) -> tuple[Player, ...]:
         """Return the players of the codes' game, and the networks of columns if there are any."""
-        coders = (
-            replace(each, n_updates=self.n_coded * each.n_updates) for each in super().players()
-        )
-        return (*coders, *self.column_players())
+        return (*super().players(), *self.column_players())
 
     def real_codes(self, batch: Batch) -> Tensor:
         """Draw a code for each row of a batch."""
@@ -223,10 +219,9 @@ class ARAESynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthes
     Parameters
     ----------
     n_steps : int >= 0 or None, default=None
-        Number of training steps. In each step the autoencoder is updated four times, critic and
-        generator twice, and the decoder of columns once; with ``decoder="joint"``, the autoencoder
-        twice and the others once. None takes 300 steps, or 1,500 with ``decoder="joint"``, and
-        fewer on small tables: at most 300 passes over the rows if early stopping is off.
+        Number of training steps. In each step the autoencoder is updated twice, and the others are
+        updated once. None takes 400 steps, or 1,500 with ``decoder="joint"``, and fewer on small
+        tables: at most 300 passes over the rows if early stopping is off.
     learning_rate : float > 0, default=1e-3
     latent_dim : int >= 1, default=64
         Width of z, the vector of standard normal noise that the generator turns into a code.

@@ -134,7 +134,7 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     ----------
     n_steps : int >= 0 or None, default=None
         Number of training steps. In each step the decoder of columns is updated once and the others
-        twice. None takes 300 steps, or 2,000 with ``decoder="joint"``, and fewer on small tables:
+        twice. None takes 400 steps, or 2,000 with ``decoder="joint"``, and fewer on small tables:
         at most 300 passes over the rows if early stopping is off.
     learning_rate : float > 0, default=1e-3
         With ``decoder="joint"``, 2.5e-4 gives better rows.
