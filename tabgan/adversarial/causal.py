@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -72,9 +73,6 @@ class CausalGenerator(nn.Module):
         return self.likelihood_weight * loss
 
 
-DECODED = 4.0
-"""Learning rate of a causal decoder, as a multiple of the autoencoder's."""
-
 CODED = 2
 """Updates of each player of codes for each update of a causal decoder.
 
@@ -98,6 +96,9 @@ class CausalDecoder:
     code_scale : float > 0, default=1
         Standard deviation of the codes.
     """
+
+    column_rate: ClassVar[float] = 4.0
+    """Learning rate of the networks of columns, as a multiple of that of the other players."""
 
     networks: ColumnNetworks | None
     code_noise: float
@@ -131,7 +132,7 @@ class CausalDecoder:
         """Return the networks of the columns as a player, if there are any."""
         if self.networks is None:
             return ()
-        return (Player("columns", (self.networks,), self.columns_loss, rate=DECODED),)
+        return (Player("columns", (self.networks,), self.columns_loss, rate=self.column_rate),)
 
     def columns_loss(self, batch: Batch) -> Tensor:
         """Return the negative log-likelihood of rows given their codes, in nats, with dropout."""

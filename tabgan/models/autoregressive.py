@@ -269,8 +269,8 @@ class AutoregressiveSynthesizer(TableSynthesizer):
             warn(
                 f"{n} columns need about {BYTES_PER_PAIR * n**2 / 1e9:.0f} GB of memory, which "
                 "grows with the square of their number; fit fewer columns, or take "
-                'ARAESynthesizer or WGANSynthesizer(generator="joint"), which make all columns '
-                "at once."
+                'ARAESynthesizer(decoder="joint") or WGANSynthesizer(generator="joint"), which '
+                "make all columns at once."
             )
         return schema.without_missing() if self.missing == "unknown" else schema
 

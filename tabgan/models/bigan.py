@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -37,6 +37,8 @@ class BiGANGame(CausalDecoder, Game):
     code_noise : float >= 0, default=0
         See `CausalDecoder`.
     """
+
+    column_rate = 16.0
 
     def __init__(
         self,
@@ -111,10 +113,10 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     or a synthetic row with the vector that it was generated from, (G(z), z). The discriminator is
     helpless only if the encoder E inverts the generator G.
 
-    By default a decoder makes the synthetic rows. It learns from real rows and their codes, and
-    draws one column after another, each given z and the columns before it. What z does not say of
-    how columns go together is then drawn all the same. With ``decoder="joint"`` the generator of
-    the paper makes all columns at once.
+    The generator makes all columns of a row at once. With ``decoder="causal"`` a decoder makes the
+    synthetic rows, which are far more faithful. It learns from real rows and their codes, and draws
+    one column after another, each given z and the columns before it. Numbers are then cut into
+    bins, from which the encoder learns features that are worth less.
 
     Use this class for latent features that are learnt without a comparison of rows. No row is
     compared with its reconstruction, so E(x) keeps what matters to the joint distribution, and
@@ -126,24 +128,26 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     nothing from codes beside the columns, and with a few hundred labelled rows of a table of few
     columns they lose.
 
-    The class differs from the paper in three ways. A decoder makes the synthetic rows. The
-    discriminator plays a relativistic game with
+    The class differs from the paper in two ways. The discriminator plays a relativistic game with
     gradient penalties [2]_. In training, codes of real rows have the noise of rounding.
 
     Parameters
     ----------
     n_steps : int >= 0 or None, default=None
-        Number of training steps. In each step the decoder of columns is updated once and the others
-        twice. None takes 400 steps, or 2,000 with ``decoder="joint"``, and fewer on small tables:
-        at most 300 passes over the rows if early stopping is off.
-    learning_rate : float > 0, default=1e-3
-        With ``decoder="joint"``, 2.5e-4 gives better rows.
+        Number of training steps. None takes 2,000 steps, or 400 with ``decoder="causal"``, in each
+        of which the decoder of columns is updated once and the others twice. None takes fewer on
+        small tables: at most 300 passes over the rows if early stopping is off.
     latent_dim : int >= 1, default=16
         Width of z, the vector of standard normal noise that the generator turns into a row. It is
         also the number of features.
     penalty_weight : float >= 0, default=1
         Weight of the zero-centred gradient penalties R1 (on real pairs) and R2 (on synthetic
         pairs), gamma in [2]_.
+    decoder : {"causal", "joint"}, default="joint"
+        How z becomes a row: all columns at once by the generator, or one after another by a decoder
+        of its own. Beside "causal", set ``early_stopping=True`` and ``acceptance_rounds=3``.
+    early_stopping : bool, default=False
+    acceptance_rounds : int >= 0, default=0
     **shared
         See `TableSynthesizer`.
 
@@ -178,10 +182,18 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
         *,
         latent_dim: int = 16,
         penalty_weight: float = 1.0,
-        learning_rate: float = 1e-3,
+        decoder: Literal["causal", "joint"] = "joint",
+        early_stopping: bool = False,
+        acceptance_rounds: int = 0,
         **shared: Any,
     ) -> None:
-        super().__init__(latent_dim=latent_dim, learning_rate=learning_rate, **shared)
+        shared |= {
+            "latent_dim": latent_dim,
+            "decoder": decoder,
+            "early_stopping": early_stopping,
+            "acceptance_rounds": acceptance_rounds,
+        }
+        super().__init__(**shared)
         self.penalty_weight = penalty_weight
 
     def _own_techniques(self) -> Sequence[Technique]:
