@@ -126,7 +126,7 @@ def digits(seed: int, args: argparse.Namespace) -> list[Figures]:
         print(figures, flush=True)
     known = np.random.default_rng(seed).permutation(len(y)) < 100
     started = time.process_time()
-    settings |= {"decoder": "joint", "early_stopping": False}
+    settings |= {"decoder": "joint", "early_stopping": False, "acceptance_rounds": 0}
     aae = AAESynthesizer(**settings).fit(X, np.where(known, y, np.nan))
     results.append(
         {

@@ -50,6 +50,7 @@ def main() -> None:
             batch_size=256,
             decoder="joint",
             early_stopping=False,
+            acceptance_rounds=0,
             random_state=seed,
         )
         plane = aae.fit_transform(X)

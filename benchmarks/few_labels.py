@@ -64,6 +64,7 @@ def main() -> None:
                 batch_size=256,
                 decoder="joint",
                 early_stopping=False,
+                acceptance_rounds=0,
                 random_state=seed,
             )
             aae.fit(X, np.where(known, y, np.nan))

@@ -39,6 +39,7 @@ DPI, N_COLOURS = 90, 64
 # The report is large, and has a map of many colours.
 REPORT_DPI, REPORT_COLOURS = 60, 256
 COLOURS = {"red": "#c8433a", "green": "#4b9b5a", "blue": "#3c6fb4", "violet": "#8a4fb0"}
+CODES_ALONE = {"decoder": "joint", "early_stopping": False, "acceptance_rounds": 0}
 INK, PAPER = "#1f2d3d", "#eef3f8"
 
 
@@ -70,7 +71,7 @@ def autoregressive() -> plt.Figure:
 
 def arae() -> plt.Figure:
     """Draw rows of `ARAESynthesizer`."""
-    return beside_real(tabgan.ARAESynthesizer(n_steps=400, random_state=0), "ARAE")
+    return beside_real(tabgan.ARAESynthesizer(random_state=0), "ARAE")
 
 
 def wgan() -> plt.Figure:
@@ -115,7 +116,7 @@ def aae() -> plt.Figure:
     """Draw codes of digits in the plane, matched to a mixture of normals."""
     X, X_valid, _, y_valid = train_test_split(*digits(), random_state=0)
     settings = {"latent_dim": 2, "hidden_dim": 128, "batch_size": 256, "random_state": 0}
-    model = tabgan.AAESynthesizer(prior="mixture", n_steps=600, **settings).fit(X)
+    model = tabgan.AAESynthesizer(prior="mixture", n_steps=600, **settings, **CODES_ALONE).fit(X)
     figure, ax = plt.subplots(figsize=(5, 4), layout="constrained")
     LatentSpaceDisplay.from_estimator(model, X_valid, y_valid, ax=ax)
     ax.set_title("codes of held-out digits, no label seen")
@@ -347,7 +348,8 @@ def scaling() -> plt.Figure:
 def critic_features() -> plt.Figure:
     """Draw an autoencoder's plane of the mixed table."""
     table = make_mixed_table(2000, random_state=0)
-    model = tabgan.AAESynthesizer(latent_dim=2, n_steps=500, random_state=0).fit(table)
+    model = tabgan.AAESynthesizer(latent_dim=2, n_steps=500, random_state=0, **CODES_ALONE)
+    model.fit(table)
     held_out = make_mixed_table(800, random_state=1)
     figure, ax = plt.subplots(figsize=(5, 4), layout="constrained")
     LatentSpaceDisplay.from_estimator(model, held_out, held_out["channel"], ax=ax)

@@ -25,6 +25,8 @@ from tabgan.displays import LatentSpaceDisplay, RowGridDisplay
 
 n_steps = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 600))
 settings = {"n_steps": n_steps, "batch_size": 256, "hidden_dim": 128, "random_state": 0}
+# Codes alone are looked at here, so no rows have to be made one column after another.
+settings |= {"decoder": "joint", "early_stopping": False, "acceptance_rounds": 0}
 X, X_valid, y, y_valid = train_test_split(*load_digits(return_X_y=True), random_state=0)
 
 plane = AAESynthesizer(latent_dim=2, prior="mixture", **settings).fit(X)

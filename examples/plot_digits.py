@@ -44,7 +44,10 @@ print(f"codes agree with the true digit for {matched:.0%} of the images")
 
 # %%
 # Adversarial autoencoder with a code of two dimensions.
-aae = AAESynthesizer(latent_dim=2, n_steps=N_STEPS, batch_size=256, random_state=0).fit(X)
+codes_alone = {"decoder": "joint", "early_stopping": False, "acceptance_rounds": 0}
+aae = AAESynthesizer(
+    latent_dim=2, n_steps=N_STEPS, batch_size=256, random_state=0, **codes_alone
+).fit(X)
 LatentSpaceDisplay.from_estimator(aae, X, y)
 display = LatentWalkDisplay.from_estimator(aae, extent=0.75, n=12, image_shape=IMAGE)
 display.ax_.set_title("AAE: neighbouring points decoded")

@@ -39,7 +39,10 @@ X.head()
 # ----------------------------------------------
 # `FrozenEstimator` keeps what it has learnt: cross-validation clones and fits everything else.
 
-featurizer = AAESynthesizer(n_steps=n_steps, latent_dim=6, hidden_dim=128, random_state=0)
+codes_alone = {"decoder": "joint", "early_stopping": False, "acceptance_rounds": 0}
+featurizer = AAESynthesizer(
+    n_steps=n_steps, latent_dim=6, hidden_dim=128, random_state=0, **codes_alone
+)
 featurizer.fit(unlabelled)
 
 columns = make_column_transformer(
