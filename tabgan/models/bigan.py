@@ -16,7 +16,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import rounding_noise
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, number
-from tabgan.estimators.adversarial import Decoding, Latent
+from tabgan.estimators.adversarial import DECODING_PLAN, Decoding, Latent
 from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -145,7 +145,8 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
         pairs), gamma in [2]_.
     decoder : {"causal", "joint"}, default="joint"
         How z becomes a row: all columns at once by the generator, or one after another by a decoder
-        of its own. Beside "causal", set ``early_stopping=True`` and ``acceptance_rounds=3``.
+        of its own. Beside "causal", set ``early_stopping=True`` and ``acceptance_rounds=3``. The
+        constants of its training are in `causal_plan`.
     early_stopping : bool, default=False
     acceptance_rounds : int >= 0, default=0
     **shared
@@ -174,7 +175,8 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     (100, 64)
     """
 
-    joint_plan = Plan(n_steps=2000)
+    plan = Plan(n_steps=2000)
+    causal_plan = DECODING_PLAN
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"penalty_weight": number(0)}
 
     def __init__(
@@ -195,6 +197,10 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
         }
         super().__init__(**shared)
         self.penalty_weight = penalty_weight
+
+    @property
+    def _plan(self) -> Plan:
+        return self.causal_plan if self.decoder == "causal" else self.plan
 
     def _own_techniques(self) -> Sequence[Technique]:
         return [R1(self.penalty_weight), R2(self.penalty_weight)]
