@@ -401,12 +401,11 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
     beside the columns, and with a few hundred labelled rows of a table of few columns they lose.
 
     The class differs from the paper in five ways. A decoder of columns in turn makes the synthetic
-    rows. Codes have a least noise, half of that of
-    rounding. A network of its own infers labels, and sees ranks where the encoder sees bins. For
-    rows without a label, the discriminator and the decoder get draws from the inferred
-    probabilities, where the paper uses the probabilities. If some labels are missing, a copy of a
-    row in which three columns in ten hold values of other rows must get the label of the row [2]_,
-    and each batch brings rows whose labels are known.
+    rows. Codes have a least noise, half of that of rounding. A network of its own infers labels,
+    and sees ranks where the encoder sees bins. For rows without a label, the discriminator and the
+    decoder get draws from the inferred probabilities, where the paper uses the probabilities. If
+    some labels are missing, a copy of a row in which three columns in ten hold values of other rows
+    must get the label of the row [2]_, and each batch brings rows whose labels are known.
 
     Parameters
     ----------
