@@ -58,6 +58,9 @@ def test_a_dependence_is_learnt():
         hidden_dim=64,
         latent_dim=6,
         learning_rate=5e-3,
+        decoder="joint",
+        early_stopping=False,
+        acceptance_rounds=0,
         random_state=seed(0),
     ).fit(table)
     made = synthesizer.sample(2000, random_state=seed(1))

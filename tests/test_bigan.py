@@ -83,11 +83,12 @@ def test_codes_of_real_rows_have_the_noise_of_rounding(latent_dim, noise):
 def test_encoder_inverts_generator():
     """Of three letters, guessing gets half right, or 80 % where the rarest is never made.
 
-    Over 16 seeds, with bfloat16 products and without, all letters came back.
+    With half of the steps, one seed in five had not learnt to make the rarest letter; with these
+    steps, none of eight.
     """
     rng = np.random.default_rng(seed(0))
     table = pd.DataFrame({"letter": rng.choice(["a", "b", "c"], 400, p=[0.5, 0.3, 0.2])})
-    parameters = {"n_steps": 400, "batch_size": 128, "hidden_dim": 64, "latent_dim": 1}
+    parameters = {"n_steps": 800, "batch_size": 128, "hidden_dim": 64, "latent_dim": 1}
     synthesizer = small(
         BiGANSynthesizer, table, learning_rate=1e-3, random_state=seed(0), **parameters
     ).fit(table)
