@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import load_table, write
+from common import CODES_ALONE, load_table, write
 from digits import matched_accuracy
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_digits
@@ -126,8 +126,7 @@ def digits(seed: int, args: argparse.Namespace) -> list[Figures]:
         print(figures, flush=True)
     known = np.random.default_rng(seed).permutation(len(y)) < 100
     started = time.process_time()
-    settings |= {"decoder": "joint", "early_stopping": False, "acceptance_rounds": 0}
-    aae = AAESynthesizer(**settings).fit(X, np.where(known, y, np.nan))
+    aae = AAESynthesizer(**settings, **CODES_ALONE).fit(X, np.where(known, y, np.nan))
     results.append(
         {
             "model": "AAE, 100 labels",

@@ -19,6 +19,13 @@ import numpy as np
 import pandas as pd
 
 RESULTS = Path(__file__).parent / "results"
+CODES_ALONE: dict[str, Any] = {
+    "decoder": "joint",
+    "early_stopping": False,
+    "acceptance_rounds": 0,
+}
+"""Parameters of an autoencoder of which codes or labels are asked, and no rows."""
+
 PACKAGES = ("sklearn-tabgan", "torch", "numpy", "pandas", "scikit-learn", "scipy", "xgboost-cpu")
 
 

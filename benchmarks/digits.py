@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import numpy as np
-from common import write
+from common import CODES_ALONE, write
 from scipy.optimize import linear_sum_assignment
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
@@ -45,13 +45,7 @@ def main() -> None:
         ).fit(X)
         infogan_s = time.perf_counter() - started
         aae = AAESynthesizer(
-            latent_dim=2,
-            n_steps=1000,
-            batch_size=256,
-            decoder="joint",
-            early_stopping=False,
-            acceptance_rounds=0,
-            random_state=seed,
+            latent_dim=2, n_steps=1000, batch_size=256, random_state=seed, **CODES_ALONE
         )
         plane = aae.fit_transform(X)
         joint: dict[str, Any] = {"generator": "joint", "early_stopping": False}

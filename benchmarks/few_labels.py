@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import real_tables
-from common import keep_result
+from common import CODES_ALONE, keep_result
 from features import columns
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -62,10 +62,8 @@ def main() -> None:
             aae = AAESynthesizer(
                 n_steps=args.steps,
                 batch_size=256,
-                decoder="joint",
-                early_stopping=False,
-                acceptance_rounds=0,
                 random_state=seed,
+                **CODES_ALONE,
             )
             aae.fit(X, np.where(known, y, np.nan))
             seconds = time.process_time() - started

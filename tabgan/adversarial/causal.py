@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -60,36 +60,35 @@ class CausalGenerator(nn.Module):
 
     def log_likelihood(self, table: EncodedTable, condition: Tensor, own: bool = False) -> Tensor:
         """Return the log-probability of rows in nats, shape (n,); `own` makes no difference."""
-        raw = self.raw(table.codes, condition)
-        return -self.networks.layout.cross_entropy(raw, table.codes)
+        return self.networks.log_likelihood(table.codes, condition)
 
     def likelihood_loss(self, batch: Batch) -> Tensor:
         """Return the weighted negative log-likelihood of real rows, with dropout."""
         # NOTE[DIFF] In the papers of these games the generator learns from the critic alone. A
         # generator that draws columns in turn knows the probability of each row, which a generator
         # of all columns at once does not.
-        raw = self.networks(batch.table.codes, batch.condition, batch.rng)
-        loss = self.networks.layout.cross_entropy(raw, batch.table.codes).mean()
-        return self.likelihood_weight * loss
+        log_p = self.networks.log_likelihood(batch.table.codes, batch.condition, batch.rng)
+        return -self.likelihood_weight * log_p.mean()
 
 
 CODED = 2
 """Updates of each player of codes for each update of a causal decoder.
 
-The decoder learns in fewer steps than the codes do.
+The decoder learns in fewer steps than the codes do. `RowARAEGame` has numbers of its own.
 """
 
 
 class CausalDecoder:
     """Mixin of games in which a row has a code, and columns are drawn in turn given the code.
 
-    The networks of the columns learn from real rows and their codes, and change neither. Codes mean
-    what the game makes them mean, whether or not there are such networks.
+    The networks of the columns learn from real rows and the codes of the rows. The networks change
+    no code: a code means what the game makes it mean, whether or not there are such networks.
 
     Attributes
     ----------
     networks : ColumnNetworks or None
-        They are given a code. Without networks the game's own decoder makes all columns at once.
+        The networks of the columns, whose condition is a code. If the attribute is None, the game's
+        own decoder makes all columns at once.
     code_noise : float >= 0
         Standard deviation of the noise on the codes that the networks are given, as a multiple of
         that of the codes.
@@ -100,7 +99,7 @@ class CausalDecoder:
     column_rate: ClassVar[float] = 4.0
     """Learning rate of the networks of columns, as a multiple of that of the other players."""
 
-    networks: ColumnNetworks | None
+    networks: Any
     code_noise: float
     code_scale: float = 1.0
 
@@ -138,30 +137,17 @@ class CausalDecoder:
         """Return the negative log-likelihood of rows given their codes, in nats, with dropout."""
         # NOTE[DIFF] The decoders of the papers make all columns at once. Given the code the columns
         # are then independent, and what the code does not say of how they go together is lost.
-        codes, networks = batch.table.codes, self._networks
-        raw = networks(codes, self.real_codes(batch), batch.rng)
-        return networks.layout.cross_entropy(raw, codes).mean()
+        given = self.real_codes(batch)
+        return -self.networks.log_likelihood(batch.table.codes, given, batch.rng).mean()
 
     def draw(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Draw one row of levels for each condition, shape (n, n_blocks)."""
-        return self._networks.draw(self.synthetic_codes(condition, rng), rng)
+        return self.networks.draw(self.synthetic_codes(condition, rng), rng)
 
     def raw(self, codes: Tensor, given: Tensor, own: bool = False) -> Tensor:
-        """Predict all blocks of known rows from their codes, shape (n, width).
-
-        `own` makes no difference.
-        """
-        return self._networks(codes, given)
+        """Predict all blocks of known rows, shape (n, width); `own` makes no difference."""
+        return self.networks(codes, given)
 
     def log_likelihood(self, table: EncodedTable, given: Tensor, own: bool = False) -> Tensor:
-        """Return the log-probability of rows given their codes, in nats, shape (n,).
-
-        `own` makes no difference.
-        """
-        return -self._networks.layout.cross_entropy(self.raw(table.codes, given), table.codes)
-
-    @property
-    def _networks(self) -> ColumnNetworks:
-        """The networks, where there are some."""
-        assert self.networks is not None
-        return self.networks
+        """Return the log-probability of rows in nats, shape (n,); `own` makes no difference."""
+        return self.networks.log_likelihood(table.codes, given)

@@ -65,7 +65,7 @@ class AAEGame(CausalDecoder, Game):
         Weight of the error of known labels. If the label of some rows is missing, the weight of
         the agreement of labels that are inferred from a row and from a corrupted copy.
     networks : ColumnNetworks, optional
-        They draw columns in turn, given a code and a label.
+        Networks that draw columns in turn, given a code and a label.
     code_noise : float >= 0, default=0
         See `CausalDecoder`.
     """
@@ -288,6 +288,7 @@ class AAECodes(Scaling, Features):
     latent_dim: int
     hidden_dim: int
     label_weight: float = 0.0
+    code_noise: float = 0.0
     _target_name: Hashable | None
     _unlabelled: bool
     _core: Any
@@ -309,7 +310,8 @@ class AAECodes(Scaling, Features):
         self.n_components = n_components
         self.adversarial_weight = adversarial_weight
 
-    def _make_game(self, encoding: Encoding, **decoding: Any) -> AAEGame:
+    def _make_game(self, encoding: Encoding) -> AAEGame:
+        n_given = self.latent_dim + encoding.condition_layout.width
         return AAEGame(
             encoding.layout,
             encoding.level_ranks,
@@ -321,8 +323,13 @@ class AAECodes(Scaling, Features):
             self._unlabelled and encoding.condition_layout.width > 0,
             encoding.conditions.encoder.masses,
             self.label_weight,
-            **decoding,
+            self._column_networks(encoding, n_given),
+            self.code_noise,
         )
+
+    def _column_networks(self, encoding: Encoding, n_given: int) -> ColumnNetworks | None:
+        """Make the networks that draw columns in turn, which a mixin before this one may do."""
+        return None
 
     def _unscaled(self, row: Tensor) -> Tensor:
         mean, _, label = self._core.game.encode(row)
@@ -459,12 +466,6 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
     def __init__(self, *, label_weight: float = 10.0, **shared: Any) -> None:
         super().__init__(**shared)
         self.label_weight = label_weight
-
-    def _make_game(self, encoding: Encoding, **decoding: Any) -> AAEGame:
-        networks = self._column_networks(
-            encoding, self.latent_dim + encoding.condition_layout.width
-        )
-        return super()._make_game(encoding, networks=networks, code_noise=self.code_noise)
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool

@@ -140,7 +140,7 @@ class RowARAEGame(CausalDecoder, ARAEGame):
     code_dim, latent_dim, hidden_dim : int
     kl_weight : float
     networks : ColumnNetworks, optional
-        They draw columns in turn, given a code.
+        Networks that draw columns in turn, given a code.
     code_noise : float >= 0, default=0
         See `CausalDecoder`.
     """

@@ -33,7 +33,7 @@ class BiGANGame(CausalDecoder, Game):
     layout : Layout
     latent_dim, hidden_dim : int
     networks : ColumnNetworks, optional
-        They draw columns in turn, given a code.
+        Networks that draw columns in turn, given a code.
     code_noise : float >= 0, default=0
         See `CausalDecoder`.
     """
@@ -189,13 +189,13 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
         acceptance_rounds: int = 0,
         **shared: Any,
     ) -> None:
-        shared |= {
-            "latent_dim": latent_dim,
-            "decoder": decoder,
-            "early_stopping": early_stopping,
-            "acceptance_rounds": acceptance_rounds,
-        }
-        super().__init__(**shared)
+        super().__init__(
+            latent_dim=latent_dim,
+            decoder=decoder,
+            early_stopping=early_stopping,
+            acceptance_rounds=acceptance_rounds,
+            **shared,
+        )
         self.penalty_weight = penalty_weight
 
     @property

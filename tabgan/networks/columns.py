@@ -253,6 +253,26 @@ class ColumnNetworks(BlockNetworks):
 
     make_inward = CausalLinear
 
+    def log_likelihood(
+        self, codes: Tensor, given: Tensor, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """Compute the log-probability of known rows in nats; unknown levels are certain.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, n_blocks)
+            Levels; a negative code is unknown.
+        given : Tensor of shape (n, n_given)
+            Conditions, laid out for a network.
+        rng : torch.Generator, optional
+            Source of dropout in training, see `forward`.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+        """
+        return -self.layout.cross_entropy(self(codes, given, rng), codes)
+
     def draw(self, given: Tensor, rng: torch.Generator) -> Tensor:
         """Draw one row for each condition, block by block.
 
