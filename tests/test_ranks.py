@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tabgan.networks.ranks import RankCritic, rank_functions
+from tabgan.networks.ranks import RankCritic, RankView, rank_functions
 from tabgan.table.layout import Layout
 
 RANKS = [np.array([0.1, 0.3, 0.5, 0.7, 0.9]), np.array([np.nan, np.nan, np.nan])]
@@ -74,3 +74,42 @@ def test_critic_sees_what_rows_come_with(layout):
     scores = [critic(row, torch.tensor([given])) for given in ([0.0, 1.0], [1.0, 0.0])]
     assert scores[0].shape == (1,)
     assert scores[0] != scores[1]
+
+
+ORDERED_AND_OTHERS = [
+    np.array([0.2, 0.8]),
+    np.array([np.nan, np.nan, np.nan]),
+    np.array([0.1, 0.4, 0.9, np.nan]),  # the last level stands for missing values
+]
+"""An ordered block, one without order, and one with a level that has no rank."""
+
+
+@pytest.fixture
+def view():
+    return RankView(Layout([2, 3, 4], []), ORDERED_AND_OTHERS)
+
+
+def test_a_view_shows_ranks_and_which_of_them_apply(view):
+    codes = torch.tensor([[0, 2, 1], [1, 0, 3], [1, 1, -1]])
+    seen = view(view.levels.expand(codes, torch.zeros(3, 0)))
+    wanted = torch.tensor([[-0.6, -0.2], [0.6, 0.0], [0.6, 0.0]])
+    torch.testing.assert_close(seen[:, :2], wanted)
+    # Whether the last number is there, then the block without order.
+    levels = torch.tensor([[0, 2], [1, 0], [-1, 1]])
+    assert torch.equal(seen[:, 2:], view.layout.expand(levels, torch.zeros(3, 2))[:, 2:])
+    assert view.layout.gates.tolist() == [-1, 0]
+
+
+def test_rows_come_back_from_a_view(view):
+    """Also from scalars that lie between two ranks, of which the nearer one counts."""
+    codes = torch.cartesian_prod(torch.arange(2), torch.arange(3), torch.arange(4))
+    seen = view(view.levels.expand(codes, torch.zeros(len(codes), 0)))
+    seen[:, :2] += 0.1
+    assert torch.equal(view.levels.draw(view.raw(seen))[0], codes)
+
+
+def test_a_view_of_nothing_but_categories_changes_nothing():
+    layout = Layout([3, 2, 5], [])
+    view = RankView(layout, [np.full(k, np.nan) for k in layout.n_levels])
+    row = layout.expand(torch.tensor([[2, 0, 4], [0, 1, -1]]), torch.zeros(2, 0))
+    assert torch.equal(view(row), row)

@@ -94,12 +94,16 @@ class CausalDecoder:
         that of the codes.
     code_scale : float > 0, default=1
         Standard deviation of the codes.
+    view : RankView or None
+        What the other networks of the game see in place of rows of levels. With None they see rows
+        as they are. Games that do not call `seen` have no view.
     """
 
     column_rate: ClassVar[float] = 4.0
     """Learning rate of the networks of columns, as a multiple of that of the other players."""
 
     networks: Any
+    view: Any
     code_noise: float
     code_scale: float = 1.0
 
@@ -110,6 +114,10 @@ class CausalDecoder:
     def synthetic_codes(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Draw a code for each condition, as the networks are given it, shape (n, n_given)."""
         raise NotImplementedError
+
+    def seen(self, row: Tensor) -> Tensor:
+        """Return encoded rows as the other networks of the game see them."""
+        return row if self.view is None else self.view(row)
 
     def blurred(self, codes: Tensor, rng: torch.Generator) -> Tensor:
         """Add noise to codes, real or synthetic, and scale the sum down to the size of codes.

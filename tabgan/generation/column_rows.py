@@ -44,11 +44,15 @@ class CausalRows(Source):
     @torch.no_grad()
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
         """Draw one encoded row for each condition."""
-        condition = self.encoding.condition_layout.expand(*given)
+        condition = self.condition(given, noise)
         with fast_matmul():
             parts = condition.split(self.maker.networks.draws_at_once)
             codes = torch.cat([self.maker.draw(part, noise) for part in parts])
         return EncodedTable(codes, condition.new_zeros(len(codes), 0))
+
+    def condition(self, given: EncodedTable, noise: torch.Generator) -> Tensor:
+        """Lay conditions out for the networks, shape (n, condition width)."""
+        return self.encoding.condition_layout.expand(*given)
 
     @torch.no_grad()
     def log_likelihood(self, real: Rows, own: bool = False) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,12 +16,13 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import rounding_noise
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, number
-from tabgan.estimators.adversarial import DECODING_PLAN, Decoding, Latent
+from tabgan.estimators.adversarial import Decoding, Latent
 from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.mlp import Critic, ResidualMLP
+from tabgan.networks.ranks import RankView
 from tabgan.table.layout import Layout
 
 
@@ -36,6 +37,8 @@ class BiGANGame(CausalDecoder, Game):
         Networks that draw columns in turn, given a code.
     code_noise : float >= 0, default=0
         See `CausalDecoder`.
+    view : RankView, optional
+        What discriminator, encoder and generator see in place of rows; `layout` is then its layout.
     """
 
     column_rate = 16.0
@@ -47,9 +50,10 @@ class BiGANGame(CausalDecoder, Game):
         hidden_dim: int,
         networks: ColumnNetworks | None = None,
         code_noise: float = 0.0,
+        view: RankView | None = None,
     ) -> None:
         super().__init__()
-        self.networks, self.code_noise = networks, code_noise
+        self.networks, self.code_noise, self.view = networks, code_noise, view
         self.layout, self.latent_dim, self.noise = layout, latent_dim, rounding_noise(latent_dim)
         self.encoder = ResidualMLP(layout.width, [hidden_dim] * 2, latent_dim)
         self.generator = ResidualMLP(latent_dim, [hidden_dim] * 2, layout.width)
@@ -77,21 +81,27 @@ class BiGANGame(CausalDecoder, Game):
         """
         z = draw_normal(len(batch.row), self.latent_dim, batch.rng)
         made = soften(self.layout, self.generator(z), batch.rng)
-        real = torch.cat([batch.row, self._encode(batch)], dim=1)
+        row = self.seen(batch.row)
+        real = torch.cat([row, self._coded(row, batch.rng)], dim=1)
         return real, torch.cat([made, z], dim=1)
 
-    def _encode(self, batch: Batch) -> Tensor:
-        """Draw a code for each row of a batch."""
-        code = self.encoder(batch.row)
+    def raw_rows(self, z: Tensor) -> Tensor:
+        """Decode latent vectors, shape (n, latent_dim), into raw rows, by the generator alone."""
+        raw = self.generator(z)
+        return raw if self.view is None else self.view.raw(raw)
+
+    def _coded(self, row: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw a code for each row, as the encoder sees the row."""
+        code = self.encoder(row)
         if self.noise:
             # NOTE[DIFF] The paper's encoder is exact. Here codes have the noise of rounding, so
             # that the generator can read the rounded codes that `transform` gives.
-            code = code + self.noise * draw_normal(len(code), self.latent_dim, batch.rng)
+            code = code + self.noise * draw_normal(len(code), self.latent_dim, rng)
         return code
 
     def real_codes(self, batch: Batch) -> Tensor:
         """Draw a code for each row of a batch, with the noise that the networks are given."""
-        return self.blurred(self._encode(batch), batch.rng)
+        return self.blurred(self._coded(self.seen(batch.row), batch.rng), batch.rng)
 
     def synthetic_codes(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Draw a latent vector for each condition, which is empty."""
@@ -113,10 +123,11 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     or a synthetic row with the vector that it was generated from, (G(z), z). The discriminator is
     helpless only if the encoder E inverts the generator G.
 
-    The generator makes all columns of a row at once. With ``decoder="causal"`` a decoder makes the
-    synthetic rows, which are far more faithful. It learns from real rows and their codes, and draws
-    one column after another, each given z and the columns before it. Numbers are then cut into
-    bins, from which the encoder learns features that are worth less.
+    The generator makes all columns of a row at once. By default it teaches the encoder alone, and a
+    decoder of columns makes the synthetic rows, which are then far more faithful. The decoder
+    learns from real rows and their codes, and draws one column after another, each given z and the
+    columns before it. It sees numbers cut into bins; discriminator, encoder and generator see the
+    ranks of the bins.
 
     Use this class for latent features that are learnt without a comparison of rows. No row is
     compared with its reconstruction, so E(x) keeps what matters to the joint distribution, and
@@ -128,27 +139,22 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     nothing from codes beside the columns, and with a few hundred labelled rows of a table of few
     columns they lose.
 
-    The class differs from the paper in two ways. The discriminator plays a relativistic game with
-    gradient penalties [2]_. In training, codes of real rows have the noise of rounding.
+    The class differs from the paper in three ways. A decoder of columns makes the rows. The
+    discriminator plays a relativistic game with gradient penalties [2]_. In training, codes of real
+    rows have the noise of rounding.
 
     Parameters
     ----------
     n_steps : int >= 0 or None, default=None
-        Number of training steps. None takes 2,000 steps, or 400 with ``decoder="causal"``, in each
-        of which the decoder of columns is updated once and the others twice. None takes fewer on
-        small tables: at most 300 passes over the rows if early stopping is off.
+        Number of training steps, in each of which the decoder of columns is updated once and the
+        others twice. None takes 400, or 2,000 with ``decoder="joint"``, and fewer on small tables:
+        at most 300 passes over the rows if early stopping is off.
     latent_dim : int >= 1, default=16
         Width of z, the vector of standard normal noise that the generator turns into a row. It is
         also the number of features.
     penalty_weight : float >= 0, default=1
         Weight of the zero-centred gradient penalties R1 (on real pairs) and R2 (on synthetic
         pairs), gamma in [2]_.
-    decoder : {"causal", "joint"}, default="joint"
-        How z becomes a row: all columns at once by the generator, or one after another by a decoder
-        of its own. Beside "causal", set ``early_stopping=True`` and ``acceptance_rounds=3``. The
-        constants of its training are in `causal_plan`.
-    early_stopping : bool, default=False
-    acceptance_rounds : int >= 0, default=0
     **shared
         See `TableSynthesizer`.
 
@@ -175,8 +181,7 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     (100, 64)
     """
 
-    plan = Plan(n_steps=2000)
-    causal_plan = DECODING_PLAN
+    joint_plan = Plan(n_steps=2000)
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"penalty_weight": number(0)}
 
     def __init__(
@@ -184,23 +189,10 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
         *,
         latent_dim: int = 16,
         penalty_weight: float = 1.0,
-        decoder: Literal["causal", "joint"] = "joint",
-        early_stopping: bool = False,
-        acceptance_rounds: int = 0,
         **shared: Any,
     ) -> None:
-        super().__init__(
-            latent_dim=latent_dim,
-            decoder=decoder,
-            early_stopping=early_stopping,
-            acceptance_rounds=acceptance_rounds,
-            **shared,
-        )
+        super().__init__(latent_dim=latent_dim, **shared)
         self.penalty_weight = penalty_weight
-
-    @property
-    def _plan(self) -> Plan:
-        return self.causal_plan if self.decoder == "causal" else self.plan
 
     def _own_techniques(self) -> Sequence[Technique]:
         return [R1(self.penalty_weight), R2(self.penalty_weight)]
@@ -208,13 +200,17 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     def _make_game(self, encoding: Encoding) -> BiGANGame:
         dims = (self.latent_dim, self.hidden_dim)
         networks = self._column_networks(encoding, self.latent_dim)
-        return BiGANGame(encoding.layout, *dims, networks, self.code_noise)
+        if networks is None:
+            return BiGANGame(encoding.layout, *dims)
+        view = RankView(encoding.layout, encoding.level_ranks)
+        return BiGANGame(view.layout, *dims, networks, self.code_noise, view)
 
     def _unscaled(self, row: Tensor) -> Tensor:
-        return self._core.game.encoder(row)
+        game = self._core.game
+        return game.encoder(game.seen(row))
 
     def _raw_rows(self, features: Tensor) -> Tensor:
-        return self._core.game.generator(features)
+        return self._core.game.raw_rows(features)
 
     def _make_scaling(self, game: BiGANGame) -> Scaled:
         return Scaled(self.latent_dim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,26 +12,31 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player, draw_normal
+from tabgan.adversarial.causal import CausalDecoder
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player, draw_gumbel, draw_normal
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.checks import Rule, integer, number, sequence_of
-from tabgan.estimators.adversarial import Latent
+from tabgan.estimators.adversarial import Decoding, Latent
 from tabgan.estimators.features import CriticFeatures, Scaled
 from tabgan.estimators.reading import check_n_samples
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.calibrated import Calibrated
-from tabgan.generation.encoding import Encoding
+from tabgan.generation.column_rows import DecodedRows
+from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.source import RawRows, Source
 from tabgan.models.gan import GANGame
+from tabgan.networks.columns import ColumnNetworks
+from tabgan.networks.ranks import RankView
+from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
 Code = int | Literal["continuous"]
 
 
-class InfoGANGame(GANGame):
+class InfoGANGame(CausalDecoder, GANGame):
     """WGAN-GP whose generator also gets codes, which Q, an output layer on the critic, infers.
 
     Parameters
@@ -41,9 +47,24 @@ class InfoGANGame(GANGame):
     latent_dim, hidden_dim : int
     n_critic : int
     info_weight : float
+    networks : ColumnNetworks, optional
+        Networks that draw columns in turn, given codes.
+    code_noise : float >= 0, default=0
+        See `CausalDecoder`.
+    view : RankView, optional
+        What critic and generator see in place of rows; `layout` is then its layout.
+
+    Attributes
+    ----------
+    class_rates : Tensor of shape (code width,)
+        Rate of each class of the categorical codes among real rows, which rows without given codes
+        follow if columns are drawn in turn.
     """
 
+    code_scale = 3**-0.5
+    column_rate = 16.0
     n_classes: Tensor
+    class_rates: Tensor
 
     def __init__(
         self,
@@ -53,6 +74,9 @@ class InfoGANGame(GANGame):
         hidden_dim: int,
         n_critic: int,
         info_weight: float,
+        networks: ColumnNetworks | None = None,
+        code_noise: float = 0.0,
+        view: RankView | None = None,
     ) -> None:
         n_inputs = latent_dim + code_layout.width
         super().__init__(
@@ -64,18 +88,28 @@ class InfoGANGame(GANGame):
             n_critic=n_critic,
             temperature=GUMBEL_TEMPERATURE,
         )
+        self.networks, self.code_noise, self.view = networks, code_noise, view
         self.noise_dim = latent_dim
         self.code_layout = code_layout
         self.info_weight = info_weight
         self.q_head = nn.Linear(hidden_dim, code_layout.width)
         n_classes = torch.tensor(code_layout.n_levels)
         self.register_buffer("n_classes", n_classes, persistent=False)
+        self.register_buffer(
+            "class_rates", code_layout.activate(torch.zeros(1, code_layout.width))[0]
+        )
 
     def players(self) -> tuple[Player, ...]:
         """Return the critic with Q, which share their layers, then the generator."""
         return (
-            Player("critic", (self.adversary, self.q_head), self.critic_loss, self.n_critic),
-            Player("generator", (self.generator,), self.generator_loss),
+            Player(
+                "critic",
+                (self.adversary, self.q_head),
+                self.critic_loss,
+                self.n_critic * self.n_coded,
+            ),
+            Player("generator", (self.generator,), self.generator_loss, self.n_coded),
+            *self.column_players(),
         )
 
     def draw_codes(self, n: int, rng: torch.Generator) -> EncodedTable:
@@ -84,6 +118,38 @@ class InfoGANGame(GANGame):
         share = torch.rand(n, layout.n_blocks, generator=rng, device=rng.device)
         even = torch.rand(n, layout.n_scalars, generator=rng, device=rng.device)
         return EncodedTable((share * self.n_classes).long(), 2 * even - 1)
+
+    def free_codes(self, n: int, rng: torch.Generator) -> EncodedTable:
+        """Draw codes for rows: as for training, or, for columns in turn, classes at their rates."""
+        codes = self.draw_codes(n, rng)
+        if self.networks is None:
+            return codes
+        return EncodedTable(
+            self._classes(self.class_rates.clamp(min=1e-9).log().expand(n, -1), rng), codes.scalars
+        )
+
+    def _classes(self, raw: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw a class of each categorical code from raw codes, shape (n, n_categorical)."""
+        return self.code_layout.draw(raw, draw_gumbel(len(raw), raw.shape[1], rng))[0]
+
+    def real_codes(self, batch: Batch) -> Tensor:
+        """Draw a code for each row of a batch from Q's posterior, means with noise."""
+        raw = self.infer(self.seen(batch.row))
+        means = raw[:, : self.code_layout.n_scalars]
+        return self.code_layout.expand(
+            self._classes(raw, batch.rng), self.blurred(means, batch.rng)
+        )
+
+    def synthetic_codes(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Return the codes that Q infers from the generator's rows, of which classes are given.
+
+        Means of continuous codes lie nearer to zero than the codes, in real and in generated rows.
+        """
+        n, n_scalars = len(condition), self.code_layout.n_scalars
+        if not condition.shape[1]:
+            condition = self.code_layout.expand(*self.free_codes(n, rng))
+        means = self.infer(self.soften(self.generate(condition, rng), rng))[:, :n_scalars]
+        return torch.cat([self.blurred(means, rng), condition[:, n_scalars:]], dim=1)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Generate raw rows, shape (n, width), from given codes; without any, codes are drawn."""
@@ -107,6 +173,10 @@ class InfoGANGame(GANGame):
         nats = self.code_layout.cross_entropy(raw, codes.codes) + wrong.square().sum(dim=1) / 2
         return self.info_weight * nats.mean()
 
+    def _as_seen(self, batch: Batch) -> Batch:
+        """Return a batch whose rows are as the critic sees them."""
+        return replace(batch, row=self.seen(batch.row))
+
     def _fake_of_codes(self, batch: Batch) -> tuple[Tensor, EncodedTable]:
         """Generate soft rows from drawn codes; return rows and codes."""
         codes = self.draw_codes(len(batch.row), batch.rng)
@@ -115,42 +185,75 @@ class InfoGANGame(GANGame):
 
     def critic_loss(self, batch: Batch) -> Tensor:
         """Return the critic loss of WGAN-GP plus the error of the inferred codes."""
+        batch = self._as_seen(batch)
         fake, codes = self._fake_of_codes(batch)
         loss = self.adversary.critic_loss(batch, batch.row, fake, batch.condition)
         return loss + self.information_loss(fake, codes)
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """Return the negative critic score plus the error of the inferred codes."""
+        batch = self._as_seen(batch)
         fake, codes = self._fake_of_codes(batch)
         loss = self.adversary.generator_loss(batch, batch.row, fake, batch.condition)
         return loss + self.information_loss(fake, codes)
 
     def monitor(self, batch: Batch) -> dict[str, Tensor]:
         """Return the estimate of the Wasserstein distance and the error of the inferred codes."""
+        batch = self._as_seen(batch)
         fake, codes = self._fake_of_codes(batch)
         information = self.information_loss(fake, codes)
         return {"wasserstein": self.score_gap(batch, fake), "information": information}
 
 
-class CodedRows(RawRows):
-    """Raw rows of InfoGAN's generator, for given codes or for drawn ones.
+class GivenCodes:
+    """Mixin of sources of rows of InfoGAN, which take codes in place of conditions.
 
-    InfoGAN has no conditions, so the codes of rows take their place. A class number of -1, or a
-    number of NaN, leaves that code free: it is then drawn. If there are no codes at all, every code
-    is drawn.
+    A class number of -1, or a number of NaN, leaves that code free: it is then drawn. If there are
+    no codes at all, every code is drawn.
     """
+
+    game: InfoGANGame
 
     def condition(self, given: EncodedTable, noise: torch.Generator) -> Tensor:
         """Expand codes into what the game sees, and draw the free codes."""
         if not given.codes.shape[1] and not given.scalars.shape[1]:
-            return super().condition(given, noise)
-        drawn = self.game.draw_codes(len(given), noise)
+            empty: Tensor = super().condition(given, noise)  # type: ignore[misc]
+            return empty
+        drawn = self.game.free_codes(len(given), noise)
         codes = torch.where(given.codes < 0, drawn.codes, given.codes)
         scalars = torch.where(given.scalars.isnan(), drawn.scalars, given.scalars)
         return self.game.code_layout.expand(codes, scalars)
 
 
-class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
+class CodedRows(GivenCodes, RawRows):
+    """Raw rows of InfoGAN's generator, for given codes or for drawn ones."""
+
+
+class CodedColumns(GivenCodes, DecodedRows):
+    """Rows whose columns are drawn in turn, for given codes or for drawn ones.
+
+    Parameters
+    ----------
+    game : InfoGANGame
+        The game with averaged weights.
+    encoding : Encoding
+    """
+
+    def __init__(self, game: InfoGANGame, encoding: Encoding) -> None:
+        super().__init__(game, encoding)
+        self.game = game
+
+    @torch.no_grad()
+    def learn(self, real: Rows, streams: Streams) -> None:
+        """Correct the rates of levels, and take the rates of classes from real rows."""
+        super().learn(real, streams)
+        sums = torch.zeros_like(self.game.class_rates)
+        for _, codes in self._parts(real, streams.noise):
+            sums += codes.sum(dim=0)
+        self.game.class_rates.copy_(sums / real.n)
+
+
+class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):
     """InfoGAN [1]_ on WGAN-GP: categorical and continuous codes of rows, found without labels.
 
     The generator turns codes c and noise z into rows. Q, an output layer on the critic, infers the
@@ -210,7 +313,7 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
     """
 
     # Features of numbers, such as pixels, depend on their order. Levels would hide the order.
-    plan = Plan(numbers="rank")
+    joint_plan = Plan(numbers="rank")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "codes": sequence_of(
             Rule(
@@ -246,19 +349,26 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         return [GradientPenalty(self.penalty_weight)]
 
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
+        if self.decoder == "causal":
+            return CodedColumns(game, encoding)
         return Calibrated(CodedRows(game, encoding))
 
     def _make_game(self, encoding: Encoding) -> InfoGANGame:
         codes = list(self.codes)
         n_classes = [int(code) for code in codes if code != "continuous"]
         code_layout = Layout(n_classes, [-1] * (len(codes) - len(n_classes)))
+        networks = self._column_networks(encoding, code_layout.width)
+        view = None if networks is None else RankView(encoding.layout, encoding.level_ranks)
         return InfoGANGame(
-            encoding.layout,
+            encoding.layout if view is None else view.layout,
             code_layout,
             self.latent_dim,
             self.hidden_dim,
             self.n_critic,
             self.info_weight,
+            networks,
+            self.code_noise,
+            view,
         )
 
     def sample(
@@ -386,12 +496,20 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
                 raise ValueError(f"codes: code {i} must be {told}, got {column[~is_right][0]}.")
         return wanted
 
+    def _score(self, row: Tensor) -> Tensor:
+        return super()._score(self._core.game.seen(row))
+
+    def _inferred(self, row: Tensor) -> Tensor:
+        """Compute Q's raw posterior of the codes of encoded rows."""
+        game = self._core.game
+        return game.infer(game.seen(row))
+
     def _unscaled(self, row: Tensor) -> Tensor:
         """Compute Q's posterior: means of continuous codes, then probabilities of classes."""
         layout = self._core.game.code_layout
         blocks = zip(layout.offsets.tolist(), layout.n_levels, strict=True)
         classes = [place for start, k in blocks for place in range(start, start + k)]
-        return layout.activate(self._core.game.infer(row))[:, [*range(layout.n_scalars), *classes]]
+        return layout.activate(self._inferred(row))[:, [*range(layout.n_scalars), *classes]]
 
     def _make_scaling(self, game: InfoGANGame) -> Scaled:
         return Scaled(int((game.code_layout.level_mask == 0).sum()))
@@ -421,6 +539,6 @@ class InfoGANFeaturizer(CriticFeatures, Latent, TableSynthesizer):
         layout = self._core.game.code_layout
         if not layout.n_blocks:
             raise ValueError(f"predict needs a categorical code, but codes is {self.codes!r}.")
-        raw = torch.from_numpy(self._over_rows(X, self._core.game.infer)).to(self._core.device)
+        raw = torch.from_numpy(self._over_rows(X, self._inferred)).to(self._core.device)
         classes = layout.draw(raw)[0].cpu().numpy()
         return classes[:, 0] if layout.n_blocks == 1 else classes

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabgan.networks.mlp import Critic, ResidualMLP
@@ -183,3 +183,98 @@ class RankEncoder(ResidualMLP):
         own, shared = self.inward.weight.T.tensor_split([self.layout.width])
         of_levels = level_weights(self.layout, self.ranks, shared[:, None])
         return F.linear(x, (own * self.has_no_rank + of_levels).T, self.inward.bias)
+
+
+class RankView(nn.Module):
+    """Encoded rows of levels, seen with one number in place of each ordered column.
+
+    Networks that draw one column after another need levels. Networks that learn codes of rows learn
+    better ones from ranks, which show that neighbouring levels are alike. A view gives both kinds
+    of networks what they need of the same rows.
+
+    A block with ordered levels becomes a scalar, ``2 r - 1`` at a level of rank r. If the block
+    also has levels without an order, such as that of missing values, it keeps a block of two
+    levels, which says whether the scalar applies. Blocks without an order stay as they are.
+
+    Parameters
+    ----------
+    levels : Layout
+        Layout of the rows of levels.
+    level_ranks : sequence of ndarray
+        For each block, each level's rank in [0, 1], or NaN for a level without an order.
+
+    Attributes
+    ----------
+    layout : Layout
+        Layout of the rows as they are seen.
+    """
+
+    scalar_of: Tensor
+    has_rank: Tensor
+
+    def __init__(self, levels: Layout, level_ranks: Sequence[NDArray[np.float64]]) -> None:
+        super().__init__()
+        self.levels = levels
+        softmax = level_ranks[: levels.n_softmax]
+        self._ordered = [b for b, ranks in enumerate(softmax) if not np.isnan(ranks).all()]
+        self._gated = [b for b in self._ordered if np.isnan(softmax[b]).any()]
+        self._others = [b for b in range(len(softmax)) if b not in set(self._ordered)]
+        place = {block: i for i, block in enumerate(self._gated)}
+        self.layout = Layout(
+            [2] * len(self._gated) + [levels.n_levels[b] for b in self._others],
+            [place.get(b, -1) for b in self._ordered],
+        )
+        ranks = levels.along_row(softmax, fill=math.nan)
+        self.register_buffer("scalar_of", (2.0 * ranks - 1.0).nan_to_num(), persistent=False)
+        self.register_buffer("has_rank", (~ranks.isnan()).float(), persistent=False)
+
+    def forward(self, row: Tensor) -> Tensor:
+        """See rows of levels, shape (n, levels.width), as rows of shape (n, layout.width)."""
+        scalars = self._of_blocks(row * self.scalar_of)[:, self._ordered]
+        there = self._of_blocks(row * self.has_rank)[:, self._gated]
+        elsewhere = self._of_blocks(row * (1.0 - self.has_rank))[:, self._gated]
+        seen = row.new_zeros(len(row), self.layout.width)
+        seen[:, : self.layout.n_scalars] = scalars
+        offsets, n_gated = self.layout.offsets, len(self._gated)
+        seen[:, offsets[:n_gated]] = there
+        seen[:, offsets[:n_gated] + 1] = elsewhere
+        for block, start in zip(self._others, offsets[n_gated:].tolist(), strict=True):
+            first, k = int(self.levels.offsets[block]), self.levels.n_levels[block]
+            seen[:, start : start + k] = row[:, first : first + k]
+        return seen
+
+    def _of_blocks(self, row: Tensor) -> Tensor:
+        """Sum the entries of each softmax block, (n, levels.width) to (n, n_softmax)."""
+        sums = [part.sum(dim=2) for part in self.levels.split(row, 1)]
+        return torch.cat(sums, dim=1)[:, self.levels.rank]
+
+    def raw(self, seen: Tensor) -> Tensor:
+        """Turn raw rows as they are seen, shape (n, layout.width), into raw rows of levels.
+
+        The most probable level of an ordered block is the one whose rank is nearest to the scalar,
+        unless another level is more probable than that the scalar applies.
+
+        Returns
+        -------
+        Tensor of shape (n, levels.width)
+        """
+        codes, scalars = self.layout.draw(seen)
+        known = codes.new_zeros(len(seen), self.levels.n_softmax)
+        raw = self.levels.expand(known - 1, scalars[:, :0])
+        n_gated = len(self._gated)
+        for block, start in zip(self._others, self.layout.offsets[n_gated:].tolist(), strict=True):
+            first, k = int(self.levels.offsets[block]), self.levels.n_levels[block]
+            raw[:, first : first + k] = seen[:, start : start + k]
+        for i, block in enumerate(self._ordered):
+            first, k = int(self.levels.offsets[block]), self.levels.n_levels[block]
+            own, has_rank = slice(first, first + k), self.has_rank[first : first + k]
+            gap = (scalars[:, i : i + 1] - self.scalar_of[own]).abs()
+            raw[:, own] = torch.where(has_rank > 0, -gap, -math.inf)
+        for i, block in enumerate(self._gated):
+            first, k = int(self.levels.offsets[block]), self.levels.n_levels[block]
+            has_rank = self.has_rank[first : first + k]
+            applies = codes[:, i : i + 1] == 0
+            raw[:, first : first + k] = torch.where(
+                applies, raw[:, first : first + k], torch.where(has_rank > 0, -math.inf, 0.0)
+            )
+        return raw
