@@ -118,6 +118,8 @@ TAKES = {
     ),
     "callbacks": lambda value: value is None or is_list(value, callable),
     "codes": lambda value: is_list(value, lambda each: is_integer(each, 2), least=1),
+    "checkpoint": lambda value: value is None or (isinstance(value, str) and value != ""),
+    "checkpoint_every": lambda value: is_number(value, 0),
     "device": lambda value: isinstance(value, str),
     "random_state": is_seed,
     "warm_start": lambda value: isinstance(value, bool),

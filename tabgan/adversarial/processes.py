@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,7 +71,7 @@ class Processes:
             atexit.register(_leave)
         return cls(dist.get_rank(), dist.get_world_size())
 
-    def deal(self, batches: Iterator[Batch], rng: torch.Generator) -> Iterator[Batch]:
+    def deal(self, batches: Iterator[Batch], rng: torch.Generator) -> Dealt:
         """Deal out this process's share of each batch, with noise of the process's own.
 
         A batch of fewer rows than processes goes to every process as a whole.
@@ -82,31 +83,11 @@ class Processes:
         rng : torch.Generator
             Source of the batches, in the same state in all processes.
 
-        Yields
-        ------
-        Batch
-
-        Raises
-        ------
-        ValueError
-            The first batches differ between the processes.
+        Returns
+        -------
+        Dealt
         """
-        # The order of the rows has a stream apart from all noise, so that the batches do not depend
-        # on how much noise a process draws.
-        seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
-        noise = begin_stream(np.random.default_rng([seed, self.rank]), rng.device)
-
-        def share(tensor: Tensor) -> Tensor:
-            return tensor if len(tensor) < self.size else tensor.tensor_split(self.size)[self.rank]
-
-        for i, batch in enumerate(batches):
-            own = batch
-            if self.size > 1:
-                if i == 0:
-                    self._check_same(batch)
-                own = batch.mapped(share)
-            labelled = None if own.labelled is None else replace(own.labelled, rng=noise)
-            yield replace(own, rng=noise, labelled=labelled)
+        return Dealt(self, batches, rng)
 
     def _check_same(self, batch: Batch) -> None:
         """Raise a ValueError if the processes have different batches."""
@@ -196,6 +177,76 @@ class Processes:
         if self.rank:
             for name, module in modules.items():
                 module.load_state_dict(states[name])
+
+
+class Dealt(Iterator[Batch]):
+    """The shares of batches that one process gets, in their order.
+
+    The order of the rows has a stream apart from all noise, so that the batches do not depend on
+    how much noise a process draws.
+
+    Parameters
+    ----------
+    processes : Processes
+    batches : iterator of Batch
+    rng : torch.Generator
+
+    Attributes
+    ----------
+    noise : torch.Generator
+        Source of the noise of all batches.
+    n_dealt : int
+        Number of batches so far.
+    sums_up : bool, default=False
+        Whether `digest` follows the batches.
+    digest : int
+        A checksum of all rows and conditions so far, by which other rows are noticed.
+
+    Raises
+    ------
+    ValueError
+        The first batches differ between the processes.
+    """
+
+    def __init__(
+        self, processes: Processes, batches: Iterator[Batch], rng: torch.Generator
+    ) -> None:
+        self._processes, self._batches = processes, batches
+        seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
+        self.noise = begin_stream(np.random.default_rng([seed, processes.rank]), rng.device)
+        self.n_dealt = 0
+        self.sums_up, self.digest = False, 0
+
+    def __next__(self) -> Batch:
+        batch, processes = self._next(), self._processes
+
+        def share(tensor: Tensor) -> Tensor:
+            is_whole = len(tensor) < processes.size
+            return tensor if is_whole else tensor.tensor_split(processes.size)[processes.rank]
+
+        if processes.size > 1:
+            if not self.n_dealt:
+                processes._check_same(batch)
+            batch = batch.mapped(share)
+        self.n_dealt += 1
+        labelled = batch.labelled
+        if labelled is not None:
+            labelled = replace(labelled, rng=self.noise)
+        return replace(batch, rng=self.noise, labelled=labelled)
+
+    def skip(self, n: int) -> None:
+        """Leave out `n` batches, which an earlier process has had."""
+        for _ in range(n):
+            self._next()
+        self.n_dealt += n
+
+    def _next(self) -> Batch:
+        """Take the next batch, and add it to the digest."""
+        batch = next(self._batches)
+        if self.sums_up:
+            for tensor in (*batch.table, *batch.condition_table):
+                self.digest = zlib.crc32(tensor.cpu().numpy().tobytes(), self.digest)
+        return batch
 
 
 ALONE = Processes()

@@ -16,7 +16,7 @@ from torch import Tensor
 from tabgan.adversarial.capture import Capture
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
-from tabgan.adversarial.processes import ALONE, Processes
+from tabgan.adversarial.processes import ALONE, Dealt, Processes
 from tabgan.adversarial.updates import AlternatingUpdate, MakeOptimizer, Update, adam
 from tabgan.adversarial.validation import Validation, Watch
 from tabgan.networks.precision import fast_matmul
@@ -80,6 +80,26 @@ class BatchSource(Protocol):
         ------
         Batch
         """
+        ...
+
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors, and values that have a form in JSON."""
+
+
+class Keeper(Protocol):
+    """Keeps the state of a run of training where a later process finds it."""
+
+    def is_due(self) -> bool:
+        """Return whether the state is to be kept now."""
+        ...
+
+    def keep(self, state: State, is_over: bool = False) -> None:
+        """Keep a state, which may be the last of the run, in place of the one before."""
+        ...
+
+    def kept(self) -> State | None:
+        """Return the last state of an earlier process, if there is one."""
         ...
 
 
@@ -219,6 +239,7 @@ class Training:
         validation: Validation | None = None,
         processes: Processes = ALONE,
         captures: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
         """Make `n_steps` steps, or fewer if a callback, the validation or Ctrl-C ends the run.
 
@@ -242,11 +263,16 @@ class Training:
             The processes that train this game together, each on its share of every batch.
         captures : bool, default=False
             Whether the updates are recorded as CUDA graphs, on a CUDA device.
+        keeper : Keeper, optional
+            Keeps the state now and then. If the keeper has the state of an earlier process, the run
+            goes on from there and ends where that process would have ended, bit for bit.
 
         Raises
         ------
         FloatingPointError
             A loss or a figure is infinite or NaN.
+        ValueError
+            The keeper has a state of other rows.
 
         Warns
         -----
@@ -260,12 +286,15 @@ class Training:
         is_recorded = captures and rng.device.type == "cuda" and processes.size == 1
         recording = Capture().of(self.update) if is_recorded else nullcontext()
         progress = progress if processes.rank == 0 else None
+        batches.sums_up = keeper is not None
+        kept = keeper.kept() if keeper else None
+        first = 0 if kept is None else self._resume(kept, batches, watch)
         started, before = time.perf_counter(), self.seconds
         _keep_freed_memory()
         self.game.train()
         try:
             with Progress(progress, n_steps, "step") as bar, fast_matmul(), recording:
-                for i in range(n_steps):
+                for i in range(first, n_steps):
                     behind = i / n_steps
                     # Rise during the warm-up, stay in the first half, fall to 0 in the second.
                     rate = min(1.0, 2 - 2 * behind, (self.step + 1) / self.warm_up)
@@ -283,9 +312,15 @@ class Training:
                         bar.reach(i + 1, self._last_losses())
                         called = any([callback(self) is True for callback in callbacks])
                         is_called_off = processes.any(called)
-                        if is_called_off or (is_over and not is_last):
+                        is_over = is_called_off or is_over or is_last
+                        if is_over and not is_last:
                             bar.stop(_reason(is_called_off, watch))
-                            break
+                    if keeper and (is_over or keeper.is_due()):
+                        self.seconds = before + time.perf_counter() - started
+                        done = n_steps if is_over else i + 1
+                        keeper.keep(self._state(done, batches, watch), is_over)
+                    if is_over:
+                        break
         except KeyboardInterrupt:
             warn(
                 f"training was interrupted after {self.step} steps; the model is usable, and "
@@ -294,6 +329,47 @@ class Training:
         if watch:
             watch.restore()
         self.game.eval()
+
+    def _state(self, done: int, batches: Dealt, watch: Watch | None) -> State:
+        """Return the state after `done` steps of a run."""
+        tensors = {"noise": batches.noise.get_state()}
+        for name, game in (("game", self.game), ("averaged", self.averaged)):
+            tensors |= {f"{name}.{key}": value for key, value in game.state_dict().items()}
+        tensors |= self.update.state()
+        values: dict[str, Any] = {"done": done}
+        values |= {"n_dealt": batches.n_dealt, "digest": batches.digest}
+        values |= {name: getattr(self, name) for name in ("step", "seconds", "history")}
+        values["n_made"] = self.update.n_made
+        if watch:
+            best, values["watch"] = watch.state()
+            tensors |= {f"best.{key}": value for key, value in best.items()}
+        return tensors, values
+
+    def _resume(self, state: State, batches: Dealt, watch: Watch | None) -> int:
+        """Take over what `_state` returned, and return the number of steps that are done.
+
+        Raises
+        ------
+        ValueError
+            The state is of other rows.
+        """
+        tensors, values = state
+        batches.skip(values["n_dealt"])
+        if batches.digest != values["digest"]:
+            raise ValueError(
+                "checkpoint belongs to a fit of other rows, or of the same rows in another order; "
+                "name another file, or delete this one to begin anew."
+            )
+        for name, game in (("game", self.game), ("averaged", self.averaged)):
+            game.load_state_dict(_part(tensors, name))
+        self.update.resume(tensors)
+        self.update.n_made = dict(values["n_made"])
+        for name in ("step", "seconds", "history"):
+            setattr(self, name, values[name])
+        if watch:
+            watch.resume(_part(tensors, "best"), values["watch"])
+        batches.noise.set_state(tensors["noise"].cpu())
+        return int(values["done"])
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -337,6 +413,12 @@ class Training:
     def _last_losses(self) -> dict[str, float]:
         """Return the last row of the history without the step and the seconds."""
         return {k: v for k, v in self.history[-1].items() if k not in ("step", "seconds")}
+
+
+def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a name and a dot, without those."""
+    start = f"{name}."
+    return {key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)}
 
 
 def _keep_freed_memory() -> None:

@@ -84,6 +84,26 @@ class Update:
         for optimizer in self.optimizers.values():
             optimizer.defaults["lr"] = learning_rate
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the state of the optimisers, by player, number of parameter and name."""
+        return {
+            f"optimizer.{player}.{i}.{key}": value
+            for player, optimizer in self.optimizers.items()
+            for i, entries in optimizer.state_dict()["state"].items()
+            for key, value in entries.items()
+        }
+
+    def resume(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `state` returned; tensors of other names are left out."""
+        for player, optimizer in self.optimizers.items():
+            start, entries = f"optimizer.{player}.", dict[int, dict[str, Tensor]]()
+            for name, value in tensors.items():
+                if name.startswith(start):
+                    i, _, key = name[len(start) :].partition(".")
+                    entries.setdefault(int(i), {})[key] = value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": entries, "param_groups": groups})
+
     def step(
         self, next_batch: Callable[[], Batch], rate: float = 1.0, progress: float = 0.0
     ) -> dict[str, Tensor]:

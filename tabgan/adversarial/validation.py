@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -115,3 +116,22 @@ class Watch:
         """Put the best weights back into both games, if an evaluation has found any."""
         for game, weights in zip(self._games, self._kept, strict=False):
             game.load_state_dict(weights)
+
+    def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Return the best weights and the numbers by which a later process can follow the run."""
+        tensors = {
+            f"{i}.{key}": value
+            for i, weights in enumerate(self._kept)
+            for key, value in weights.items()
+        }
+        names = ("rate", "best", "_n_worse", "_n_cuts")
+        return tensors, {name: getattr(self, name) for name in names}
+
+    def resume(self, tensors: dict[str, torch.Tensor], values: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        vars(self).update(values)
+        kept: list[dict[str, torch.Tensor]] = [{} for _ in self._games if tensors]
+        for name, value in tensors.items():
+            i, _, key = name.partition(".")
+            kept[int(i)][key] = value
+        self._kept = kept

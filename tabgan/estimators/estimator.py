@@ -27,6 +27,7 @@ from tabgan.checks import (
     LABEL,
     NONE,
     SEED,
+    ParameterError,
     Rule,
     check_parameters,
     choice,
@@ -38,10 +39,12 @@ from tabgan.checks import (
     short,
     unexpected_argument,
 )
+from tabgan.estimators.checkpoints import Checkpoint
 from tabgan.estimators.composing import compose
 from tabgan.estimators.files import get_values, save, set_values
 from tabgan.generation.core import Core, Run, resolve_device
 from tabgan.notices import warn
+from tabgan.paths import PATH
 from tabgan.randomness import Streams, draw_seed, seeded_weights
 from tabgan.registry import register
 
@@ -102,6 +105,14 @@ class Estimator(BaseEstimator):
     callbacks : sequence of callable or None, default=None
         Functions that are called with the `Training` object about 200 times in a run. Training
         stops when a function returns True.
+    checkpoint : str, Path or None, default=None
+        A file in which training keeps its state, so that a fit survives the end of its process. If
+        the file exists, `fit` goes on from it and ends where the fit that was cut short would have
+        ended, bit for bit on the same machine. `fit` deletes the file when it has ended. The file
+        is refused if it belongs to a fit of another table or of other parameters.
+    checkpoint_every : float >= 0, default=60
+        Seconds of training from one state in the `checkpoint` to the next. With 0, every step is
+        kept.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -134,7 +145,7 @@ class Estimator(BaseEstimator):
     _saved: ClassVar[tuple[str, ...]] = ()
     _of_a_run: ClassVar[frozenset[str]] = frozenset(
         ("n_steps", "batch_size", "learning_rate", "callbacks", "verbose", "warm_start")
-        + ("distributed", "cuda_graph")
+        + ("distributed", "cuda_graph", "checkpoint", "checkpoint_every")
         + (
             "handle_unknown",
             "on_violation",
@@ -161,6 +172,8 @@ class Estimator(BaseEstimator):
         "random_state": SEED,
         "warm_start": FLAG,
         "callbacks": sequence_of(CALLABLE, "a list of callables") | NONE,
+        "checkpoint": PATH | NONE,
+        "checkpoint_every": number(0),
         "verbose": FLAG | integer(0),
     }
 
@@ -193,6 +206,8 @@ class Estimator(BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         callbacks: Sequence[Callable[[Training], Any]] | None = None,
+        checkpoint: str | Path | None = None,
+        checkpoint_every: float = 60.0,
         verbose: int = 0,
     ) -> None:
         self.n_steps = n_steps
@@ -208,6 +223,8 @@ class Estimator(BaseEstimator):
         self.random_state = random_state
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.verbose = verbose
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -247,6 +264,7 @@ class Estimator(BaseEstimator):
         `warm_start` is set: it then continues from the present weights.
         """
         check_parameters(self)
+        keeper = self._keeper()
         anew = not (self.__sklearn_is_fitted__() and (goes_on or self.warm_start))
         if anew:
             self._forget()
@@ -255,6 +273,8 @@ class Estimator(BaseEstimator):
         data = self._read(X, y, anew, **about)
         if anew:
             self._seed = self._processes().first(draw_seed(self.random_state))
+            if self.random_state is None and keeper is not None and keeper.seed is not None:
+                self._seed = keeper.seed
             self._n_draws = 0
             self._built_with = self._shaping_parameters()
             self._core = self._make_core()
@@ -263,13 +283,35 @@ class Estimator(BaseEstimator):
         core.training.update.set_rate(self.learning_rate)
         streams = Streams.begin([self._seed, core.training.step], core.device)
         try:
+            if keeper is not None:
+                keeper.identify(self)
+                core.keeper = keeper
             self._learn(data, streams, anew)
             self._processes().align(core.modules())
         except FloatingPointError:
             # Diverged weights can neither be trained further nor sampled from.
             self._forget()
             raise
+        except BaseException:
+            if anew:
+                self._forget()
+            raise
+        finally:
+            core.keeper = None
+        if keeper is not None:
+            keeper.finish()
         return self
+
+    def _keeper(self) -> Checkpoint | None:
+        """Open the checkpoint, if there is to be one."""
+        if self.checkpoint is None:
+            return None
+        if self.distributed:
+            raise ParameterError(
+                "checkpoint and distributed=True are both given, and a checkpoint keeps the state "
+                "of one process; set one of them to its default."
+            )
+        return Checkpoint(self.checkpoint, self.checkpoint_every)
 
     def _warn_of_pooling(self) -> None:
         """Warn if categories share a level, and lose their ties to other columns."""
@@ -304,6 +346,7 @@ class Estimator(BaseEstimator):
             self.verbose > 0,
             processes=self._processes(),
             captures=self.cuda_graph,
+            keeper=self._core.keeper,
             **{name: getattr(self, name) for name in stopping if hasattr(self, name)},
         )
 

@@ -89,6 +89,8 @@ def _parameters(estimator: Any, but: str = "") -> Any:
     """Return the parameters of an estimator in their JSON form."""
     parameters = estimator.get_params(deep=False)
     parameters.pop(but, None)
+    # A path on this machine says nothing on another.
+    parameters |= {"checkpoint": None} if "checkpoint" in parameters else {}
     for key, value in parameters.items():
         if isinstance(value, pd.Index | pd.Series):
             parameters[key] = value.tolist()

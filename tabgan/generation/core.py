@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tabgan.adversarial.processes import ALONE, Processes
-from tabgan.adversarial.training import Training
+from tabgan.adversarial.training import Keeper, Training
 from tabgan.adversarial.validation import Validation
 from tabgan.generation.conditions import Combinations
 from tabgan.generation.encoding import Encoding
@@ -41,6 +41,8 @@ class Run:
         The processes that train together.
     captures : bool, default=False
         Whether updates are recorded as CUDA graphs.
+    keeper : Keeper, optional
+        Keeps the state of training where a later process finds it.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Run:
     validation_fraction: float = 0.1
     processes: Processes = ALONE
     captures: bool = False
+    keeper: Keeper | None = None
 
     def train(
         self,
@@ -83,6 +86,7 @@ class Run:
             validation,
             self.processes,
             self.captures,
+            self.keeper,
         )
 
 
@@ -93,7 +97,14 @@ class Core:
     ----------
     training : Training
     device : torch.device
+
+    Attributes
+    ----------
+    keeper : Keeper or None
+        Keeps the state of the fit that is under way.
     """
+
+    keeper: Keeper | None = None
 
     def __init__(self, training: Training, device: torch.device) -> None:
         self.training, self.device = training, device

@@ -120,7 +120,9 @@ class TableCore(ConditionedCore):
         Warns
         -----
         UserWarning
-            The synthetic rows have far fewer distinct values than the real rows.
+            The synthetic rows have far fewer distinct values than the real rows, or Ctrl-C ended
+            what follows training. With a checkpoint, Ctrl-C then raises KeyboardInterrupt, and a
+            later fit goes on from the checkpoint.
         """
         rows = self.encoding.encode(table, streams.rng)
         if anew:
@@ -143,7 +145,17 @@ class TableCore(ConditionedCore):
         layouts = self.encoding.layout, self.encoding.condition_layout
         data = TrainingSet(real.made, layouts[0], real.given, layouts[1], order.to(self.device))
         run.train(self.training, data, n_steps, streams.noise, validation)
-        self.chain.learn(real, streams)
+        try:
+            self.chain.learn(real, streams)
+        except KeyboardInterrupt:
+            if run.keeper is not None:
+                raise
+            self.chain.acceptance.clear()
+            warn(
+                f"{run.name} was interrupted after training, while the rates and the rejection of "
+                "its rows were learnt; the model is usable, and its rows are poorer."
+            )
+            return
         some = fill(self.source, real.some(MAX_ROWS, streams.rng), streams.noise)
         self._warn_of_collapse(some, streams, run.name)
 
@@ -169,9 +181,10 @@ class TableCore(ConditionedCore):
 
         The correction of marginals is learnt anew at each evaluation, as after training.
         """
-        streams = Streams.begin([self.seed, self.training.step, 1], self.device)
 
         def fidelity(_: Game) -> float:
+            # Begun at each step anew, so that a run that was resumed draws the same rows.
+            streams = Streams.begin([self.seed, self.training.step, 1], self.device)
             self.source.learn(held, streams)
             return self.fidelity(held, streams)
 
