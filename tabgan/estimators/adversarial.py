@@ -121,7 +121,9 @@ class Causal:
 
     hidden_dim: int
     plan: ClassVar[Plan] = CAUSAL_PLAN
+    causal_plan: ClassVar[Plan] = CAUSAL_PLAN
     joint_plan: ClassVar[Plan] = Plan(numbers="bins")
+    _n_critic_of_joint: ClassVar[int] = 5
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "generator": choice("causal", "joint"),
         "likelihood_weight": number(0),
@@ -156,11 +158,13 @@ class Causal:
 
     @property
     def _plan(self) -> Plan:
-        return self.plan if self._is_causal else self.joint_plan
+        return self.causal_plan if self._is_causal else self.joint_plan
 
     def _n_critic(self) -> int:
         """Return the number of updates of the critic for each update of the generator."""
-        return (1 if self._is_causal else 5) if self.n_critic is None else self.n_critic
+        if self.n_critic is not None:
+            return self.n_critic
+        return 1 if self._is_causal else self._n_critic_of_joint
 
     def _causal_generator(
         self, encoding: Encoding, temperature: float | None = None

@@ -11,12 +11,14 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.causal import PLAYED, RATE, CausalGenerator
 from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, AdversarialLoss
+from tabgan.adversarial.plan import Plan
 from tabgan.checks import Rule, choice
-from tabgan.estimators.adversarial import Latent
+from tabgan.estimators.adversarial import Causal, Latent
 from tabgan.estimators.features import CriticFeatures
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.networks.mlp import Critic, ResidualMLP
+from tabgan.networks.ranks import RankCritic
 from tabgan.table.layout import Layout
 
 
@@ -133,25 +135,36 @@ class GANGame(Game):
         return batch.first(PLAYED) if self.is_causal else batch
 
 
-class GANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
+class GANSynthesizer(CriticFeatures, Causal, Latent, TableSynthesizer):
     """The original generative adversarial network [1]_: a generator against a discriminator.
 
     The generator G turns noise z into rows. The discriminator D gives the probability that a row is
     real, and maximises ``E log D(x) + E log(1 - D(G(z)))``. The generator makes the discriminator
     fail.
 
-    Use this class as a baseline, or together with `techniques`. It is not meant for rows to rely
-    on: real categories are one-hot and synthetic categories are soft, so the discriminator tells
-    them apart by that alone, and the generator learns little. `WGANSynthesizer` does not have this
-    weakness. `transform` gives the first four principal components of the discriminator's last
-    hidden layer, scaled so that their variances add up to 0.25, and rounded to whole
-    standard deviations.
+    Use this class as a baseline, or together with `techniques`. With its defaults it is not meant
+    for rows to rely on: real categories are one-hot and synthetic categories are soft, so the
+    discriminator tells them apart by that alone, and the generator learns little.
+    `WGANSynthesizer` does not have this weakness. With ``generator="causal"`` columns are drawn one
+    after another. The discriminator then sees exact categories of synthetic rows too, and the
+    likelihood of real rows teaches the generator beside the game. `transform` gives the first four
+    principal components of the discriminator's last hidden layer, scaled so that their variances
+    add up to 0.25, and rounded to whole standard deviations.
 
     Parameters
     ----------
     loss : {"non-saturating", "minimax"}, default="non-saturating"
         What the generator minimises: ``-E log D(G(z))`` for "non-saturating", or ``E log(1 -
         D(G(z)))`` for "minimax".
+    generator : {"causal", "joint"}, default="joint"
+        How a row is made. "joint" turns z into all columns at once, as in [1]_. "causal" draws each
+        column given the columns before it; beside it, set ``early_stopping=True`` and
+        ``acceptance_rounds=3``. The constants of its training are in `causal_plan`.
+    n_critic : int >= 1 or None, default=None
+        Number of updates of the discriminator for each update of the generator. None takes 1.
+    early_stopping : bool, default=False
+    n_iter_no_change : int >= 1, default=5
+    acceptance_rounds : int >= 0, default=0
     **shared
         See `TableSynthesizer`.
 
@@ -178,17 +191,37 @@ class GANSynthesizer(CriticFeatures, Latent, TableSynthesizer):
     5
     """
 
+    plan = joint_plan = Plan()
+    _n_critic_of_joint = 1
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "loss": choice("non-saturating", "minimax")
     }
 
     def __init__(
-        self, *, loss: Literal["non-saturating", "minimax"] = "non-saturating", **shared: Any
+        self,
+        *,
+        loss: Literal["non-saturating", "minimax"] = "non-saturating",
+        generator: Literal["causal", "joint"] = "joint",
+        early_stopping: bool = False,
+        n_iter_no_change: int = 5,
+        acceptance_rounds: int = 0,
+        **shared: Any,
     ) -> None:
-        super().__init__(**shared)
+        super().__init__(
+            generator=generator,
+            early_stopping=early_stopping,
+            n_iter_no_change=n_iter_no_change,
+            acceptance_rounds=acceptance_rounds,
+            **shared,
+        )
         self.loss = loss
 
     def _make_game(self, encoding: Encoding) -> GANGame:
+        layout, n_given = encoding.layout, encoding.condition_layout.width
+        settings: dict[str, Any] = {"n_critic": self._n_critic()}
+        if self._is_causal:
+            hidden = [self.hidden_dim] * 3
+            settings["causal"] = self._causal_generator(encoding)
+            settings["critic"] = RankCritic(layout, encoding.level_ranks, n_given, hidden)
         loss = MINIMAX if self.loss == "minimax" else NON_SATURATING
-        n_given = encoding.condition_layout.width
-        return GANGame(encoding.layout, n_given, self.latent_dim, self.hidden_dim, loss)
+        return GANGame(layout, n_given, self.latent_dim, self.hidden_dim, loss, **settings)
