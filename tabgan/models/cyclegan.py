@@ -289,15 +289,19 @@ class CycleGANTranslator(Adversarial, Estimator):
     that is translated to the other table and back must be the same row.
 
     Use this class for tables of two sites, two years or two instruments. If both tables have the
-    same columns, they share one encoding, the translators start as the identity, and a row that is
-    translated into its own table must stay as it is. The tables may also have different columns.
+    same columns, translation starts from the simplest one: a category stays as it is, and a number
+    becomes the number that has the same rank in the other table. The networks learn what has to
+    change beyond that. After training, boosted trees compare translated rows with rows of the
+    table they are translated into, and a column for which the networks' change does not make the
+    two harder to tell apart goes back to the start. The tables may also have different columns.
 
     These losses keep information; they do not choose among translations that keep it. If several
     translations are possible, such as a swap of two equally frequent categories that depend on
     nothing else, the class may find any of them.
 
     The class differs from the paper in the critics, which are those of WGAN-GP, because they can
-    judge categories; and in the error of categories, which is the cross-entropy.
+    judge categories; in the error of categories, which is the cross-entropy; and for tables of the
+    same columns in `match_numbers` and `select_columns`, both of which can be turned off.
 
     Parameters
     ----------
@@ -313,6 +317,13 @@ class CycleGANTranslator(Adversarial, Estimator):
         Weight of the error of rows that are translated into their own table, for tables with the
         same columns. A larger weight changes rows less, and suits tables that differ little. 0
         suits tables in which the same value has different meanings.
+    match_numbers : bool, default=True
+        Whether a number is encoded by its rank in its own table, if both tables have its column.
+        Translation then starts by matching the distribution of each number. With False both tables
+        share one encoding, and translation starts as the identity.
+    select_columns : bool, default=True
+        Whether a column is changed only if the change makes rows harder to tell from rows of the
+        other table, for tables with the same columns and at least 200 rows each.
     **shared
         See `Estimator`.
 
@@ -320,7 +331,7 @@ class CycleGANTranslator(Adversarial, Estimator):
     ----------
     schema_a_, schema_b_ : Schema
         The kind, the dtype and the distribution of each column of A and of B. Tables with the same
-        columns have the same schema.
+        columns have the same schema, but for the distribution of matched numbers.
 
     References
     ----------
@@ -379,9 +390,8 @@ class CycleGANTranslator(Adversarial, Estimator):
         A : table or numeric array-like of shape (n, d)
             Rows with columns of any kind, missing values included.
         B : table or numeric array-like of shape (m, e)
-            Rows none of which has to correspond to a row of A. If B has the columns of A, both
-            tables share one encoding, and translated rows have the dtypes that both tables have in
-            common.
+            Rows none of which has to correspond to a row of A. If B has the columns of A,
+            translated rows have the dtypes that both tables have in common.
 
         Returns
         -------
@@ -446,6 +456,9 @@ class CycleGANTranslator(Adversarial, Estimator):
             schema = Schema.infer(both, self._forced_categories(list(a.columns)))
             self.schema_a_ = self.schema_b_ = schema
             if self.match_numbers:
+                # NOTE[DIFF] The paper's translators start from random weights and see both domains
+                # on one scale. Matching ranks is the best change of a number by itself, and the
+                # game is left with what depends on other columns.
                 self.schema_a_, self.schema_b_ = _with_own_ranks(schema, a, b)
             return
         forced = set(self._forced_categories([*a.columns, *b.columns.difference(a.columns)]))
@@ -467,6 +480,8 @@ class CycleGANTranslator(Adversarial, Estimator):
         if all(layout.width for layout in layouts) and self._n_steps:
             batches = TwoTables(tables, layouts)
             self._run().train(core.training, batches, self._n_steps, streams.noise)
+            # NOTE[DIFF] The paper keeps whatever the translators do. Each of them moves all columns
+            # a little, and the critics are too smooth to notice.
             if self.select_columns and core.game.alike:
                 core.judge(*tables, self._seed)
 

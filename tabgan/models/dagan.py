@@ -199,6 +199,11 @@ class DAGANAugmenter(Latent, RowsOfClasses):
         Number of updates of the critic for each update of the generator.
     penalty_weight : float >= 0, default=1
         Weight of the gradient penalty on the critic, lambda of WGAN-GP.
+    strength : float in [0, 1] or None, default=None
+        How far `augment` goes from a given row towards the generated row: 0 gives copies, and 1
+        gives the rows of the paper. None lets classes that were held out choose 0, 0.25, 0.5 or 1
+        for each number of known rows; with fewer than four training classes it means 1. Holding
+        classes out takes up to three times the time of the training itself, and a number saves it.
     **shared
         See `Estimator`.
 
@@ -220,7 +225,7 @@ class DAGANAugmenter(Latent, RowsOfClasses):
     >>> from tabgan import DAGANAugmenter
     >>> X, y = load_digits(return_X_y=True)
     >>> X, y = X[:200], y[:200]
-    >>> model = DAGANAugmenter(n_steps=5, random_state=0).fit(X[y < 9], y[y < 9])
+    >>> model = DAGANAugmenter(n_steps=5, strength=1.0, random_state=0).fit(X[y < 9], y[y < 9])
     >>> few = X[y == 9][:3]
     >>> rows, labels = model.augment(few, [9, 9, 9], n_samples=6)
     >>> rows.shape
@@ -280,6 +285,12 @@ class DAGANAugmenter(Latent, RowsOfClasses):
             If X is not a table.
         FloatingPointError
             If a loss is no longer finite; a lower `learning_rate` helps.
+
+        Warns
+        -----
+        UserWarning
+            If rows of classes that were held out did not help a classifier, with the figures; or if
+            there are too few classes to hold some out.
         """
         return self._fit(X, y)
 
@@ -419,7 +430,9 @@ class DAGANAugmenter(Latent, RowsOfClasses):
             unknown; see `handle_unknown`. A number outside the range that `fit` saw counts as the
             nearest end of that range.
         y : array-like of shape (m,), default=None
-            Classes of the rows, which are returned with the synthetic rows.
+            Classes of the rows, which are returned with the synthetic rows. The number of rows of a
+            class decides the strength; see `gains_`. Without `y` each row is the only one of its
+            class.
         n_samples : int >= 1 or None, default=None
             Number of synthetic rows. Synthetic row i is generated from row ``i % m``. None
             generates one row from each row.
