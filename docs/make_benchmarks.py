@@ -585,7 +585,11 @@ def cyclegan() -> str:
 def dagan() -> str:
     """Write the accuracies on classes never seen, by rows a class."""
     entries = [
-        {**entry, "accuracy": f"{entry['mean']:.3f} ± {entry['std']:.3f}"}
+        {
+            **entry,
+            "accuracy": f"{entry['mean']:.3f} ± {entry['std']:.3f}",
+            "difference": f"{entry['gain']:+.3f} ± {entry['gain_error']:.3f}",
+        }
         for entry in read("dagan")
     ]
     columns = {
@@ -594,6 +598,8 @@ def dagan() -> str:
         "rows": "rows learnt from",
         "classifier": "classifier",
         "accuracy": "accuracy",
+        "difference": "difference to real rows alone",
+        "strengths": "strength of each split",
         "count": "runs",
         "n_steps": "steps",
     }
@@ -604,12 +610,16 @@ def genclass() -> str:
     """Write the accuracies on classes known by their attributes alone, and their means."""
     entries = read("genclass")
     figures = ["seen", "unseen", "harmonic_mean", "unseen_among_unseen"]
-    means = pd.DataFrame(entries).groupby("model", sort=False)[figures].mean()
+    means = pd.DataFrame(entries).groupby(["table", "model"], sort=False)[figures].mean()
     shown = [
-        {**entry, "split": ", ".join(map(str, entry["unseen_digits"]))} for entry in entries
-    ] + [{"split": "mean", "model": model, **row} for model, row in means.iterrows()]
+        {**entry, "split": ", ".join(map(str, entry["unseen_classes"]))} for entry in entries
+    ] + [
+        {"table": table, "split": "mean", "model": model, **row}
+        for (table, model), row in means.iterrows()
+    ]
     columns = {
-        "split": "unseen digits",
+        "table": "table",
+        "split": "unseen classes",
         "model": "model",
         "seen": "seen",
         "unseen": "unseen",

@@ -14,7 +14,7 @@ from torch import nn
 
 from tabgan import GenClassClassifier
 from tabgan.adversarial.game import Batch
-from tabgan.models.genclass import ROW_SCALE, ClassSet, GenClassGame, RowBeside, best_penalty
+from tabgan.models.genclass import ClassSet, GenClassGame, best_penalty
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -148,15 +148,6 @@ def test_two_classes_start_at_their_mean():
     made = game.generate(attributes, torch.Generator().manual_seed(0))
     assert made.std(dim=0).max() == 0
     torch.testing.assert_close(made[0, 0], table.scalars[known].mean())
-
-
-def test_the_row_counts_as_much_at_any_width():
-    for width in (2, 50):
-        features = RowBeside(width, 8)
-        nn.init.zeros_(features.network.out.weight)
-        one, other = (features(torch.full((1, width), value)) for value in (0.0, 0.5))
-        distance = (one - other).square().mean().item()
-        assert distance == pytest.approx((0.5 * ROW_SCALE) ** 2, rel=1e-5)
 
 
 def test_the_penalty_has_the_best_harmonic_mean():

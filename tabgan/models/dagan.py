@@ -399,8 +399,26 @@ class DAGANAugmenter(Latent, RowsOfClasses):
                 f"strengths {chosen}, at which rows did least harm."
             )
 
-    def _strength(self, n_rows: float) -> float:
-        """Return the strength for new classes with so many known rows each."""
+    def chosen_strength(self, n_rows: float) -> float:
+        """Return the strength at which `augment` generates rows.
+
+        Parameters
+        ----------
+        n_rows : float >= 1
+            Number of known rows of each new class.
+
+        Returns
+        -------
+        float in [0, 1]
+            The parameter `strength` if it is a number. Otherwise the strength whose gain in
+            `gains_`, less its error, is greatest; 1 if no classes were held out.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        """
+        check_is_fitted(self)
         if self.strength is not None:
             return self.strength
         best = self._best()
@@ -467,7 +485,7 @@ class DAGANAugmenter(Latent, RowsOfClasses):
         source = np.arange(n_samples) % len(table)
         given = table.rows(torch.from_numpy(source).to(core.device))
         n_classes = len(table) if y is None else len(pd.unique(pd.Series(y)))
-        strength = self._strength(len(table) / n_classes)
+        strength = self.chosen_strength(len(table) / n_classes)
         with torch.no_grad():
             raw = self._raw(core.game, core.layout.expand(*given), strength, streams.noise)
         rows = self._rows(raw, streams)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player
 from tabgan.adversarial.losses import WASSERSTEIN
+from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import Training, shuffled
 from tabgan.checks import FLAG, NONE, Rule, integer, listed, number, short
@@ -42,8 +43,8 @@ N_TRAINING_DRAWS, N_DRAWS = 16, 256
 RIDGES = np.logspace(-1, 3, 9)
 """Strengths of the ridge regression from which a generator starts."""
 
-ROW_SCALE, LEAST_RATE = 4.0, 1e-3
-"""Scale of the row among its features before training, and least rate of a level of a class."""
+ROW_SCALE, LEAST_RATE = 8.0, 1e-3
+"""Scale of the features before training, and least rate of a level of a class."""
 
 FEWEST_CLASSES, N_FOLDS, TEST_SHARE = 4, 3, 0.25
 """Seen classes from which on some are held out, the parts, and the share of rows held out."""
@@ -124,24 +125,16 @@ class LinearStart(nn.Module):
             self.linear.bias.copy_(torch.from_numpy(ridge.intercept_))
 
 
-class RowBeside(nn.Module):
-    """Features of a row by a network, beside the row itself.
+class ScaledRow(nn.Module):
+    """Features that are the entries of the row, all times one learnt number."""
 
-    Parameters
-    ----------
-    width, hidden_dim : int
-    """
-
-    def __init__(self, width: int, hidden_dim: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.network = MLP(width, [hidden_dim], hidden_dim)
         self.log_scale = nn.Parameter(torch.tensor(math.log(ROW_SCALE)))
-        # Distances are means over all features, and the row shall count the same at any width.
-        self.balance = math.sqrt((width + hidden_dim) / width)
 
     def forward(self, row: Tensor) -> Tensor:
-        """Map rows of shape (n, width) to features, shape (n, width + hidden_dim)."""
-        return torch.cat([self.balance * self.log_scale.exp() * row, self.network(row)], dim=1)
+        """Scale rows of shape (n, width)."""
+        return self.log_scale.exp() * row
 
 
 class GenClassGame(GANGame):
@@ -158,7 +151,7 @@ class GenClassGame(GANGame):
     latent_dim, hidden_dim, n_critic : int
     classifier_weight : float
     linear_start : bool
-        Whether generator and classifier are a `LinearStart` and a `RowBeside`.
+        Whether generator and classifier are a `LinearStart` and a `ScaledRow`.
     """
 
     attributes: Tensor
@@ -189,12 +182,13 @@ class GenClassGame(GANGame):
         self.register_buffer("seen", seen, persistent=False)
         self.classifier: nn.Module = MLP(layout.width, [hidden_dim], hidden_dim)
         if linear_start:
-            # NOTE[DIFF] The paper's generator and classifier start from random weights. With few
-            # classes nothing then says what attributes between or beyond those of the seen classes
-            # mean; a regression does, and the row itself is a feature in which it holds.
+            # NOTE[DIFF] The paper's generator starts from random weights, and a network computes
+            # the features of a row. With few classes nothing then says what attributes between or
+            # beyond those of the seen classes mean. A regression does, in the row itself, and
+            # learnt features forget what tells classes apart that are not in training.
             n_attributes = attributes.shape[1]
             self.generator = LinearStart(latent_dim, n_attributes, layout.width, hidden_dim)
-            self.classifier = RowBeside(layout.width, hidden_dim)
+            self.classifier = ScaledRow()
 
     def start(self, table: EncodedTable, classes: Tensor) -> None:
         """Start from the regression of the classes' mean rows on their attributes.
@@ -301,6 +295,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
     (2, 4)
     """
 
+    plan = Plan(n_steps=200)
     _saved = ("classes_", "_attributes", "_seen", "seen_penalty_")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "classifier_weight": number(0),
