@@ -139,6 +139,24 @@ def test_rows_start_as_the_regression_on_attributes():
     torch.testing.assert_close(row[:, 1:], chance, rtol=0, atol=0.12)
 
 
+def test_the_change_reads_attributes_of_seen_classes_alone():
+    table, classes, attributes, _ = linear_rows()
+    seen = torch.tensor([True] * 4 + [False])
+    game = GenClassGame(Layout([], [-1, -1]), attributes, seen, 3, 8, 1, 1.0, True)
+
+    class Echo(nn.Module):
+        def forward(self, x):
+            return x[:, 3:]  # what stands beside three numbers of noise
+
+    game.generator.change, game.classifier = Echo(), nn.Identity()
+    means = game.class_means(2, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(means, attributes * seen[:, None])
+    # In the game against the critic, half of the rows are made as those of unseen classes are.
+    made = game.generate(attributes[:1].expand(4000, 2), torch.Generator().manual_seed(seed(0)))
+    share = (made == attributes[0]).all(dim=1).float().mean()
+    assert share == pytest.approx(0.5, abs=0.04)  # five standard errors
+
+
 def test_two_classes_start_at_their_mean():
     table, classes, attributes, _ = linear_rows()
     seen = torch.tensor([True, True, False, False, False])
