@@ -268,16 +268,15 @@ class TranslatorCore(Core):
         kept = target.layout.draw(torch.where(known, row, raw))
         return made, target.decode(EncodedTable(*kept))
 
-    def judge(self, a: EncodedTable, b: EncodedTable, seed: int) -> None:
+    def judge(self, a: pd.DataFrame, b: pd.DataFrame, seed: int) -> None:
         """Find the columns that each translator needs to change; see `needed_changes`."""
-        of_a, of_b = (
-            self.translate(a, self.encoder_a, self.encoder_b, self.game.to_b),
-            self.translate(b, self.encoder_b, self.encoder_a, self.game.to_a),
-        )
-        real_a, real_b = self.encoder_a.decode(a), self.encoder_b.decode(b)
-        for name, (made, kept), real in (("needed_b", of_a, real_b), ("needed_a", of_b, real_a)):
-            after, before, real = (_numbers(self.encoder_a.schema, f) for f in (made, kept, real))
-            setattr(self, name, needed_changes(before, after, real, seed))
+        of_a = self.translate(self.encode_a(a), self.encoder_a, self.encoder_b, self.game.to_b)
+        of_b = self.translate(self.encode_b(b), self.encoder_b, self.encoder_a, self.game.to_a)
+        for name, (made, kept), real in (("needed_b", of_a, b), ("needed_a", of_b, a)):
+            after, before, like = (
+                _numbers(self.encoder_a.schema, frame) for frame in (made, kept, real)
+            )
+            setattr(self, name, needed_changes(before, after, like, seed))
 
 
 class CycleGANTranslator(Adversarial, Estimator):
@@ -483,7 +482,7 @@ class CycleGANTranslator(Adversarial, Estimator):
             # NOTE[DIFF] The paper keeps whatever the translators do. Each of them moves all columns
             # a little, and the critics are too smooth to notice.
             if self.select_columns and core.game.alike:
-                core.judge(*tables, self._seed)
+                core.judge(a, b, self._seed)
 
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]

@@ -314,7 +314,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         regression plus what all classes have in common, and distances are those of encoded rows,
         times a learnt number. With False, generator and features of rows are networks that start
         from random weights, as in the paper.
-    seen_penalty : float >= 0 or None, default=None
+    seen_penalty : float or None, default=None
         What is taken off the scores of classes with training rows, in nats. None finds the number
         by which second games, out of which some of these classes are held, reach the best harmonic
         mean of the accuracies on seen and on held-out classes. That takes three times the time of
@@ -363,7 +363,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         "n_critic": integer(1),
         "penalty_weight": number(0),
         "linear_start": FLAG,
-        "seen_penalty": number(0) | NONE,
+        "seen_penalty": number(-math.inf) | NONE,
     }
     seen_penalty_: float
 
@@ -668,7 +668,8 @@ def best_penalty(
 
     Returns
     -------
-    float >= 0
+    float
+        Negative if new classes win too often.
 
     Examples
     --------
@@ -688,9 +689,9 @@ def best_penalty(
         of_new = is_new[classes]
         right = np.where(of_new, new.argmax(axis=1), seen.argmax(axis=1)) == classes
         parts.append((gap, weight, of_new, right))
-    gaps = np.unique(np.concatenate([gap for gap, *_ in parts]).clip(min=0.0))
-    ends = np.r_[0.0, (gaps[1:] + gaps[:-1]) / 2]
-    tried = np.unique(np.quantile(ends, np.linspace(0.0, 1.0, N_PENALTIES)))
+    gaps = np.unique(np.concatenate([gap for gap, *_ in parts]))
+    between = np.r_[0.0, (gaps[1:] + gaps[:-1]) / 2]
+    tried = np.unique(np.quantile(between, np.linspace(0.0, 1.0, N_PENALTIES)))
     curve = np.zeros(len(tried))
     for gap, weight, of_new, right in parts:
         taken = gap < tried[:, None]
