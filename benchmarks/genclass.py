@@ -95,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, help="not needed: digits ship with scikit-learn")
     parser.add_argument("--tables", nargs="+", default=["digits", "made"])
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, help="training steps, the plan's by default")
     parser.add_argument("--quick", action="store_true", help="one split, few steps")
@@ -112,9 +113,9 @@ def main() -> None:
         is_test = np.isin(np.arange(len(y)), test)
         train = train[~np.isin(y[train], unseen)]
         entry = {"table": name, "seed": seed, "unseen_classes": unseen.tolist()}
-        for model, settings in MODELS.items():
+        for model in args.models:
             started = time.perf_counter()
-            fitted = GenClassClassifier(n_steps=n_steps, random_state=seed, **settings)
+            fitted = GenClassClassifier(n_steps=n_steps, random_state=seed, **MODELS[model])
             fitted.fit(X.iloc[train], y[train], described)
             cost = {"n_steps": n_steps, "fit_s": round(time.perf_counter() - started, 1)}
             scores = np.log(fitted.predict_proba(X) + 1e-300)

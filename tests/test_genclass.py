@@ -149,8 +149,12 @@ def test_the_change_reads_attributes_of_seen_classes_alone():
             return x[:, 3:]  # what stands beside three numbers of noise
 
     game.generator.change, game.classifier = Echo(), nn.Identity()
-    means = game.class_means(2, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(means, attributes * seen[:, None])
+    rng = torch.Generator().manual_seed(0)
+    torch.testing.assert_close(game.generate(attributes, rng, seen), attributes * seen[:, None])
+    game.generator.base.fill_(5.0)
+    expected = 5.0 + attributes * seen[:, None]
+    torch.testing.assert_close(game.class_means(2, rng), expected)
+    game.generator.base.zero_()
     # In the game against the critic, half of the rows are made as those of unseen classes are.
     made = game.generate(attributes[:1].expand(4000, 2), torch.Generator().manual_seed(seed(0)))
     share = (made == attributes[0]).all(dim=1).float().mean()

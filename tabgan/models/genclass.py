@@ -121,7 +121,11 @@ class LinearStart(nn.Module):
         """
         z, attributes = x[:, : self.latent_dim], x[:, self.latent_dim :]
         read = attributes * reads[:, None]
-        return self.base + attributes @ self.slopes + self.change(torch.cat([z, read], dim=1))
+        return self.regression(attributes) + self.change(torch.cat([z, read], dim=1))
+
+    def regression(self, attributes: Tensor) -> Tensor:
+        """Return the raw rows before the change, shape (n, width)."""
+        return self.base + attributes @ self.slopes
 
     def start(self, means: Tensor, attributes: Tensor) -> None:
         """Set the regression, by the ridge that predicts each class best from the others.
@@ -258,9 +262,16 @@ class GenClassGame(GANGame):
         return self.generator(torch.cat([z, condition], dim=1), is_seen)
 
     def class_means(self, n_draws: int, rng: torch.Generator) -> Tensor:
-        """Return the mean features of rows generated for each class, (n_classes, hidden_dim)."""
+        """Return the mean features of rows generated for each class, shape (n_classes, n_features).
+
+        After a linear start, the change of rows of unseen classes does not count: nothing has
+        taught it to leave their mean where the regression puts it.
+        """
         of_row = torch.arange(len(self.seen), device=rng.device).repeat_interleave(n_draws)
-        raw = self.generate(self.attributes[of_row], rng, self.seen[of_row])
+        given, is_seen = self.attributes[of_row], self.seen[of_row]
+        raw = self.generate(given, rng, is_seen)
+        if isinstance(self.generator, LinearStart):
+            raw = torch.where(is_seen[:, None], raw, self.generator.regression(given))
         made = self.soften(raw, rng)
         return self.classifier(made).unflatten(0, (-1, n_draws)).mean(dim=1)
 
@@ -311,9 +322,9 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         Weight of the gradient penalty on the critic, lambda of WGAN-GP.
     linear_start : bool, default=True
         Whether the generator starts from a regression. Rows of unseen classes are then the
-        regression plus what all classes have in common, and distances are those of encoded rows,
-        times a learnt number. With False, generator and features of rows are networks that start
-        from random weights, as in the paper.
+        regression plus what all classes have in common, unseen classes stand for the regression
+        alone, and distances are those of encoded rows, times a learnt number. With False, generator
+        and features of rows are networks that start from random weights, as in the paper.
     seen_penalty : float or None, default=None
         What is taken off the scores of classes with training rows, in nats. None finds the number
         by which second games, out of which some of these classes are held, reach the best harmonic
