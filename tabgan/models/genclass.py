@@ -141,8 +141,9 @@ class LinearStart(nn.Module):
         if len(means) > 2:
             known = attributes.double().cpu().numpy()
             ridge = RidgeCV(RIDGES).fit(known, means.double().cpu().numpy())
-            self.slopes.copy_(torch.from_numpy(ridge.coef_.T))
-            self.base.copy_(torch.from_numpy(ridge.intercept_))
+            # For rows of one entry scikit-learn leaves the axis of entries out.
+            self.slopes.copy_(torch.from_numpy(np.atleast_2d(ridge.coef_).T))
+            self.base.copy_(torch.from_numpy(np.atleast_1d(ridge.intercept_)))
 
 
 class ScaledRow(nn.Module):
