@@ -147,8 +147,9 @@ def test_losses_are_the_sums_of_their_parts(numbers):
 def test_a_known_shift_is_found():
     """Small numbers belong to a word; B adds to the number, renames one word, keeps the other.
 
-    Of 14 fits by other seeds, with bfloat16 products and without, words were right in 87 % of the
-    rows or more there and in 89 % back, and numbers were off by 0.62 at most.
+    Of 3 fits by other seeds words were right in all rows there and in 97 % or more back, and
+    numbers were off by 0.13 at most: the number's start has ranks right, and shares of the words
+    that differ between the two tables move a few rows across the gap.
     """
     rng = np.random.default_rng(seed(0))
 
