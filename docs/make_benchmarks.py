@@ -8,6 +8,7 @@ The site's build calls `write`, so that no table on the site is typed, or out of
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -565,16 +566,20 @@ def _plain(name: str, columns: dict[str, str], digits: int = 3) -> Callable[[], 
 
 
 def cyclegan() -> str:
-    """Write the errors of translated rows, column by column."""
-    entries = read("cyclegan")
-    columns = {
-        "rows": "rows",
-        "changed_columns": "changed columns",
-        "other_columns": "other columns",
-    }
-    columns |= {key: key for key in entries[0] if key.startswith("of ")}
-    columns |= {"auc_on_b": "AUC on B", "n_steps": "steps", "fit_s": "fit s"}
-    return listing(entries, columns)
+    """Write the errors of translated rows for each table, column by column."""
+    parts = []
+    for table, group in itertools.groupby(read("cyclegan"), key=lambda entry: entry["table"]):
+        entries = list(group)
+        columns = {
+            "rows": "rows",
+            "seed": "seed",
+            "changed_columns": "changed columns",
+            "other_columns": "other columns",
+        }
+        columns |= {key: key for key in entries[0] if key.startswith("of ")}
+        columns |= {"auc_on_b": "AUC on B", "n_steps": "steps", "fit_s": "fit s"}
+        parts.append(f"{table.capitalize()}:\n\n{listing(entries, columns)}")
+    return "\n\n".join(parts)
 
 
 def dagan() -> str:
@@ -599,12 +604,16 @@ def genclass() -> str:
     """Write the accuracies on classes known by their attributes alone, and their means."""
     entries = read("genclass")
     figures = ["seen", "unseen", "harmonic_mean", "unseen_among_unseen"]
-    means = pd.DataFrame(entries).groupby("model", sort=False)[figures].mean()
+    means = pd.DataFrame(entries).groupby(["table", "model"], sort=False)[figures].mean()
     shown = [
-        {**entry, "split": ", ".join(map(str, entry["unseen_digits"]))} for entry in entries
-    ] + [{"split": "mean", "model": model, **row} for model, row in means.iterrows()]
+        {**entry, "split": ", ".join(map(str, entry["unseen_classes"]))} for entry in entries
+    ] + [
+        {"table": table, "split": "mean", "model": model, **row}
+        for (table, model), row in means.iterrows()
+    ]
     columns = {
-        "split": "unseen digits",
+        "table": "table",
+        "split": "unseen classes",
         "model": "model",
         "seen": "seen",
         "unseen": "unseen",

@@ -175,7 +175,7 @@ def dagan() -> plt.Figure:
     """Draw rows made from one row of each of three unseen classes."""
     X, y = digits()
     seen = y < 7
-    model = tabgan.DAGANAugmenter(random_state=0).fit(X[seen], y[seen])
+    model = tabgan.DAGANAugmenter(strength=1.0, random_state=0).fit(X[seen], y[seen])
     given = np.stack([X[y == digit][0] for digit in (7, 8, 9)])
     made = model.augment(given, n_samples=27, random_state=0).reshape(9, 3, 64).transpose(1, 0, 2)
     rows = np.concatenate([given[:, None], made], axis=1).reshape(-1, 64)

@@ -28,7 +28,9 @@ new = np.isin(y, [3, 5, 9])
 
 # %%
 # Variants of single images of 3, 5 and 9. Training saw the other digits alone.
-augmenter = DAGANAugmenter(n_steps=N_STEPS, n_critic=2, batch_size=128, random_state=0)
+augmenter = DAGANAugmenter(
+    n_steps=N_STEPS, n_critic=2, batch_size=128, strength=1.0, random_state=0
+)
 augmenter.fit(X[~new], y[~new])
 single = np.array([np.flatnonzero(y == digit)[0] for digit in (3, 5, 9)])
 variants = augmenter.augment(X[single], n_samples=24, random_state=0)

@@ -107,6 +107,8 @@ def number(low: float, high: float = math.inf, closed: str = "both") -> Rule:
             "]" if closed in ("both", "right") else ")"
         )
         description = f"a number in {brackets[0]}{low:g}, {high:g}{brackets[1]}"
+    elif math.isinf(low):
+        description = "a finite number"
     elif closed in ("both", "left"):
         description = f"a finite number of at least {low:g}"
     else:

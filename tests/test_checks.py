@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,7 @@ from tabgan import checks
             [0, 0.5, np.float32(2)],
             [-1, True, np.inf, np.nan, "x", None, 1j, 10**400],
         ),
+        (checks.number(-math.inf), [-1e9, 0], [-math.inf, np.nan, True, None]),
         (checks.number(0, 1, "neither"), [0.5], [0, 1, 0.0, 1.0]),
         (checks.number(0, 1, "left"), [0], [1]),
         (checks.number(0, closed="neither"), [0.1], [0]),

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import fit_small, fitted, narrow_table, says, small
+from contract import fitted, narrow_table, says, small
 from seeds import seed
 from torch import nn
 
 from tabgan import CycleGANTranslator
+from tabgan.generation.needed import FEWEST_ROWS, needed_changes
 from tabgan.models.cyclegan import TwoTables, row_error
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -41,12 +42,79 @@ def numbers():
 
 def test_translators_of_the_same_columns_start_as_the_identity(numbers):
     a, b = numbers
-    translator = small(CycleGANTranslator, n_steps=0).fit(a, b)
+    translator = small(CycleGANTranslator, n_steps=0, match_numbers=False).fit(a, b)
+    assert translator.schema_a_ is translator.schema_b_
     np.testing.assert_allclose(translator.transform(a), a, rtol=1e-5)
     np.testing.assert_allclose(translator.inverse_transform(b), b, rtol=1e-5)
     game, batch = translator._core.game, both(translator, a, b)
     assert game.cycle_loss(batch, *game.translate(batch)).item() == 0
     assert game.identity_loss(batch).item() == 0
+
+
+def test_matched_numbers_start_at_the_same_rank_in_the_other_table(numbers):
+    a, b = numbers
+    translator = small(CycleGANTranslator, n_steps=0).fit(a, b)
+    order = a.argsort(axis=0)
+    there, back = translator.transform(a), translator.inverse_transform(b)
+    np.testing.assert_allclose(
+        np.take_along_axis(there, order, axis=0), np.sort(b, axis=0), rtol=1e-4, atol=1e-4
+    )
+    np.testing.assert_allclose(np.sort(back, axis=0), np.sort(a, axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_numbers_without_a_distribution_in_one_table_are_not_matched():
+    """A constant, and a column without any value, have no ranks of their own."""
+    rng = np.random.default_rng(0)
+    a = pd.DataFrame({"x": rng.normal(size=30), "y": 1.0, "z": np.nan})
+    b = pd.DataFrame({"x": rng.normal(size=30), "y": rng.normal(size=30), "z": rng.normal(size=30)})
+    translator = small(CycleGANTranslator).fit(a, b)
+    own = [one is not other for one, other in zip(*columns_of(translator), strict=True)]
+    assert own == [True, False, False]
+    assert translator.transform(a).shape == translator.inverse_transform(b).shape == (30, 3)
+
+
+def columns_of(translator):
+    """Both schemas' columns."""
+    return translator.schema_a_.columns, translator.schema_b_.columns
+
+
+def test_only_columns_that_make_rows_more_alike_are_changed():
+    """One number shifts by the word beside it, one was moved for nothing, one word is renamed.
+
+    The needed changes tell all rows apart, and the loss falls by hundreds of standard errors. A
+    column moved for nothing is kept if the loss falls by two standard errors, once in forty; such a
+    column is therefore looked at with three seeds, of which one may err: a false alarm in 500 runs.
+    """
+    n_wrong = 0
+    for n in range(3):
+        rng = np.random.default_rng(seed(n))
+        rows = rng.normal(size=(800, 4))
+        rows[:, 3] = rng.random(800) < 0.5
+        before, real = np.split(rows, 2)
+        shifted = real + np.c_[3 * real[:, 3], np.zeros(400), 2 * np.ones(400), np.zeros(400)]
+        after = (
+            before + np.c_[3 * before[:, 3], np.full(400, 0.05), 2 * np.ones(400), np.zeros(400)]
+        )
+        needed = needed_changes(before, after, shifted, seed(n))
+        assert needed.tolist()[::2] == [True, True] and not needed[3]
+        n_wrong += needed[1]
+    assert n_wrong <= 1
+
+
+def test_few_rows_say_nothing_about_columns():
+    rows = np.zeros((FEWEST_ROWS - 1, 2))
+    assert needed_changes(rows, rows + 1.0, rows, 0).all()
+
+
+def test_columns_that_need_no_change_keep_theirs():
+    table = narrow_table()
+    translator = small(CycleGANTranslator, n_steps=0).fit(table[::2], table[1::2])
+    core, start = translator._core, translator.transform(table)
+    nn.init.zeros_(core.game.to_b.network.keep)  # all rows become the same row
+    core.needed_b = np.array([False, True, False])
+    made = translator.transform(table)
+    pd.testing.assert_frame_equal(made[["length", "flag"]], start[["length", "flag"]])
+    assert made["kind"].nunique() == 1 < start["kind"].nunique()
 
 
 class Tell(nn.Module):
@@ -79,8 +147,9 @@ def test_losses_are_the_sums_of_their_parts(numbers):
 def test_a_known_shift_is_found():
     """Small numbers belong to a word; B adds to the number, renames one word, keeps the other.
 
-    Of 14 fits by other seeds, with bfloat16 products and without, words were right in 87 % of the
-    rows or more there and in 89 % back, and numbers were off by 0.62 at most.
+    Of 3 fits by other seeds words were right in all rows there and in 97 % or more back, and
+    numbers were off by 0.13 at most: the number's start has ranks right, and shares of the words
+    that differ between the two tables move a few rows across the gap.
     """
     rng = np.random.default_rng(seed(0))
 
@@ -146,5 +215,3 @@ def test_the_second_table_is_needed():
 
 def test_history_tells_the_cycle():
     assert list(fitted(CycleGANTranslator).history_)[2:] == ["critics", "translators", "cycle"]
-    translator = fit_small(CycleGANTranslator, narrow_table())
-    assert translator.schema_a_ is translator.schema_b_

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -15,17 +18,20 @@ from tabgan.adversarial.game import Batch, Game, Player, soften
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import Training, shuffled
-from tabgan.checks import Rule, integer, number
+from tabgan.checks import FLAG, Rule, integer, number
 from tabgan.estimators.adversarial import Adversarial
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import read_fitted, read_known
 from tabgan.generation.core import Core, resolve_device
+from tabgan.generation.needed import needed_changes
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.revision import Revision
 from tabgan.randomness import Streams
+from tabgan.table.columns import CategoricalColumn, NumericColumn
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.format import TableFormat
 from tabgan.table.layout import Layout
+from tabgan.table.quantiles import QuantileTable
 from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
@@ -204,6 +210,8 @@ class TranslatorCore(Core):
     ) -> None:
         super().__init__(training, device)
         self.encoder_a, self.encoder_b = encoder_a, encoder_b
+        self.needed_a = np.ones(len(encoder_a.schema.columns), dtype=bool)
+        self.needed_b = np.ones(len(encoder_b.schema.columns), dtype=bool)
 
     @property
     def encoders(self) -> tuple[Encoder, ...]:
@@ -218,10 +226,57 @@ class TranslatorCore(Core):
         """Encode rows of B on the device."""
         return self.encoder_b.encode(table, rng).to(self.device)
 
+    def values(self) -> dict[str, Any]:
+        """Return which columns each translator changes."""
+        return {"needed_a": self.needed_a.tolist(), "needed_b": self.needed_b.tolist()}
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Restore which columns each translator changes."""
+        self.needed_a, self.needed_b = (
+            np.array(values[name], dtype=bool) for name in ("needed_a", "needed_b")
+        )
+
+    def to_b(self, table: EncodedTable) -> pd.DataFrame:
+        """Translate encoded rows of A into rows of B; columns that need no change keep theirs."""
+        made, kept = self.translate(table, self.encoder_a, self.encoder_b, self.game.to_b)
+        return _chosen(made, kept, self.needed_b)
+
+    def to_a(self, table: EncodedTable) -> pd.DataFrame:
+        """Translate encoded rows of B into rows of A; columns that need no change keep theirs."""
+        made, kept = self.translate(table, self.encoder_b, self.encoder_a, self.game.to_a)
+        return _chosen(made, kept, self.needed_a)
+
     @torch.no_grad()
-    def translate(self, table: EncodedTable, source: Encoder, translator: nn.Module) -> Tensor:
-        """Translate encoded rows of one table into raw rows of the other."""
-        return translator(source.layout.expand(*table))
+    def translate(
+        self, table: EncodedTable, source: Encoder, target: Encoder, translator: Translator
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Translate encoded rows of one table into rows of the other.
+
+        Returns
+        -------
+        made, kept : DataFrame
+            Rows as the translator makes them, and as it made them before training. The latter are
+            the former if the tables do not have the same columns.
+        """
+        row = source.layout.expand(*table)
+        raw = translator(row)
+        made = target.decode(EncodedTable(*target.layout.draw(raw)))
+        if not translator.alike:
+            return made, made
+        known = source.layout.in_known_blocks(row)
+        known[:, : source.layout.n_scalars] = True
+        kept = target.layout.draw(torch.where(known, row, raw))
+        return made, target.decode(EncodedTable(*kept))
+
+    def judge(self, a: pd.DataFrame, b: pd.DataFrame, seed: int) -> None:
+        """Find the columns that each translator needs to change; see `needed_changes`."""
+        of_a = self.translate(self.encode_a(a), self.encoder_a, self.encoder_b, self.game.to_b)
+        of_b = self.translate(self.encode_b(b), self.encoder_b, self.encoder_a, self.game.to_a)
+        for name, (made, kept), real in (("needed_b", of_a, b), ("needed_a", of_b, a)):
+            after, before, like = (
+                _numbers(self.encoder_a.schema, frame) for frame in (made, kept, real)
+            )
+            setattr(self, name, needed_changes(before, after, like, seed))
 
 
 class CycleGANTranslator(Adversarial, Estimator):
@@ -233,15 +288,19 @@ class CycleGANTranslator(Adversarial, Estimator):
     that is translated to the other table and back must be the same row.
 
     Use this class for tables of two sites, two years or two instruments. If both tables have the
-    same columns, they share one encoding, the translators start as the identity, and a row that is
-    translated into its own table must stay as it is. The tables may also have different columns.
+    same columns, translation starts from the simplest one: a category stays as it is, and a number
+    becomes the number that has the same rank in the other table. The networks learn what has to
+    change beyond that. After training, boosted trees compare translated rows with rows of the
+    table they are translated into, and a column for which the networks' change does not make the
+    two harder to tell apart goes back to the start. The tables may also have different columns.
 
     These losses keep information; they do not choose among translations that keep it. If several
     translations are possible, such as a swap of two equally frequent categories that depend on
     nothing else, the class may find any of them.
 
     The class differs from the paper in the critics, which are those of WGAN-GP, because they can
-    judge categories; and in the error of categories, which is the cross-entropy.
+    judge categories; in the error of categories, which is the cross-entropy; and for tables of the
+    same columns in `match_numbers` and `select_columns`, both of which can be turned off.
 
     Parameters
     ----------
@@ -257,6 +316,13 @@ class CycleGANTranslator(Adversarial, Estimator):
         Weight of the error of rows that are translated into their own table, for tables with the
         same columns. A larger weight changes rows less, and suits tables that differ little. 0
         suits tables in which the same value has different meanings.
+    match_numbers : bool, default=True
+        Whether a number is encoded by its rank in its own table, if both tables have its column.
+        Translation then starts by matching the distribution of each number. With False both tables
+        share one encoding, and translation starts as the identity.
+    select_columns : bool, default=True
+        Whether a column is changed only if the change makes rows harder to tell from rows of the
+        other table, for tables with the same columns and at least 200 rows each.
     **shared
         See `Estimator`.
 
@@ -264,7 +330,7 @@ class CycleGANTranslator(Adversarial, Estimator):
     ----------
     schema_a_, schema_b_ : Schema
         The kind, the dtype and the distribution of each column of A and of B. Tables with the same
-        columns have the same schema.
+        columns have the same schema, but for the distribution of matched numbers.
 
     References
     ----------
@@ -290,6 +356,8 @@ class CycleGANTranslator(Adversarial, Estimator):
         "penalty_weight": number(0),
         "cycle_weight": number(0),
         "identity_weight": number(0),
+        "match_numbers": FLAG,
+        "select_columns": FLAG,
     }
     _core: TranslatorCore
     _format_b: TableFormat
@@ -301,6 +369,8 @@ class CycleGANTranslator(Adversarial, Estimator):
         penalty_weight: float = 1.0,
         cycle_weight: float = 0.2,
         identity_weight: float = 0.1,
+        match_numbers: bool = True,
+        select_columns: bool = True,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -308,6 +378,8 @@ class CycleGANTranslator(Adversarial, Estimator):
         self.penalty_weight = penalty_weight
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
+        self.match_numbers = match_numbers
+        self.select_columns = select_columns
 
     def fit(self, A: Any, B: Any) -> Self:
         """Learn to translate between two tables.
@@ -317,9 +389,8 @@ class CycleGANTranslator(Adversarial, Estimator):
         A : table or numeric array-like of shape (n, d)
             Rows with columns of any kind, missing values included.
         B : table or numeric array-like of shape (m, e)
-            Rows none of which has to correspond to a row of A. If B has the columns of A, both
-            tables share one encoding, and translated rows have the dtypes that both tables have in
-            common.
+            Rows none of which has to correspond to a row of A. If B has the columns of A,
+            translated rows have the dtypes that both tables have in common.
 
         Returns
         -------
@@ -381,8 +452,13 @@ class CycleGANTranslator(Adversarial, Estimator):
     def _infer_schemas(self, a: pd.DataFrame, b: pd.DataFrame) -> None:
         if list(a.columns) == list(b.columns):
             both = pd.concat([a, b], ignore_index=True)
-            self.schema_a_ = Schema.infer(both, self._forced_categories(list(a.columns)))
-            self.schema_b_ = self.schema_a_
+            schema = Schema.infer(both, self._forced_categories(list(a.columns)))
+            self.schema_a_ = self.schema_b_ = schema
+            if self.match_numbers:
+                # NOTE[DIFF] The paper's translators start from random weights and see both domains
+                # on one scale. Matching ranks is the best change of a number by itself, and the
+                # game is left with what depends on other columns.
+                self.schema_a_, self.schema_b_ = _with_own_ranks(schema, a, b)
             return
         forced = set(self._forced_categories([*a.columns, *b.columns.difference(a.columns)]))
         self.schema_a_ = Schema.infer(a, forced & set(a.columns), arg_name="A")
@@ -403,6 +479,10 @@ class CycleGANTranslator(Adversarial, Estimator):
         if all(layout.width for layout in layouts) and self._n_steps:
             batches = TwoTables(tables, layouts)
             self._run().train(core.training, batches, self._n_steps, streams.noise)
+            # NOTE[DIFF] The paper keeps whatever the translators do. Each of them moves all columns
+            # a little, and the critics are too smooth to notice.
+            if self.select_columns and core.game.alike:
+                core.judge(a, b, self._seed)
 
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
@@ -445,8 +525,7 @@ class CycleGANTranslator(Adversarial, Estimator):
         check_is_fitted(self)
         core = self._core
         frame = read_known(self, read_fitted(self, A, False, name="A"), self.schema_a_)
-        raw = core.translate(core.encode_a(frame), core.encoder_a, core.game.to_b)
-        return _restored(core.encoder_b, raw, self._format_b, A)
+        return _restored(core.to_b(core.encode_a(frame)), self._format_b, A)
 
     def inverse_transform(self, B: Any) -> Any:
         """Translate rows of B into rows of A, each into the most probable row.
@@ -473,12 +552,49 @@ class CycleGANTranslator(Adversarial, Estimator):
         core = self._core
         frame = read_fitted(self, B, False, name="B", form="_format_b")
         frame = read_known(self, frame, self.schema_b_)
-        raw = core.translate(core.encode_b(frame), core.encoder_b, core.game.to_a)
-        return _restored(core.encoder_a, raw, self._format, B)
+        return _restored(core.to_a(core.encode_b(frame)), self._format, B)
 
 
-def _restored(encoder: Encoder, raw: Tensor, form: TableFormat, given: Any) -> Any:
-    """Decode raw rows into the most probable rows, in the kind of table that `fit` got."""
-    rows = form.restore(encoder.decode(EncodedTable(*encoder.layout.draw(raw))))
-    is_frame = isinstance(rows, pd.DataFrame) and isinstance(given, pd.DataFrame)
-    return rows.set_axis(given.index) if is_frame else rows
+def _with_own_ranks(schema: Schema, a: pd.DataFrame, b: pd.DataFrame) -> tuple[Schema, Schema]:
+    """Give each table a schema in which the rank of a number is its rank in that table.
+
+    A column of which a table has fewer than two different numbers keeps the ranks of both tables.
+    """
+    pairs = []
+    for column, *values in zip(schema.columns, a.items(), b.items(), strict=True):
+        pair = (column, column)
+        if isinstance(column, NumericColumn):
+            numbers = [column.numbers(series) for _, series in values]
+            known = [each[~np.isnan(each)] for each in numbers]
+            own = [QuantileTable.from_values(each) for each in known if len(each)]
+            if sum(table.n_segments > 1 for table in own) == 2:
+                pair = (replace(column, table=own[0]), replace(column, table=own[1]))
+        pairs.append(pair)
+    one, other = zip(*pairs, strict=True)
+    return Schema(one, schema.header), Schema(other, schema.header)
+
+
+def _numbers(schema: Schema, frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Turn each column of a table into numbers that trees can split by, (n, d)."""
+    columns = []
+    for column, (_, values) in zip(schema.columns, frame.items(), strict=True):
+        if isinstance(column, NumericColumn):
+            columns.append(column.numbers(values))
+        elif isinstance(column, CategoricalColumn):
+            columns.append(column.codes(values).astype(np.float64))
+        else:  # an identifier, of which only the gaps mean something
+            columns.append(values.isna().to_numpy(dtype=np.float64))
+    return np.column_stack(columns)
+
+
+def _chosen(made: pd.DataFrame, kept: pd.DataFrame, needed: NDArray[np.bool_]) -> pd.DataFrame:
+    """Take the columns that are needed from one table, and the others from another."""
+    both = [(made if is_needed else kept).iloc[:, i] for i, is_needed in enumerate(needed.tolist())]
+    return pd.concat(both, axis=1).set_axis(made.columns, axis=1)
+
+
+def _restored(rows: pd.DataFrame, form: TableFormat, given: Any) -> Any:
+    """Return rows in the kind of table that `fit` got."""
+    made = form.restore(rows)
+    is_frame = isinstance(made, pd.DataFrame) and isinstance(given, pd.DataFrame)
+    return made.set_axis(given.index) if is_frame else made

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, draw_normal
+from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, draw_gumbel, draw_normal
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.checks import ParameterError, Rule, integer, number
+from tabgan.checks import NONE, ParameterError, Rule, integer, number
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.classes import RowsOfClasses
 from tabgan.estimators.reading import check_n_samples
+from tabgan.generation.few_rows import few_row_gains
 from tabgan.models.gan import GANGame
 from tabgan.networks.revision import Revision
+from tabgan.notices import warn
+from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
 
@@ -121,6 +127,50 @@ class DAGANGame(GANGame):
         return self.generator(draw_normal(len(condition), self.latent_dim, rng), condition)
 
 
+STRENGTHS = (0.0, 0.25, 0.5, 1.0)
+"""Strengths among which classes that were held out choose."""
+
+ROWS_PER_CLASS = (1, 5, 20)
+"""Numbers of known rows of a new class for which a strength is chosen."""
+
+FEWEST_CLASSES, N_FOLDS = 4, 3
+"""Classes from which on some can be held out, and the number of parts they are held out in."""
+
+_HELD_OUT = 1_000_000_007
+"""Marks the random streams of the second games, apart from those of training and of draws."""
+
+
+def toward(layout: Layout, raw: Tensor, row: Tensor, strength: float) -> Tensor:
+    """Move generated rows back to the rows that they were generated from.
+
+    A scalar moves along the line between both rows. A block becomes the mixture of the generated
+    probabilities and of the level that the given row has.
+
+    Parameters
+    ----------
+    layout : Layout
+    raw : Tensor of shape (n, width)
+        Raw rows of the generator.
+    row : Tensor of shape (n, width)
+        Encoded rows. Blocks without a level stay as they are generated.
+    strength : float in [0, 1]
+        0 gives the given rows, 1 the generated rows.
+
+    Returns
+    -------
+    Tensor of shape (n, width)
+        Raw rows.
+    """
+    if strength == 1.0:
+        return raw
+    n = layout.n_scalars
+    scalars = torch.lerp(row[:, :n], raw[:, :n], strength)
+    mixed = torch.lerp(row[:, n:], layout.log_probabilities(raw).exp(), strength)
+    logits = mixed.clamp(min=torch.finfo(mixed.dtype).tiny).log()
+    levels = torch.where(layout.in_known_blocks(row)[:, n:], logits, raw[:, n:])
+    return torch.cat([scalars, levels], dim=1)
+
+
 class DAGANAugmenter(Latent, RowsOfClasses):
     """Data augmentation GAN [1]_: rows of new classes, from very few rows of each.
 
@@ -149,6 +199,11 @@ class DAGANAugmenter(Latent, RowsOfClasses):
         Number of updates of the critic for each update of the generator.
     penalty_weight : float >= 0, default=1
         Weight of the gradient penalty on the critic, lambda of WGAN-GP.
+    strength : float in [0, 1] or None, default=None
+        How far `augment` goes from a given row towards the generated row: 0 gives copies, and 1
+        gives the rows of the paper. None lets classes that were held out choose 0, 0.25, 0.5 or 1
+        for each number of known rows; with fewer than four training classes it means 1. Holding
+        classes out takes up to three times the time of the training itself, and a number saves it.
     **shared
         See `Estimator`.
 
@@ -170,7 +225,7 @@ class DAGANAugmenter(Latent, RowsOfClasses):
     >>> from tabgan import DAGANAugmenter
     >>> X, y = load_digits(return_X_y=True)
     >>> X, y = X[:200], y[:200]
-    >>> model = DAGANAugmenter(n_steps=5, random_state=0).fit(X[y < 9], y[y < 9])
+    >>> model = DAGANAugmenter(n_steps=5, strength=1.0, random_state=0).fit(X[y < 9], y[y < 9])
     >>> few = X[y == 9][:3]
     >>> rows, labels = model.augment(few, [9, 9, 9], n_samples=6)
     >>> rows.shape
@@ -180,10 +235,14 @@ class DAGANAugmenter(Latent, RowsOfClasses):
     """
 
     plan = Plan(n_steps=200)
+    _saved = ("_gains",)
+    _gains: list[list[Any]]
+    _of_a_run = RowsOfClasses._of_a_run | {"strength"}
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "code_dim": integer(1),
         "n_critic": integer(1),
         "penalty_weight": number(0),
+        "strength": number(0, 1) | NONE,
     }
 
     def __init__(
@@ -192,12 +251,14 @@ class DAGANAugmenter(Latent, RowsOfClasses):
         code_dim: int = 4,
         n_critic: int = 5,
         penalty_weight: float = 1.0,
+        strength: float | None = None,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
         self.code_dim = code_dim
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
+        self.strength = strength
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn how rows of one class differ, from classes with many rows.
@@ -224,6 +285,12 @@ class DAGANAugmenter(Latent, RowsOfClasses):
             If X is not a table.
         FloatingPointError
             If a loss is no longer finite; a lower `learning_rate` helps.
+
+        Warns
+        -----
+        UserWarning
+            If rows of classes that were held out did not help a classifier, with the figures; or if
+            there are too few classes to hold some out.
         """
         return self._fit(X, y)
 
@@ -232,6 +299,133 @@ class DAGANAugmenter(Latent, RowsOfClasses):
 
     def _own_techniques(self) -> Sequence[Technique]:
         return [GradientPenalty(self.penalty_weight)]
+
+    def _learn(self, data: tuple[pd.DataFrame, Any], streams: Streams, anew: bool) -> None:
+        super()._learn(data, streams, anew)
+        if anew:
+            self._gains = []
+            if self.strength is None and self._core.layout.width and self._n_steps:
+                self._judge(*data)
+
+    def _judge(self, frame: pd.DataFrame, classes: NDArray[Any]) -> None:
+        """Measure the gain by synthetic rows of classes that were held out from a second game."""
+        core = self._core
+        streams = Streams.begin([self._seed, _HELD_OUT], core.device)
+        numbers = streams.rng.permutation(np.unique(classes))
+        if len(numbers) < FEWEST_CLASSES:
+            warn(
+                f"{type(self).__name__} got {len(numbers)} classes and needs {FEWEST_CLASSES} to "
+                "hold some out, so it is unknown whether its rows of new classes help a "
+                "classifier; set strength to choose how far rows go from the given ones."
+            )
+            return
+        table = core.encode(frame)
+        run = replace(self._run(), callbacks=(), shows_progress=False)
+        found: dict[int, list[NDArray[np.float64]]] = {k: [] for k in ROWS_PER_CLASS}
+        for held_out in np.array_split(numbers, min(N_FOLDS, len(numbers) // 2)):
+            is_held_out = np.isin(classes, held_out)
+            seen = torch.from_numpy(np.flatnonzero(~is_held_out)).to(core.device)
+            of_seen = torch.from_numpy(classes[~is_held_out]).to(core.device)
+            probe = self._train_game(core.encoder, core.device)
+            batches = PairSet(table.rows(seen), core.layout, of_seen)
+            run.train(probe, batches, self._n_steps, streams.noise)
+            others = table.rows(torch.from_numpy(np.flatnonzero(is_held_out)).to(core.device))
+            for k, gains in found.items():
+                vary = partial(self._varied, probe.averaged, others)
+                of_rows = core.layout.expand(*others).double().cpu().numpy()
+                gains.append(
+                    few_row_gains(of_rows, classes[is_held_out], vary, k, STRENGTHS, self._seed)
+                )
+        for k, gains in found.items():
+            each = np.concatenate(gains)
+            for strength, one in zip(STRENGTHS, each.T, strict=True):
+                if len(one):
+                    error = one.std() / np.sqrt(len(one))
+                    self._gains.append([k, strength, float(one.mean()), float(error), len(one)])
+        self._warn_of_no_gain()
+
+    def _varied(
+        self,
+        game: Any,
+        table: EncodedTable,
+        index: NDArray[np.int64],
+        strength: float,
+        seed: int,
+    ) -> NDArray[np.float64]:
+        """Generate a row from each of some encoded rows, and encode it."""
+        core = self._core
+        noise = Streams.begin([self._seed, _HELD_OUT, seed], core.device).noise
+        given = table.rows(torch.from_numpy(index).to(core.device))
+        with torch.no_grad():
+            raw = self._raw(game, core.layout.expand(*given), strength, noise)
+            drawn = core.layout.draw(raw, draw_gumbel(len(raw), core.layout.width, noise))
+        return core.layout.expand(*drawn).double().cpu().numpy()
+
+    def _raw(self, game: Any, row: Tensor, strength: float, noise: torch.Generator) -> Tensor:
+        """Generate raw rows from encoded rows, at a strength."""
+        return toward(self._core.layout, game.generate(row, noise), row, strength)
+
+    @property
+    def gains_(self) -> pd.DataFrame:
+        """What synthetic rows of held-out classes add to a classifier, in place of copies.
+
+        A DataFrame with one row for each number of known rows of a class (`n_rows`) and each
+        `strength`: the mean `gain` in balanced accuracy, its standard `error`, and the number of
+        comparisons, `n`. It is empty if no classes were held out.
+        """
+        check_is_fitted(self)
+        columns = ["n_rows", "strength", "gain", "error", "n"]
+        return pd.DataFrame(self._gains, columns=columns)
+
+    def _best(self) -> pd.DataFrame:
+        """Return for each number of known rows the strength whose gain is surest."""
+        gains = self.gains_
+        surest = (gains["gain"] - gains["error"]).groupby(gains["n_rows"]).idxmax()
+        return gains.loc[surest]
+
+    def _warn_of_no_gain(self) -> None:
+        """Warn, with numbers, if synthetic rows helped with no number of known rows."""
+        whole = self.gains_.query("strength == 1")
+        best = self._best()
+        if len(best) and not (best["gain"] > best["error"]).any():
+            told = "; ".join(
+                f"{one.n_rows} known rows: {one.gain:+.3f} ± {one.error:.3f}"
+                for one in whole.itertuples()
+            )
+            chosen = ", ".join(f"{one.strength:g}" for one in best.itertuples())
+            warn(
+                f"rows that {type(self).__name__} made of held-out classes did not help a "
+                f"classifier of these (balanced accuracy, {told}); augment therefore uses the "
+                f"strengths {chosen}, at which rows did least harm."
+            )
+
+    def chosen_strength(self, n_rows: float) -> float:
+        """Return the strength at which `augment` generates rows.
+
+        Parameters
+        ----------
+        n_rows : float >= 1
+            Number of known rows of each new class.
+
+        Returns
+        -------
+        float in [0, 1]
+            The parameter `strength` if it is a number. Otherwise the strength whose gain in
+            `gains_`, less its error, is greatest; 1 if no classes were held out.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator was not fitted.
+        """
+        check_is_fitted(self)
+        if self.strength is not None:
+            return self.strength
+        best = self._best()
+        if not len(best):
+            return 1.0
+        nearest = np.abs(np.log(best["n_rows"].to_numpy() / n_rows)).argmin()
+        return float(best["strength"].iloc[nearest])
 
     def _make_game(self, encoding: Encoder) -> DAGANGame:
         dims = (self.latent_dim, self.code_dim, self.hidden_dim, self.n_critic)
@@ -254,7 +448,9 @@ class DAGANAugmenter(Latent, RowsOfClasses):
             unknown; see `handle_unknown`. A number outside the range that `fit` saw counts as the
             nearest end of that range.
         y : array-like of shape (m,), default=None
-            Classes of the rows, which are returned with the synthetic rows.
+            Classes of the rows, which are returned with the synthetic rows. The number of rows of a
+            class decides the strength; see `gains_`. Without `y` each row is the only one of its
+            class.
         n_samples : int >= 1 or None, default=None
             Number of synthetic rows. Synthetic row i is generated from row ``i % m``. None
             generates one row from each row.
@@ -288,8 +484,10 @@ class DAGANAugmenter(Latent, RowsOfClasses):
         streams, core = self._streams(random_state), self._core
         source = np.arange(n_samples) % len(table)
         given = table.rows(torch.from_numpy(source).to(core.device))
+        n_classes = len(table) if y is None else len(pd.unique(pd.Series(y)))
+        strength = self.chosen_strength(len(table) / n_classes)
         with torch.no_grad():
-            raw = core.game.generate(core.layout.expand(*given), streams.noise)
+            raw = self._raw(core.game, core.layout.expand(*given), strength, streams.noise)
         rows = self._rows(raw, streams)
         if y is None:
             return rows
