@@ -45,9 +45,51 @@ def test_columns_are_players_of_their_own(cls):
     *others, columns = update.players
     assert columns.name == "columns" and "columns" in model.history_
     rates = [optimizer.param_groups[0]["lr"] for optimizer in update.optimizers.values()]
-    assert rates[-1] == pytest.approx(model._core.game.column_rate * rates[0])
+    assert columns.rate == model._core.game.column_rate
+    if not columns.stage:
+        assert rates[-1] == pytest.approx(columns.rate * rates[0])
     owned = {id(p) for player in others for p in player.parameters()}
     assert not owned & {id(p) for p in columns.parameters()}
+
+
+@pytest.mark.parametrize("cls", [BiGANSynthesizer, InfoGANFeaturizer], ids=lambda c: c.__name__)
+def test_columns_learn_after_the_codes(cls):
+    """Of nine steps the last three; codes then are those of the averaged weights, and stay."""
+    seen = []
+
+    def note(training):
+        seen.append(
+            [
+                {name: value.clone() for name, value in game.state_dict().items()}
+                for game in (training.game, training.averaged)
+            ]
+        )
+
+    model = fit_causal(cls, narrow_table(), n_steps=9, early_stopping=False, callbacks=[note])
+    assert model.n_steps_ == len(seen) == 9
+    codes = [name for name, _ in model._core.game.named_parameters() if "networks." not in name]
+    columns = [name for name, _ in model._core.game.named_parameters() if "networks." in name]
+
+    def changed(names, before, after, game):
+        return {n for n in names if (seen[before][game][n] != seen[after][game][n]).any()}
+
+    for step in range(1, 9):
+        assert bool(changed(codes, step - 1, step, 0)) == (step <= 6)
+        assert bool(changed(codes, step - 1, step, 1)) == (step < 6)
+        assert bool(changed(columns, step - 1, step, 0)) == (step >= 6)
+    assert all((seen[8][0][n] == seen[5][1][n]).all() for n in codes)
+    history = model.history_
+    assert history["columns"].isna().tolist() == [True] * 6 + [False] * 3
+
+
+def test_a_later_stage_warms_up_and_averages_anew():
+    model = fit_causal(BiGANSynthesizer, narrow_table(), n_steps=9, early_stopping=False)
+    training = model._core.training
+    full = training.update.optimizers["columns"].defaults["lr"] * model._core.game.column_rate
+    rate = training.update.optimizers["columns"].param_groups[0]["lr"] / full
+    assert rate == pytest.approx(3 / model._plan.warm_up)
+    # After one step of a stage the average is a mean of two, and soon follows the weights.
+    assert training._since == 6
 
 
 @every_game

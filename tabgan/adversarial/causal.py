@@ -74,7 +74,8 @@ class CausalGenerator(nn.Module):
 CODED = 2
 """Updates of each player of codes for each update of a causal decoder.
 
-The decoder learns in fewer steps than the codes do. `RowARAEGame` has numbers of its own.
+The decoder learns in fewer steps than the codes do. `RowARAEGame` has numbers of its own. If the
+decoder learns in a stage of its own, the codes are updated once in each step of theirs.
 """
 
 
@@ -101,6 +102,9 @@ class CausalDecoder:
 
     column_rate: ClassVar[float] = 4.0
     """Learning rate of the networks of columns, as a multiple of that of the other players."""
+
+    column_stage: ClassVar[int] = 0
+    """Stage of the networks of columns: 0, beside the other players, or 1, after them."""
 
     networks: Any
     view: Any
@@ -133,13 +137,14 @@ class CausalDecoder:
     @property
     def n_coded(self) -> int:
         """Number of updates of each player of codes in a training step."""
-        return 1 if self.networks is None else CODED
+        return 1 if self.networks is None or self.column_stage else CODED
 
     def column_players(self) -> tuple[Player, ...]:
         """Return the networks of the columns as a player, if there are any."""
         if self.networks is None:
             return ()
-        return (Player("columns", (self.networks,), self.columns_loss, rate=self.column_rate),)
+        rate, stage = self.column_rate, self.column_stage
+        return (Player("columns", (self.networks,), self.columns_loss, rate=rate, stage=stage),)
 
     def columns_loss(self, batch: Batch) -> Tensor:
         """Return the negative log-likelihood of rows given their codes, in nats, with dropout."""

@@ -107,6 +107,9 @@ class Player:
         Updates in each training step; each update has its own batch.
     rate : float > 0, default=1
         Factor on the learning rate.
+    stage : int, default=0
+        Players of a later stage move when those of the stages before it have ended, and learn from
+        what these have become.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Player:
     loss: Callable[[Batch], Tensor]
     n_updates: int = 1
     rate: float = 1.0
+    stage: int = 0
 
     def parameters(self) -> list[nn.Parameter]:
         """Return all parameters of the player's modules."""

@@ -90,6 +90,10 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 class Keeper(Protocol):
     """Keeps the state of a run of training where a later process finds it."""
 
+    def begin(self) -> bool:
+        """Begin a run of training, and return whether an earlier process has ended it."""
+        ...
+
     def is_due(self) -> bool:
         """Return whether the state is to be kept now."""
         ...
@@ -99,7 +103,7 @@ class Keeper(Protocol):
         ...
 
     def kept(self) -> State | None:
-        """Return the last state of an earlier process, if there is one."""
+        """Return the last state of an earlier process in this run, if there is one."""
         ...
 
 
@@ -224,7 +228,7 @@ class Training:
         self.averaging, self.warm_up = rule.averaging, rule.warm_up
         learnt = {name for name, _ in game.named_parameters()}
         self._buffers = [name for name in game.state_dict() if name not in learnt]
-        self.step = 0
+        self.step = self._since = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
 
@@ -240,6 +244,7 @@ class Training:
         processes: Processes = ALONE,
         captures: bool = False,
         keeper: Keeper | None = None,
+        stage: int | None = None,
     ) -> None:
         """Make `n_steps` steps, or fewer if a callback, the validation or Ctrl-C ends the run.
 
@@ -266,6 +271,9 @@ class Training:
         keeper : Keeper, optional
             Keeps the state now and then. If the keeper has the state of an earlier process, the run
             goes on from there and ends where that process would have ended, bit for bit.
+        stage : int, optional
+            The stage whose players are updated. The others stay as they are, with their averaged
+            weights. By default all players are updated.
 
         Raises
         ------
@@ -279,6 +287,13 @@ class Training:
         UserWarning
             Ctrl-C ended the run.
         """
+        if keeper and keeper.begin():
+            return
+        kept = keeper.kept() if keeper else None
+        if kept is not None:
+            rng.set_state(kept[0]["order"].cpu())
+        self._order = rng.get_state()
+        self._begin(stage)
         batches = processes.deal(data.batches(batch_size, rng), rng)
         every = max(1, n_steps // N_RECORDS)
         watch = Watch(validation, self.game, self.averaged, processes) if validation else None
@@ -287,7 +302,6 @@ class Training:
         recording = Capture().of(self.update) if is_recorded else nullcontext()
         progress = progress if processes.rank == 0 else None
         batches.sums_up = keeper is not None
-        kept = keeper.kept() if keeper else None
         first = 0 if kept is None else self._resume(kept, batches, watch)
         started, before = time.perf_counter(), self.seconds
         _keep_freed_memory()
@@ -297,7 +311,7 @@ class Training:
                 for i in range(first, n_steps):
                     behind = i / n_steps
                     # Rise during the warm-up, stay in the first half, fall to 0 in the second.
-                    rate = min(1.0, 2 - 2 * behind, (self.step + 1) / self.warm_up)
+                    rate = min(1.0, 2 - 2 * behind, (self.step - self._since + 1) / self.warm_up)
                     rate *= watch.rate if watch else 1.0
                     losses = self.update.step(lambda: next(batches), rate, behind)
                     self.step += 1
@@ -330,15 +344,30 @@ class Training:
             watch.restore()
         self.game.eval()
 
+    @torch.no_grad()
+    def _begin(self, stage: int | None) -> None:
+        """Let the players of a stage move, and give the others their averaged weights.
+
+        Warm-up and averaging of a later stage begin anew.
+        """
+        update = self.update
+        update.movers = tuple(p for p in update.players if stage in (None, p.stage))
+        self._since = self.step if stage else 0
+        moved = {id(weight) for player in update.movers for weight in player.parameters()}
+        for own, averaged in zip(self.game.parameters(), self.averaged.parameters(), strict=True):
+            if id(own) not in moved:
+                own.copy_(averaged)
+
     def _state(self, done: int, batches: Dealt, watch: Watch | None) -> State:
         """Return the state after `done` steps of a run."""
-        tensors = {"noise": batches.noise.get_state()}
+        tensors = {"noise": batches.noise.get_state(), "order": self._order}
         for name, game in (("game", self.game), ("averaged", self.averaged)):
             tensors |= {f"{name}.{key}": value for key, value in game.state_dict().items()}
         tensors |= self.update.state()
         values: dict[str, Any] = {"done": done}
         values |= {"n_dealt": batches.n_dealt, "digest": batches.digest}
-        values |= {name: getattr(self, name) for name in ("step", "seconds", "history")}
+        names = ("step", "seconds", "history", "_since")
+        values |= {name: getattr(self, name) for name in names}
         values["n_made"] = self.update.n_made
         if watch:
             best, values["watch"] = watch.state()
@@ -364,7 +393,7 @@ class Training:
             game.load_state_dict(_part(tensors, name))
         self.update.resume(tensors)
         self.update.n_made = dict(values["n_made"])
-        for name in ("step", "seconds", "history"):
+        for name in ("step", "seconds", "history", "_since"):
             setattr(self, name, values[name])
         if watch:
             watch.resume(_part(tensors, "best"), values["watch"])
@@ -380,7 +409,8 @@ class Training:
         long. The decay is therefore ``step / (step + 10)`` until that fraction reaches the constant
         `averaging`. Buffers, which no loss changes, are copied.
         """
-        decay = min(self.averaging, self.step / (self.step + 10.0))
+        n_steps = self.step - self._since
+        decay = min(self.averaging, n_steps / (n_steps + 10.0))
         torch._foreach_lerp_(
             list(self.averaged.parameters()), list(self.game.parameters()), 1.0 - decay
         )

@@ -65,10 +65,12 @@ class Update:
         Records and replays the updates of single players, while there is one.
     processes : Processes
         The processes that train the players together.
+    movers : tuple of Player
+        The players that are updated; all of them by default.
     """
 
     def __init__(self, players: Iterable[Player], make_optimizer: MakeOptimizer) -> None:
-        self.players = tuple(players)
+        self.players = self.movers = tuple(players)
         self.optimizers = {p.name: make_optimizer(p.parameters()) for p in self.players}
         self.n_made = dict.fromkeys(self.optimizers, 0)
         self.capture: Capture | None = None
@@ -123,7 +125,7 @@ class Update:
             The last loss of each player, left on the device, because a transfer would wait for the
             device.
         """
-        for player in self.players:
+        for player in self.movers:
             optimizer = self.optimizers[player.name]
             group, full = optimizer.param_groups[0], optimizer.defaults["lr"] * player.rate
             if isinstance(group["lr"], Tensor):
@@ -189,7 +191,7 @@ class AlternatingUpdate(Update):
 
     def _step(self, next_batch: Callable[[], Batch]) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
-        for player in self.players:
+        for player in self.movers:
             for _ in range(player.n_updates):
                 losses[player.name] = self._move(player, next_batch)
         return losses
@@ -207,20 +209,20 @@ class SimultaneousUpdate(Update):
     """
 
     def _step(self, next_batch: Callable[[], Batch]) -> dict[str, Tensor]:
-        for player in self.players:
+        for player in self.movers:
             for _ in range(player.n_updates - 1):
                 self._move(player, next_batch)
         for player in self.players:
             for parameter in player.parameters():
-                parameter.requires_grad_()
+                parameter.requires_grad_(player in self.movers)
         batch = next_batch()
-        losses = [player.loss(self._numbered(player, batch)) for player in self.players]
-        for player, gradients in zip(self.players, self.field(losses), strict=True):
+        losses = [player.loss(self._numbered(player, batch)) for player in self.movers]
+        for player, gradients in zip(self.movers, self.field(losses), strict=True):
             for parameter, gradient in zip(player.parameters(), gradients, strict=True):
                 parameter.grad = gradient.detach()
             self._apply(player, len(batch.row))
             self.n_made[player.name] += 1
-        return {p.name: loss.detach() for p, loss in zip(self.players, losses, strict=True)}
+        return {p.name: loss.detach() for p, loss in zip(self.movers, losses, strict=True)}
 
     def field(self, losses: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
         """Return the gradient of each player's loss by the player's own parameters.
@@ -250,7 +252,7 @@ class SimultaneousUpdate(Update):
                 allow_unused=True,
                 materialize_grads=True,
             )
-            for player, loss in zip(self.players, losses, strict=True)
+            for player, loss in zip(self.movers, losses, strict=True)
         ]
 
 
@@ -293,7 +295,7 @@ class ConsensusUpdate(SimultaneousUpdate):
         """
         gradients = self._gradients(losses, create_graph=True)
         energy = torch.stack([each.square().sum() for part in gradients for each in part]).sum() / 2
-        pulls = self._gradients([self.weight * energy] * len(self.players))
+        pulls = self._gradients([self.weight * energy] * len(self.movers))
         return [
             tuple(gradient + pull for gradient, pull in zip(*parts, strict=True))
             for parts in zip(gradients, pulls, strict=True)

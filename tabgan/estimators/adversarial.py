@@ -187,6 +187,13 @@ DECODING_PLAN = replace(CAUSAL_PLAN, averaging=0.99)
 """The plan of a game of codes with a causal decoder, whose likelihood says when to stop."""
 
 
+STAGED_PLAN = replace(DECODING_PLAN, n_steps=1200)
+"""The plan of a game of codes whose causal decoder learns after the codes, in a third of the steps.
+
+Codes then are those of the game alone, however soon the decoder's likelihood ends the last stage.
+"""
+
+
 class Decoding:
     """Mixin of adversarial estimators that decode codes into rows, one column after another.
 

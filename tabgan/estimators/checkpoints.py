@@ -54,7 +54,7 @@ class Checkpoint:
         self.seed: int | None = None if self._kept is None else int(self._kept[1]["fit"]["seed"])
         self._fit: dict[str, Any] = {}
         self._last = time.monotonic()
-        self._is_over = False
+        self._run, self._is_over = -1, False
 
     def identify(self, estimator: Any) -> None:
         """Note what the fit is of, and compare it with what the file says.
@@ -99,6 +99,11 @@ class Checkpoint:
                 f"{differing[0]}; name another file, or delete this one to begin anew."
             )
 
+    def begin(self) -> bool:
+        """Begin a run of training, and return whether the fit that was cut short has ended it."""
+        self._run, self._is_over = self._run + 1, False
+        return self._kept is not None and self._kept[1]["run"] > self._run
+
     def is_due(self) -> bool:
         """Return whether the time from one state to the next has passed."""
         return time.monotonic() - self._last >= self.every
@@ -121,7 +126,8 @@ class Checkpoint:
         tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         # safetensors refuses tensors that share memory.
         tensors = {name: value.clone() for name, value in tensors.items()}
-        metadata = {"tabgan_checkpoint": json.dumps({"fit": self._fit, "training": values})}
+        document = {"fit": self._fit, "run": self._run, "training": values}
+        metadata = {"tabgan_checkpoint": json.dumps(document)}
         metadata["checksum"] = checksum(metadata, tensors)
         try:
             with replacing(self.path) as unfinished:
@@ -133,8 +139,8 @@ class Checkpoint:
         self._last, self._is_over = time.monotonic(), is_over
 
     def kept(self) -> State | None:
-        """Return the state of the fit that was cut short, if there is one."""
-        if self._kept is None:
+        """Return the state in which this run was cut short, if it was."""
+        if self._kept is None or self._kept[1]["run"] != self._run:
             return None
         tensors, document = self._kept
         self._kept = None

@@ -65,29 +65,36 @@ class Run:
         noise: torch.Generator,
         validation: Validation | None = None,
     ) -> None:
-        """Run the training.
+        """Run the training, one stage of players after the other.
 
         Parameters
         ----------
         training : Training
         data : BatchSource
         n_steps : int
+            Steps of all stages together. Of two stages, the last one gets a third of the steps.
         noise : torch.Generator
         validation : Validation, optional
+            Steers the last stage.
         """
         name = self.name if self.shows_progress else None
-        training.run(
-            data,
-            n_steps,
-            self.batch_size,
-            noise,
-            self.callbacks,
-            name,
-            validation,
-            self.processes,
-            self.captures,
-            self.keeper,
-        )
+        stages = sorted({player.stage for player in training.update.players})
+        n_last = max(1, n_steps // 3) if len(stages) > 1 else n_steps
+        for stage in stages:
+            is_last = stage == stages[-1]
+            training.run(
+                data,
+                n_last if is_last else n_steps - n_last,
+                self.batch_size,
+                noise,
+                self.callbacks,
+                name,
+                validation if is_last else None,
+                self.processes,
+                self.captures,
+                self.keeper,
+                stage if len(stages) > 1 else None,
+            )
 
 
 class Core:

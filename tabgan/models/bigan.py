@@ -16,7 +16,7 @@ from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import rounding_noise
 from tabgan.adversarial.techniques import R1, R2, Technique
 from tabgan.checks import Rule, number
-from tabgan.estimators.adversarial import Decoding, Latent
+from tabgan.estimators.adversarial import STAGED_PLAN, Decoding, Latent
 from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -42,6 +42,7 @@ class BiGANGame(CausalDecoder, Game):
     """
 
     column_rate = 16.0
+    column_stage = 1
 
     def __init__(
         self,
@@ -146,9 +147,9 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     Parameters
     ----------
     n_steps : int >= 0 or None, default=None
-        Number of training steps, in each of which the decoder of columns is updated once and the
-        others twice. None takes 400, or 2,000 with ``decoder="joint"``, and fewer on small tables:
-        at most 300 passes over the rows if early stopping is off.
+        Number of training steps, of which the decoder of columns has the last third, after the
+        others. None takes 1,200, or 2,000 with ``decoder="joint"``, and fewer on small tables: at
+        most 300 passes over the rows if early stopping is off.
     latent_dim : int >= 1, default=16
         Width of z, the vector of standard normal noise that the generator turns into a row. It is
         also the number of features.
@@ -181,6 +182,7 @@ class BiGANSynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthe
     (100, 64)
     """
 
+    plan = STAGED_PLAN
     joint_plan = Plan(n_steps=2000)
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"penalty_weight": number(0)}
 
