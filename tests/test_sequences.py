@@ -38,7 +38,7 @@ def table():
 
 def test_sequences_come_in_order_of_appearance_and_steps_in_order_of_time(table):
     form = SequenceFormat.infer(table, "who", "time")
-    steps, given = form.split(table)
+    steps, given, _ = form.split(table)
     assert steps.to_dict("list") == {"value": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
     assert given.to_dict("list") == {"size": ["s", "m", "l"], "length": [3, 1, 2]}
 
@@ -89,7 +89,7 @@ def test_times_come_back_exactly(times, shift):
 def test_the_first_gap_is_the_second():
     table = pd.DataFrame({"who": [0, 0, 0, 1, 2, 2], "t": [5, 8, 9, 0, 1, 3], "x": range(6)})
     form = SequenceFormat.infer(table, "who", "t")
-    steps, given = form.split(table)
+    steps, given, _ = form.split(table)
     # The sequence of one step has the usual gap.
     assert steps["gap"].tolist() == [3, 3, 1, 2, 2, 2]
     assert given["t"].tolist() == [5, 0, 1]
@@ -98,7 +98,7 @@ def test_the_first_gap_is_the_second():
 def test_times_beyond_those_seen_can_be_made():
     table = pd.DataFrame({"who": [0, 0, 1, 1], "t": [0, 2, 10, 11], "x": range(4)})
     form = SequenceFormat.infer(table, "who", "t")
-    steps, given = form.split(table)
+    steps, given, _ = form.split(table)
     made = form.join(form.split(table)._replace(steps=steps.assign(gap=5), given=given))
     assert made["t"].tolist() == [0, 5, 10, 15]
 
@@ -124,7 +124,7 @@ def test_lengths_and_starts_that_all_differ_are_no_identifiers():
     table = pd.DataFrame({"who": who, "time": time, "value": rng.normal(size=len(who))})
     form = SequenceFormat.infer(table, "who", "time")
     assert form.learnt == ["length", "time", "gap"]
-    steps, given = form.split(table)
+    steps, given, _ = form.split(table)
     assert given["time"].is_unique and given["length"].is_unique
     kinds = [column.kind for column in Schema.infer(given, learnt=form.learnt).columns]
     assert kinds == ["integer", "integer"]

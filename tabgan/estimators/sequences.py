@@ -12,7 +12,20 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from tabgan.adversarial.plan import Plan
-from tabgan.checks import LABEL, NONE, Rule, listed, sequence_of, short
+from tabgan.checks import (
+    LABEL,
+    NONE,
+    ParameterError,
+    Rule,
+    choice,
+    instance,
+    integer,
+    listed,
+    sequence_of,
+    short,
+)
+from tabgan.constraints.base import Constraint
+from tabgan.constraints.rules import Constraints, kept_rows
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import (
     check_n_samples,
@@ -23,14 +36,16 @@ from tabgan.estimators.reading import (
 from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.core import resolve_device
+from tabgan.generation.ruled_sequences import RuledSequences, check_step_rules
 from tabgan.generation.sequences import SequenceCore, SequenceEncoding, Unrolled
 from tabgan.generation.source import Source
+from tabgan.notices import warn
 from tabgan.randomness import Streams
 from tabgan.table.conditions import EncodedCondition, encode_condition
 from tabgan.table.encoder import Encoder
 from tabgan.table.format import is_frame, read_stack, read_table
 from tabgan.table.schema import Schema
-from tabgan.table.sequences import SequenceFormat, Sequences
+from tabgan.table.sequences import Cuts, SequenceFormat, Sequences, cut_windows
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -67,6 +82,19 @@ class SequenceSynthesizer(Estimator):
     static_columns : sequence of column labels or None, default=None
         Columns that have one value for each entity. None takes the columns that never vary within
         an entity, or no column if all sequences have one step.
+    window : int >= 2 or None, default=None
+        Number of steps of the sequences to learn and to draw, if those of `fit` are longer series.
+        Every series is cut into overlapping windows, and a sequence is a window from then on.
+        Without `entity`, the whole table is one series, and synthetic tables hold one window below
+        the other. None cuts nothing.
+    constraints : sequence of constraints or None, default=None
+        Rules that every synthetic step keeps, such as
+        ``tabgan.constraints.Inequality("low", "high")``; see `tabgan.constraints`. A rule names
+        channels alone, and holds within a step. The training steps must keep the rules too.
+    on_violation : {"raise", "drop"}, default="raise"
+        What follows from training steps that break a constraint. "raise" raises a ValueError that
+        names the constraint and the steps. "drop" leaves out the sequences that have such a step,
+        and warns how many there are.
     **shared
         See `Estimator`.
 
@@ -86,8 +114,15 @@ class SequenceSynthesizer(Estimator):
         "entity": LABEL | NONE,
         "time": LABEL | NONE,
         "static_columns": sequence_of(LABEL, "a list of column labels") | NONE,
+        "window": integer(2) | NONE,
+        "constraints": sequence_of(
+            instance(Constraint, "a constraint"), "a list of constraints of tabgan.constraints"
+        )
+        | NONE,
+        "on_violation": choice("raise", "drop"),
     }
     _sequence_format: SequenceFormat | None = None
+    _rules: Constraints | None = None
     _core: SequenceCore
 
     def __init__(
@@ -96,12 +131,18 @@ class SequenceSynthesizer(Estimator):
         entity: Hashable | None = None,
         time: Hashable | None = None,
         static_columns: Sequence[Hashable] | None = None,
+        window: int | None = None,
+        constraints: Sequence[Constraint] | None = None,
+        on_violation: str = "raise",
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
         self.entity = entity
         self.time = time
         self.static_columns = static_columns
+        self.window = window
+        self.constraints = constraints
+        self.on_violation = on_violation
 
     def _make_chain(self, game: Any, encoding: SequenceEncoding) -> Source:
         """Return the source of the steps of sequences."""
@@ -116,11 +157,11 @@ class SequenceSynthesizer(Estimator):
         ----------
         X : table with a row for each step, or array-like of shape (n, T, d)
             Channels and static columns may be of any kind, missing values included. NaN in an array
-            is a missing value.
+            is a missing value. With `window`, an array of shape (T, d) is one series.
         y : array-like of shape (n,), default=None
-            One label for each sequence, which `sample` takes as a condition. The labels are in the
-            order in which entities first appear in a long table, or in a Series that is indexed by
-            entity.
+            One label for each sequence, or for each series that `window` cuts, which `sample` takes
+            as a condition. The labels are in the order in which entities first appear in a long
+            table, or in a Series that is indexed by entity.
 
         Returns
         -------
@@ -130,9 +171,10 @@ class SequenceSynthesizer(Estimator):
         Raises
         ------
         ValueError
-            If `entity`, `time` or `static_columns` do not fit the table, if there is no channel, if
-            a value is infinite, if the number of labels is not the number of sequences, or if a
-            parameter is out of range.
+            If `entity`, `time` or `static_columns` do not fit the table, if a series is shorter
+            than `window`, if there is no channel, if a value is infinite, if steps break a
+            constraint, if the number of labels is not the number of sequences, or if a parameter is
+            out of range.
         FloatingPointError
             If a loss is no longer finite; a lower `learning_rate` helps.
         """
@@ -173,40 +215,78 @@ class SequenceSynthesizer(Estimator):
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> Sequences:
         sequences, entities = self._split(X, anew)
         if y is not None:
-            y = _one_for_each(y, entities)
+            y = _one_for_each(y, entities, sequences.cuts)
         given, _ = append_target(self, sequences.given, y, anew)
+        sequences = self._kept(sequences._replace(given=given), anew)
         if anew:
             self.schema_ = self._infer_schema(sequences.steps)
-            self.given_schema_ = self._infer_schema(given)
-            return Sequences(sequences.steps, given)
-        return Sequences(
-            read_known(self, sequences.steps, self.schema_),
-            read_known(self, given, self.given_schema_),
-        )
+            self.given_schema_ = self._infer_schema(sequences.given)
+            self._rules = None
+            if self.constraints:
+                self._rules = Constraints.learn(self.constraints, sequences.steps, self.schema_)
+        else:
+            read_known(self, sequences.steps, self.schema_)
+            read_known(self, sequences.given, self.given_schema_)
+        if self._rules is None:
+            return sequences
+        return sequences._replace(steps=self._rules.express(sequences.steps))
+
+    def _kept(self, sequences: Sequences, anew: bool) -> Sequences:
+        """Return the sequences all of whose steps keep all rules."""
+        rules = self._rules_of(anew)
+        if not rules:
+            return sequences
+        check_step_rules(rules, sequences.steps)
+        kept, broken = kept_rows(rules, sequences.steps, "drop")
+        if not broken:
+            return sequences
+        length = "length" if self._sequence_format is None else self._sequence_format.length
+        number = np.repeat(np.arange(len(sequences.given)), sequences.given[length])
+        is_right = np.bincount(number, ~kept) == 0
+        if not is_right.any():
+            raise ParameterError(f"X has no sequence that keeps all constraints: {broken}.")
+        warn(f"{int((~is_right).sum())} training sequences are left out: {broken}.")
+        return sequences.chosen(is_right, is_right[number])
+
+    def _rules_of(self, anew: bool) -> Sequence[Constraint]:
+        """Return the rules that training steps keep."""
+        if anew or self._rules is None:
+            return self.constraints or ()
+        return self._rules.rules
+
+    def _check_steps(self, steps: pd.DataFrame, anew: bool) -> None:
+        """Raise a ValueError if a step breaks a rule, unless such steps are left out later."""
+        if self.on_violation == "raise":
+            kept_rows(self._rules_of(anew), steps, "raise")
 
     def _split(self, X: Any, anew: bool) -> tuple[Sequences, pd.Index]:
-        """Split X into sequences, and return the entity of each sequence beside them."""
+        """Split X into sequences, and return the entity of each series beside them."""
         is_table = is_frame(X)
         if not anew and is_table == (self._sequence_format is None):
             first, now = ("an array", "a DataFrame") if is_table else ("a DataFrame", "an array")
             raise ValueError(f"X is {now}, but {type(self).__name__} was fitted on {first}.")
         if not is_table:
             return self._split_array(X, anew)
-        if self.entity is None:
+        if self.entity is None and self.window is None:
             raise ValueError(
                 "entity must name the column that tells sequences apart, for X is a DataFrame; "
-                f"columns: {listed(read_table(X)[1].labels)}."
+                f"columns: {listed(read_table(X)[1].labels)}. For one long series, set window."
             )
         frame = read_fitted(self, X, anew)
         if anew:
             self._sequence_format = SequenceFormat.infer(
-                frame, self.entity, self.time, self.static_columns
+                frame, self.entity, self.time, self.static_columns, self.window
             )
         assert self._sequence_format is not None
-        entities = pd.Index(frame[self.entity].drop_duplicates())
+        self._check_steps(frame, anew)
+        entities = pd.RangeIndex(1)
+        if self.entity is not None:
+            entities = pd.Index(frame[self.entity].drop_duplicates())
         return self._sequence_format.split(frame), entities
 
     def _split_array(self, X: Any, anew: bool) -> tuple[Sequences, pd.Index]:
+        if self.window is not None and np.ndim(X) == 2:
+            X = np.asarray(X)[None]
         steps, n_steps, form = read_stack(X, owner=type(self).__name__)
         if anew:
             self._sequence_format, self._format = None, form
@@ -214,12 +294,19 @@ class SequenceSynthesizer(Estimator):
             self.__dict__.pop("feature_names_in_", None)
         else:
             self._format.check(steps, form, owner=type(self).__name__)
-        n = len(steps) // n_steps
-        return Sequences(steps, pd.DataFrame({"length": np.full(n, n_steps)})), pd.RangeIndex(n)
+        self._check_steps(steps, anew)
+        lengths, cuts = np.full(len(steps) // n_steps, n_steps), None
+        entities = pd.RangeIndex(len(lengths))
+        if self.window is not None:
+            cuts = cut_windows(lengths, self.window)
+            steps = steps.iloc[cuts.rows()].reset_index(drop=True)
+            lengths = np.full(len(cuts.starts), self.window)
+        return Sequences(steps, pd.DataFrame({"length": lengths}), cuts), entities
 
     def _infer_schema(self, columns: pd.DataFrame) -> Schema:
         form = self._sequence_format
         learnt = ["length"] if form is None else form.learnt
+        learnt = [*learnt, *(name for rule in self.constraints or () for name in rule.learnt())]
         if self._target_name is not None:
             learnt = [*learnt, self._target_name]
         forced = self._forced_categories(self._format.labels)
@@ -228,17 +315,18 @@ class SequenceSynthesizer(Estimator):
     def _make_core(self) -> SequenceCore:
         device, form = resolve_device(self.device), self._sequence_format
         encoder = Encoder(
-            self.schema_,
-            self.plan.numbers,
+            self.schema_ if self._rules is None else self._rules.inner,
+            self._plan.numbers,
             max_categories=self.max_categories,
-            n_bins=self.plan.max_bins,
+            n_bins=self._plan.max_bins,
         )
         length = "length" if form is None else form.length
         encoding = SequenceEncoding(
             encoder, self.given_schema_, length, self.max_categories, device
         )
         training = self._train_game(encoding, device)
-        return SequenceCore(encoding, training, self._make_chain(training.averaged, encoding))
+        chain = self._make_chain(training.averaged, encoding)
+        return SequenceCore(encoding, training, chain)
 
     def _learn(self, data: Sequences, streams: Streams, anew: bool) -> None:
         core = self._core
@@ -307,7 +395,8 @@ class SequenceSynthesizer(Estimator):
         told = core.encoding.told(given, streams.rng)
         for name, condition in asked_for.items():
             told[name] = condition.impose(told[name], everyone)
-        frame = core.draw(given, told, streams, latent)
+        steps = core if self._rules is None else RuledSequences(core, self._rules)
+        frame = steps.draw(given, told, streams, latent)
         if self._sequence_format is None:
             return self._format.restore(frame).reshape(n, -1, self.n_features_in_)
         return self._format.restore(self._sequence_format.join(Sequences(frame, told)))
@@ -328,6 +417,17 @@ class SequenceSynthesizer(Estimator):
                     f"asked for: {model.names}."
                 )
         return {name: encode_condition(model.encoder, name, asked[name]) for name in asked}
+
+    # ------------------------------------------------------------------ files
+
+    def _get_values(self) -> dict[str, Any]:
+        rules = None if self._rules is None else self._rules.to_dict()
+        return super()._get_values() | {"rules": rules}
+
+    def _set_values(self, values: dict[str, Any]) -> None:
+        rules = values["rules"]
+        self._rules = None if rules is None else Constraints.from_dict(rules, self.schema_)
+        super()._set_values(values)
 
 
 class LatentSequences:
@@ -391,18 +491,23 @@ class LatentSequences:
         return sample(len(latent), random_state, conditions, given)
 
 
-def _one_for_each(y: Any, entities: pd.Index) -> Any:
-    """Sort labels into the order of the entities, if the labels are indexed by entity.
+def _one_for_each(y: Any, entities: pd.Index, cuts: Cuts | None) -> Any:
+    """Sort labels into the order of the sequences.
+
+    Labels that are indexed by entity are sorted into the order of the entities. The windows of a
+    series have the label of the series.
 
     Raises
     ------
     ValueError
-        If the number of labels is not the number of sequences.
+        If the number of labels is not the number of entities.
     """
     if isinstance(y, pd.Series) and y.index.is_unique and entities.isin(y.index).all():
-        return y.loc[entities]
-    if len(y) != len(entities):
+        y = y.loc[entities]
+    elif len(y) != len(entities):
         raise ValueError(
             f"y has {len(y)} labels for {len(entities)} sequences; give one for each sequence."
         )
-    return y
+    if cuts is None:
+        return y
+    return y.iloc[cuts.owners] if isinstance(y, pd.Series) else np.asarray(y)[cuts.owners]
