@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from tabgan.adversarial.plan import Plan
+from tabgan.adversarial.validation import Validation
 from tabgan.checks import (
     LABEL,
     NONE,
@@ -37,6 +38,7 @@ from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.core import resolve_device
 from tabgan.generation.ruled_sequences import RuledSequences, check_step_rules
+from tabgan.generation.sequence_set import SequenceSet
 from tabgan.generation.sequences import SequenceCore, SequenceEncoding, Unrolled
 from tabgan.generation.source import Source
 from tabgan.notices import warn
@@ -109,7 +111,7 @@ class SequenceSynthesizer(Estimator):
 
     plan = Plan(max_bins=32)
     _schemas = ("schema_", "given_schema_")
-    _saved = ("_target_name",)
+    _saved = ("_target_name", "_n_rows")
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "entity": LABEL | NONE,
         "time": LABEL | NONE,
@@ -219,6 +221,10 @@ class SequenceSynthesizer(Estimator):
         given, _ = append_target(self, sequences.given, y, anew)
         sequences = self._kept(sequences._replace(given=given), anew)
         if anew:
+            # Windows overlap, so that a row may be a step of several.
+            self._n_rows = len(sequences.steps)
+            if sequences.cuts is not None:
+                self._n_rows = len(np.unique(sequences.cuts.rows()))
             self.schema_ = self._infer_schema(sequences.steps)
             self.given_schema_ = self._infer_schema(sequences.given)
             self._rules = None
@@ -312,17 +318,24 @@ class SequenceSynthesizer(Estimator):
         forced = self._forced_categories(self._format.labels)
         return Schema.infer(columns, forced, learnt=learnt)
 
+    @property
+    def _inner_schema(self) -> Schema:
+        """Schema of the channels that are learnt, which rules may have rewritten."""
+        return self.schema_ if self._rules is None else self._rules.inner
+
     def _make_core(self) -> SequenceCore:
         device, form = resolve_device(self.device), self._sequence_format
+        cut = self._plan.cut(self._n_rows, self._inner_schema.n_numeric)
         encoder = Encoder(
-            self.schema_ if self._rules is None else self._rules.inner,
+            self._inner_schema,
             self._plan.numbers,
             max_categories=self.max_categories,
-            n_bins=self._plan.max_bins,
+            n_bins=cut["n_bins"],
+            n_halvings=cut["n_halvings"],
         )
         length = "length" if form is None else form.length
         encoding = SequenceEncoding(
-            encoder, self.given_schema_, length, self.max_categories, device
+            encoder, self.given_schema_, length, self.max_categories, self._n_rows, device
         )
         training = self._train_game(encoding, device)
         chain = self._make_chain(training.averaged, encoding)
@@ -334,8 +347,16 @@ class SequenceSynthesizer(Estimator):
         if anew:
             core.encoding.conditions.learn(sequences.condition_table.to(torch.device("cpu")))
         if core.encoding.layout.width and self._n_steps:
-            self._run().train(core.training, sequences, self._n_steps, streams.noise)
+            taught, validation = self._hold_out(sequences, data.cuts, streams)
+            noise = streams.noise
+            self._run().train(core.training, taught, self._n_steps, noise, validation)
             core.chain.learn(sequences, streams)
+
+    def _hold_out(
+        self, sequences: SequenceSet, cuts: Cuts | None, streams: Streams
+    ) -> tuple[SequenceSet, Validation | None]:
+        """Return the sequences to train on, and a score on the other ones if there are any."""
+        return sequences, None
 
     # ------------------------------------------------------------------ sampling
 
@@ -436,6 +457,11 @@ class LatentSequences:
     latent_dim: int
     _core: Any
 
+    @property
+    def _has_latent(self) -> bool:
+        """Whether sequences are made from latent vectors."""
+        return True
+
     def sample(
         self,
         n_samples: int = 1,
@@ -474,13 +500,19 @@ class LatentSequences:
         NotFittedError
             If the estimator was not fitted.
         ValueError
-            If `n_samples` is below one, if a condition cannot be met, or if the shape of `latent`
-            fits neither `latent_dim` nor the number of sequences.
+            If `n_samples` is below one, if a condition cannot be met, if the shape of `latent` fits
+            neither `latent_dim` nor the number of sequences, or if `latent` is given and the
+            generator has no latent vector.
         """
         sample: Any = self._sample  # type: ignore[attr-defined]
         if latent is None:
             return sample(n_samples, random_state, conditions)
         check_is_fitted(self)
+        if not self._has_latent:
+            raise ParameterError(
+                "latent cannot be given, for this generator draws steps in turn and has no latent "
+                'vector; set generator="joint", or use SequenceARAESynthesizer.'
+            )
         latent = check_array(latent, dtype=np.float32, input_name="latent")
         if latent.shape[1] != self.latent_dim or n_samples not in (1, len(latent)):
             raise ValueError(

@@ -59,6 +59,8 @@ class SequenceEncoding(Encoding):
         Label of the column of lengths.
     max_categories : int
         Most levels of a categorical column.
+    n_rows : int
+        Number of steps in training, each counted once.
     device : torch.device
         Device of the layouts.
     """
@@ -69,11 +71,12 @@ class SequenceEncoding(Encoding):
         given_schema: Schema,
         length: Hashable,
         max_categories: int,
+        n_rows: int,
         device: torch.device,
     ) -> None:
         told = [c.name for c in given_schema.columns if not isinstance(c, IdentifierColumn)]
         conditions = ConditionModel(given_schema.select(told), max_categories)
-        super().__init__(encoder, conditions, 0, device)
+        super().__init__(encoder, conditions, n_rows, device)
         self.given_schema, self.length = given_schema, length
 
     def lengths(self, given: pd.DataFrame) -> Tensor:

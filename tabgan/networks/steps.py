@@ -8,22 +8,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tabgan.networks.columns import ColumnNetworks
+from tabgan.networks.columns import ColumnNetworks, embedding_width
 from tabgan.networks.recurrent import Recurrence
 
-N_POSITIONS = 8
-"""Entries of the code of a step's position."""
+N_WAVES, LONGEST_WAVE = 4, 100.0
+"""Sines of a step's position, and as many cosines; and the steps of the longest one, over 2 pi."""
 
 N_LOOKED_BACK = 2
-"""Steps that a step's columns see directly, beside the recurrent state."""
+"""Steps whose levels the columns of a step see directly, beside the recurrent state."""
+
+
+def n_seen(n_blocks: int, n_given: int, hidden: int) -> int:
+    """Return how many entries `StepNetworks` give to the networks of the columns of a step.
+
+    Parameters
+    ----------
+    n_blocks : int
+        Columns of a step.
+    n_given, hidden : int
+        See `StepNetworks`.
+    """
+    looked_back = N_LOOKED_BACK * n_blocks * embedding_width(n_blocks)
+    return hidden + looked_back + n_given + 2 * N_WAVES
 
 
 class StepNetworks(nn.Module):
-    """An autoregressive model of sequences: ``p(x) = prod_t prod_b p(x_tb | x_tb', x_<t, given)``.
+    """An autoregressive model of sequences, whose steps are drawn one column after another.
 
-    A GRU reads the steps so far. The columns of a step are drawn in turn by `ColumnNetworks`, which
-    are given the state of the GRU, the last two steps and the condition. A sequence needs one pass
-    to be scored, and one pass for each column of each step to be drawn.
+    The model is the product ``p(x) = prod_t prod_b p(x_tb | x_t1, ..., x_t(b-1), x_1, ..., x_(t-1),
+    given)``. A GRU reads the steps so far, the condition and the position of the step. The columns
+    of a step are drawn in turn by `ColumnNetworks`, which are given the state of the GRU, the last
+    two steps, the condition and the position. A sequence needs one pass to be scored, and one pass
+    for each column of each step to be drawn.
 
     Parameters
     ----------
@@ -38,41 +54,10 @@ class StepNetworks(nn.Module):
     def __init__(self, columns: ColumnNetworks, n_given: int, hidden: int) -> None:
         super().__init__()
         self.columns = columns
-        n_inputs = columns.layout.n_softmax * columns.embedding_dim
-        self.begin = nn.Sequential(nn.Linear(n_given + N_POSITIONS, hidden), nn.Tanh())
-        self.cells = Recurrence(n_inputs + n_given + N_POSITIONS, hidden)
-
-    @staticmethod
-    def n_seen(n_inputs: int, n_given: int, hidden: int) -> int:
-        """Return how many entries the networks of the columns are given."""
-        return hidden + N_LOOKED_BACK * n_inputs + n_given + N_POSITIONS
-
-    def context(self, codes: Tensor, given: Tensor) -> Tensor:
-        """Compute what the columns of each step of known sequences are given.
-
-        Parameters
-        ----------
-        codes : Tensor of shape (n, T, n_blocks)
-        given : Tensor of shape (n, n_given)
-
-        Returns
-        -------
-        Tensor of shape (n, T, n_seen)
-            The entries of a step depend on earlier steps alone.
-        """
-        n, n_steps = codes.shape[:2]
-        about = self._about(given, torch.arange(n_steps, device=codes.device))
-        seen = self._embedded(codes.flatten(0, 1)).view(n, n_steps, -1)
-        first = self.begin(about[:, 0])
-        states = first[:, None]
-        if n_steps > 1:
-            later, _ = self.cells(torch.cat([seen[:, :-1], about[:, 1:]], dim=2), first[None])
-            states = torch.cat([states, later], dim=1)
-        back = [
-            F.pad(seen[:, :-lag], (0, 0, lag, 0))[:, :n_steps]
-            for lag in range(1, N_LOOKED_BACK + 1)
-        ]
-        return torch.cat([states, *back, about], dim=2)
+        self.n_inputs = columns.layout.n_softmax * columns.embedding_dim
+        n_about = n_given + 2 * N_WAVES
+        self.begin = nn.Sequential(nn.Linear(n_about, hidden), nn.Tanh())
+        self.cells = Recurrence(self.n_inputs + n_about, hidden)
 
     def log_likelihood(
         self, codes: Tensor, given: Tensor, mask: Tensor, rng: torch.Generator | None = None
@@ -94,49 +79,78 @@ class StepNetworks(nn.Module):
         Tensor of shape (n, T), in nats
             0 for padding.
         """
-        seen = self.context(codes, given)
-        log_p = seen.new_zeros(mask.shape)
-        log_p[mask] = self.columns.log_likelihood(codes[mask], seen[mask], rng)
+        log_p = given.new_zeros(mask.shape)
+        log_p[mask] = self.columns.log_likelihood(
+            codes[mask], self.context(codes, given)[mask], rng
+        )
         return log_p
+
+    def context(self, codes: Tensor, given: Tensor) -> Tensor:
+        """Compute what the columns of each step of known sequences are given.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n, T, n_blocks)
+        given : Tensor of shape (n, n_given)
+
+        Returns
+        -------
+        Tensor of shape (n, T, n_seen)
+            The entries of a step depend on earlier steps alone.
+        """
+        n, n_steps = codes.shape[:2]
+        about = torch.cat([self._about(given, step)[:, None] for step in range(n_steps)], dim=1)
+        levels = self._embedded(codes.flatten(0, 1)).unflatten(0, (n, n_steps))
+        states = self.begin(about[:, 0])[:, None]
+        if n_steps > 1:
+            inputs = torch.cat([levels[:, :-1], about[:, 1:]], dim=2)
+            later, _ = self.cells(inputs, states.transpose(0, 1).contiguous())
+            states = torch.cat([states, later], dim=1)
+        looked_back = [
+            F.pad(levels, (0, 0, lag, 0))[:, :n_steps] for lag in range(1, N_LOOKED_BACK + 1)
+        ]
+        return torch.cat([states, *looked_back, about], dim=2)
 
     @torch.no_grad()
     def write(self, given: Tensor, n_steps: int, rng: torch.Generator) -> Tensor:
-        """Draw sequences step by step, as codes of shape (n, n_steps, n_blocks).
+        """Draw sequences, each step from the distribution given the steps before.
 
         Parameters
         ----------
         given : Tensor of shape (n, n_given)
         n_steps : int >= 1
         rng : torch.Generator
+
+        Returns
+        -------
+        Tensor of shape (n, n_steps, n_blocks), int64
         """
-        codes: list[Tensor] = []
-        state = seen = self.begin(self._about(given, torch.zeros(1, device=given.device))[:, 0])
-        back: list[Tensor] = []
+        about = self._about(given, 0)
+        state = self.begin(about)
+        # The last step comes first.
+        levels = [given.new_zeros(len(given), self.n_inputs)] * N_LOOKED_BACK
+        written: list[Tensor] = []
         for step in range(n_steps):
-            about = self._about(given, torch.full((1,), step, device=given.device))[:, 0]
-            if codes:
-                seen = self._embedded(codes[-1])
-                back = [seen, *back][:N_LOOKED_BACK]
-                inputs = torch.cat([seen, about], dim=1)[:, None]
+            if written:
+                levels = [self._embedded(written[-1]), *levels[:-1]]
+                about = self._about(given, step)
+                inputs = torch.cat([levels[0], about], dim=1)[:, None]
                 state = self.cells(inputs, state[None].contiguous())[1][0]
-            n_inputs = self.columns.layout.n_softmax * self.columns.embedding_dim
-            absent = [state.new_zeros(len(state), n_inputs)] * (N_LOOKED_BACK - len(back))
-            codes.append(self.columns.draw(torch.cat([state, *back, *absent, about], dim=1), rng))
-        return torch.stack(codes, dim=1)
+            seen = torch.cat([state, *levels, about], dim=1)
+            parts = seen.split(self.columns.draws_at_once)
+            written.append(torch.cat([self.columns.draw(part, rng) for part in parts]))
+        return torch.stack(written, dim=1)
 
     def _embedded(self, codes: Tensor) -> Tensor:
-        """Return the embeddings of rows of levels, shape (n, n_blocks * embedding_dim)."""
+        """Return the embeddings of the levels of steps, shape (N, n_inputs)."""
         return self.columns.seen(codes, codes.new_zeros(len(codes), 0, dtype=torch.float32))
 
-    def _about(self, given: Tensor, steps: Tensor) -> Tensor:
-        """Join conditions and positions, shape (n, T, n_given + N_POSITIONS)."""
-        rates = torch.exp(-math.log(100.0) * torch.arange(N_POSITIONS // 2) / (N_POSITIONS // 2))
-        angles = steps[:, None] * rates.to(given)
-        position = torch.cat([angles.sin(), angles.cos()], dim=1)
-        return torch.cat(
-            [
-                given[:, None].expand(-1, len(steps), -1),
-                position[None].expand(len(given), -1, -1),
-            ],
-            dim=2,
-        )
+    def _about(self, given: Tensor, step: int) -> Tensor:
+        """Join conditions and the position of a step, shape (n, n_given + 2 * N_WAVES).
+
+        The position is given by sines and cosines of growing wavelengths, as in Vaswani et al.
+        (2017), "Attention Is All You Need", arXiv 1706.03762, section 3.5.
+        """
+        angles = [step * LONGEST_WAVE ** (-wave / N_WAVES) for wave in range(N_WAVES)]
+        position = [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
+        return torch.cat([given, given.new_tensor(position).expand(len(given), -1)], dim=1)

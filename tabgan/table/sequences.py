@@ -28,6 +28,10 @@ WINDOWED_STEPS = 2_000_000
 """Most steps of all windows of a table together, unless windows that do not overlap have more."""
 
 
+WINDOW = "window of a series"
+"""Label of the column of windows that `in_windows` adds."""
+
+
 class Cuts(NamedTuple):
     """Windows that were cut from series, whose N rows are sorted by series and time.
 
@@ -456,6 +460,57 @@ def cut_windows(
     owners = np.repeat(np.arange(len(lengths)), n_windows)
     starts = (np.cumsum(lengths) - lengths)[owners] + apart * positions(n_windows)
     return Cuts(starts, owners, window)
+
+
+def in_windows(
+    frame: pd.DataFrame, entity: Hashable | None, time: Hashable | None, window: int
+) -> pd.DataFrame:
+    """Cut series into windows that follow each other.
+
+    Parameters
+    ----------
+    frame : DataFrame of N rows
+    entity : hashable or None
+        The column that says to which series a row belongs. With None all rows are of one series,
+        in order.
+    time : hashable or None
+        The column that orders the rows of an entity. Without it, or without `entity`, rows are in
+        order.
+    window : int >= 1
+        Rows of a window.
+
+    Returns
+    -------
+    DataFrame of M <= N rows
+        The column `WINDOW` says to which window a row belongs, in place of the column of entities.
+        Rows that are left over at the end of a series are left out.
+
+    Raises
+    ------
+    ValueError
+        A column is not there, entities or times are missing, or no series is as long as a window.
+    """
+    for argument, name in (("entity", entity), ("time", time)):
+        if name is not None and name not in frame.columns:
+            raise ParameterError(
+                f"{argument} is {name!r}, which is not a column; columns: {list(frame.columns)}."
+            )
+    column = None
+    if entity is not None and time is not None:
+        column = _time_column(frame[time])
+    order, number = _in_order(frame, entity, column)
+    lengths = np.bincount(number)
+    place = positions(lengths)
+    is_whole = place < (lengths // window * window)[number]
+    if not is_whole.any():
+        raise ParameterError(
+            f"window is {window}, but the longest series has {lengths.max()} steps; take a smaller "
+            "window."
+        )
+    of_window = np.cumsum(place[is_whole] % window == 0) - 1
+    rows = frame.iloc[order[is_whole]].reset_index(drop=True)
+    rows[WINDOW] = of_window
+    return rows if entity is None else rows.drop(columns=[entity])
 
 
 def _names(frame: pd.DataFrame, entity: Hashable | None) -> Sequence[Any] | None:
