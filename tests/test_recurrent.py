@@ -155,7 +155,8 @@ def test_rcgan_plays_on_all_steps_that_exist():
 @pytest.fixture(scope="module")
 def rcgan():
     waves = make_waves(60, n_steps=8, random_state=0)
-    model = RCGANSynthesizer(n_steps=3, hidden_dim=8, latent_dim=2, random_state=0)
+    settings = {"generator": "joint", "n_steps": 3, "hidden_dim": 8, "latent_dim": 2}
+    model = RCGANSynthesizer(**settings, random_state=0)
     return model.fit(waves.data[..., None], waves.target)
 
 
@@ -189,7 +190,8 @@ def test_latent_draws_and_conditions_that_do_not_agree(rcgan):
 def test_techniques_apply_to_sequences():
     waves = make_waves(20, n_steps=5, random_state=0)
     techniques = [SpectralNormalization(), WeightAveraging(0.0)]
-    model = RCGANSynthesizer(n_steps=2, hidden_dim=4, techniques=techniques, random_state=0)
+    settings = {"generator": "joint", "n_steps": 2, "hidden_dim": 4, "random_state": 0}
+    model = RCGANSynthesizer(techniques=techniques, **settings)
     assert np.isfinite(model.fit(waves.data[..., None]).sample(3)).all()
 
 
@@ -204,7 +206,7 @@ def test_entities_and_labels_that_do_not_fit():
     frame = pd.DataFrame({"who": [0, 0, 1, 1], "x": [1.0, 2.0, 3.0, 4.0]})
     told = (
         "entity must name the column that tells sequences apart, for X is a DataFrame; columns: "
-        "['who', 'x']."
+        "['who', 'x']. For one long series, set window."
     )
     with pytest.raises(ValueError, match=says(told)):
         RCGANSynthesizer().fit(frame)

@@ -37,12 +37,13 @@ from tabgan.estimators.reading import (
 from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.core import resolve_device
-from tabgan.generation.ruled_sequences import RuledSequences, check_step_rules
+from tabgan.generation.sequence_links import ChangedSequences, RuledSequences, check_step_rules
 from tabgan.generation.sequence_set import SequenceSet
 from tabgan.generation.sequences import SequenceCore, SequenceEncoding, Unrolled
 from tabgan.generation.source import Source
 from tabgan.notices import warn
 from tabgan.randomness import Streams
+from tabgan.table.changes import Changes, check_changes
 from tabgan.table.conditions import EncodedCondition, encode_condition
 from tabgan.table.encoder import Encoder
 from tabgan.table.format import is_frame, read_stack, read_table
@@ -89,6 +90,13 @@ class SequenceSynthesizer(Estimator):
         Every series is cut into overlapping windows, and a sequence is a window from then on.
         Without `entity`, the whole table is one series, and synthetic tables hold one window below
         the other. None cuts nothing.
+    changes : sequence of column labels or None, default=None
+        Channels of numbers that are learnt by their changes from step to step, such as prices: by
+        the logarithm of the ratio if changes grow with the values, and otherwise by the difference.
+        The value at the first step is drawn with the other values that hold for a whole sequence,
+        and can be asked for as "<channel> at the start". None takes the channels whose changes have
+        a standard deviation of less than a twentieth of that of the values; an empty list takes
+        none.
     constraints : sequence of constraints or None, default=None
         Rules that every synthetic step keeps, such as
         ``tabgan.constraints.Inequality("low", "high")``; see `tabgan.constraints`. A rule names
@@ -117,6 +125,7 @@ class SequenceSynthesizer(Estimator):
         "time": LABEL | NONE,
         "static_columns": sequence_of(LABEL, "a list of column labels") | NONE,
         "window": integer(2) | NONE,
+        "changes": sequence_of(LABEL, "a list of column labels") | NONE,
         "constraints": sequence_of(
             instance(Constraint, "a constraint"), "a list of constraints of tabgan.constraints"
         )
@@ -125,6 +134,7 @@ class SequenceSynthesizer(Estimator):
     }
     _sequence_format: SequenceFormat | None = None
     _rules: Constraints | None = None
+    _changes: Changes
     _core: SequenceCore
 
     def __init__(
@@ -134,6 +144,7 @@ class SequenceSynthesizer(Estimator):
         time: Hashable | None = None,
         static_columns: Sequence[Hashable] | None = None,
         window: int | None = None,
+        changes: Sequence[Hashable] | None = None,
         constraints: Sequence[Constraint] | None = None,
         on_violation: str = "raise",
         **shared: Any,
@@ -143,6 +154,7 @@ class SequenceSynthesizer(Estimator):
         self.time = time
         self.static_columns = static_columns
         self.window = window
+        self.changes = changes
         self.constraints = constraints
         self.on_violation = on_violation
 
@@ -220,22 +232,35 @@ class SequenceSynthesizer(Estimator):
             y = _one_for_each(y, entities, sequences.cuts)
         given, _ = append_target(self, sequences.given, y, anew)
         sequences = self._kept(sequences._replace(given=given), anew)
+        steps, given, cuts = sequences
+        lengths = given[self._length].to_numpy(dtype=np.int64)
         if anew:
             # Windows overlap, so that a row may be a step of several.
-            self._n_rows = len(sequences.steps)
-            if sequences.cuts is not None:
-                self._n_rows = len(np.unique(sequences.cuts.rows()))
-            self.schema_ = self._infer_schema(sequences.steps)
-            self.given_schema_ = self._infer_schema(sequences.given)
+            self._n_rows = len(steps) if cuts is None else len(np.unique(cuts.rows()))
+            self.schema_ = self._infer_schema(steps)
             self._rules = None
             if self.constraints:
-                self._rules = Constraints.learn(self.constraints, sequences.steps, self.schema_)
+                self._rules = Constraints.learn(self.constraints, steps, self.schema_)
         else:
-            read_known(self, sequences.steps, self.schema_)
-            read_known(self, sequences.given, self.given_schema_)
-        if self._rules is None:
-            return sequences
-        return sequences._replace(steps=self._rules.express(sequences.steps))
+            read_known(self, steps, self.schema_)
+        if self._rules is not None:
+            steps = self._rules.express(steps)
+        if anew:
+            check_changes(self.changes, sequences.steps)
+            ruled = self.schema_ if self._rules is None else self._rules.inner
+            taken = [*given.columns, *sequences.steps.columns]
+            self._changes = Changes.learn(steps, lengths, ruled, taken, self.changes)
+        steps, given = self._changes.express(steps, given, lengths)
+        if anew:
+            self.given_schema_ = self._infer_schema(given, self._changes.starts)
+        else:
+            read_known(self, given, self.given_schema_)
+        return Sequences(steps, given, cuts)
+
+    @property
+    def _length(self) -> Hashable:
+        """Label of the lengths of sequences."""
+        return "length" if self._sequence_format is None else self._sequence_format.length
 
     def _kept(self, sequences: Sequences, anew: bool) -> Sequences:
         """Return the sequences all of whose steps keep all rules."""
@@ -246,8 +271,7 @@ class SequenceSynthesizer(Estimator):
         kept, broken = kept_rows(rules, sequences.steps, "drop")
         if not broken:
             return sequences
-        length = "length" if self._sequence_format is None else self._sequence_format.length
-        number = np.repeat(np.arange(len(sequences.given)), sequences.given[length])
+        number = np.repeat(np.arange(len(sequences.given)), sequences.given[self._length])
         is_right = np.bincount(number, ~kept) == 0
         if not is_right.any():
             raise ParameterError(f"X has no sequence that keeps all constraints: {broken}.")
@@ -309,33 +333,31 @@ class SequenceSynthesizer(Estimator):
             lengths = np.full(len(cuts.starts), self.window)
         return Sequences(steps, pd.DataFrame({"length": lengths}), cuts), entities
 
-    def _infer_schema(self, columns: pd.DataFrame) -> Schema:
+    def _infer_schema(self, columns: pd.DataFrame, further: Sequence[Hashable] = ()) -> Schema:
         form = self._sequence_format
         learnt = ["length"] if form is None else form.learnt
-        learnt = [*learnt, *(name for rule in self.constraints or () for name in rule.learnt())]
+        learnt = [
+            *learnt,
+            *further,
+            *(name for rule in self.constraints or () for name in rule.learnt()),
+        ]
         if self._target_name is not None:
             learnt = [*learnt, self._target_name]
         forced = self._forced_categories(self._format.labels)
         return Schema.infer(columns, forced, learnt=learnt)
 
-    @property
-    def _inner_schema(self) -> Schema:
-        """Schema of the channels that are learnt, which rules may have rewritten."""
-        return self.schema_ if self._rules is None else self._rules.inner
-
     def _make_core(self) -> SequenceCore:
-        device, form = resolve_device(self.device), self._sequence_format
-        cut = self._plan.cut(self._n_rows, self._inner_schema.n_numeric)
+        device = resolve_device(self.device)
+        cut = self._plan.cut(self._n_rows, self._changes.inner.n_numeric)
         encoder = Encoder(
-            self._inner_schema,
+            self._changes.inner,
             self._plan.numbers,
             max_categories=self.max_categories,
             n_bins=cut["n_bins"],
             n_halvings=cut["n_halvings"],
         )
-        length = "length" if form is None else form.length
         encoding = SequenceEncoding(
-            encoder, self.given_schema_, length, self.max_categories, self._n_rows, device
+            encoder, self.given_schema_, self._length, self.max_categories, self._n_rows, device
         )
         training = self._train_game(encoding, device)
         chain = self._make_chain(training.averaged, encoding)
@@ -416,8 +438,10 @@ class SequenceSynthesizer(Estimator):
         told = core.encoding.told(given, streams.rng)
         for name, condition in asked_for.items():
             told[name] = condition.impose(told[name], everyone)
-        steps = core if self._rules is None else RuledSequences(core, self._rules)
-        frame = steps.draw(given, told, streams, latent)
+        source: Any = ChangedSequences(core, self._changes)
+        if self._rules is not None:
+            source = RuledSequences(source, self._rules)
+        frame = source.draw(given, told, streams, latent)
         if self._sequence_format is None:
             return self._format.restore(frame).reshape(n, -1, self.n_features_in_)
         return self._format.restore(self._sequence_format.join(Sequences(frame, told)))
@@ -443,11 +467,12 @@ class SequenceSynthesizer(Estimator):
 
     def _get_values(self) -> dict[str, Any]:
         rules = None if self._rules is None else self._rules.to_dict()
-        return super()._get_values() | {"rules": rules}
+        return super()._get_values() | {"rules": rules, "changes": self._changes.to_dict()}
 
     def _set_values(self, values: dict[str, Any]) -> None:
         rules = values["rules"]
         self._rules = None if rules is None else Constraints.from_dict(rules, self.schema_)
+        self._changes = Changes.from_dict(values["changes"])
         super()._set_values(values)
 
 

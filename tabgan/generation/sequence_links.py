@@ -1,4 +1,4 @@
-"""Sequences whose steps keep rules, from a core that draws rewritten steps."""
+"""Links between the core and the user's sequences: values from changes, and steps by rules."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tabgan.constraints.base import Constraint
 from tabgan.constraints.rules import Constraints
 from tabgan.generation.sequences import SequenceCore
 from tabgan.randomness import Streams
+from tabgan.table.changes import Changes
 from tabgan.table.encoder import EncodedTable
 
 MAX_DRAWS, FEWEST_DRAWS = 100, 1000
@@ -48,6 +49,25 @@ def check_step_rules(rules: Sequence[Constraint], steps: pd.DataFrame) -> None:
             )
 
 
+class ChangedSequences:
+    """Draws sequences of changes, and restores the values of channels.
+
+    Parameters
+    ----------
+    core : SequenceCore
+    changes : Changes
+    """
+
+    def __init__(self, core: SequenceCore, changes: Changes) -> None:
+        self.core, self.changes = core, changes
+        self.length = core.encoding.length
+
+    def draw(self, given: EncodedTable, told: pd.DataFrame, streams: Streams, latent: Any) -> Any:
+        """Draw the steps of n sequences; see `SequenceCore.draw`."""
+        drawn = self.core.draw(given, told, streams, latent)
+        return self.changes.restore(drawn, told, self.length)
+
+
 class RuledSequences:
     """Draws sequences of rewritten steps, restores the user's channels, and draws broken ones anew.
 
@@ -57,12 +77,13 @@ class RuledSequences:
 
     Parameters
     ----------
-    core : SequenceCore
+    source : ChangedSequences
+        Draws rewritten steps.
     rules : Constraints
     """
 
-    def __init__(self, core: SequenceCore, rules: Constraints) -> None:
-        self.core, self.rules = core, rules
+    def __init__(self, source: ChangedSequences, rules: Constraints) -> None:
+        self.source, self.rules = source, rules
 
     def draw(self, given: EncodedTable, told: pd.DataFrame, streams: Streams, latent: Any) -> Any:
         """Draw the steps of n sequences; see `SequenceCore.draw`.
@@ -72,7 +93,7 @@ class RuledSequences:
         ValueError
             Too few of the sequences that may be drawn keep all rules.
         """
-        lengths = told[self.core.encoding.length].to_numpy(dtype=np.int64)
+        lengths = told[self.source.length].to_numpy(dtype=np.int64)
         n = len(lengths)
         parts: list[pd.DataFrame] = []
         place: list[Any] = [None] * n
@@ -85,7 +106,7 @@ class RuledSequences:
                 )
             index = torch.from_numpy(waiting)
             some = None if latent is None else latent[index.to(latent.device)]
-            drawn = self.core.draw(given.rows(index), told.iloc[waiting], streams, some)
+            drawn = self.source.draw(given.rows(index), told.iloc[waiting], streams, some)
             table, is_kept = self.rules.restore(drawn, streams.rng)
             stops = np.cumsum(lengths[waiting])
             starts = stops - lengths[waiting]
