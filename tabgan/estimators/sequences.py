@@ -37,7 +37,7 @@ from tabgan.estimators.reading import (
 from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.core import resolve_device
-from tabgan.generation.sequence_links import ChangedSequences, RuledSequences, check_step_rules
+from tabgan.generation.sequence_links import UserSequences, check_step_rules
 from tabgan.generation.sequence_set import SequenceSet
 from tabgan.generation.sequences import SequenceCore, SequenceEncoding, Unrolled
 from tabgan.generation.source import Source
@@ -438,9 +438,7 @@ class SequenceSynthesizer(Estimator):
         told = core.encoding.told(given, streams.rng)
         for name, condition in asked_for.items():
             told[name] = condition.impose(told[name], everyone)
-        source: Any = ChangedSequences(core, self._changes)
-        if self._rules is not None:
-            source = RuledSequences(source, self._rules)
+        source = UserSequences(core, self._changes, self._rules)
         frame = source.draw(given, told, streams, latent)
         if self._sequence_format is None:
             return self._format.restore(frame).reshape(n, -1, self.n_features_in_)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from tabgan.checks import ParameterError, listed
 from tabgan.constraints.base import Constraint
@@ -16,9 +17,13 @@ from tabgan.generation.sequences import SequenceCore
 from tabgan.randomness import Streams
 from tabgan.table.changes import Changes
 from tabgan.table.encoder import EncodedTable
+from tabgan.table.sequences import positions
 
-MAX_DRAWS, FEWEST_DRAWS = 100, 1000
-"""Most sequences drawn for each one asked for, and the number that may be drawn in any case."""
+MAX_ROUNDS = 400
+"""Most rounds in which sequences with a broken step are drawn anew."""
+
+RESTART = 40
+"""Rounds after which a sequence is begun anew, and not from its first broken step."""
 
 
 def check_step_rules(rules: Sequence[Constraint], steps: pd.DataFrame) -> None:
@@ -49,72 +54,109 @@ def check_step_rules(rules: Sequence[Constraint], steps: pd.DataFrame) -> None:
             )
 
 
-class ChangedSequences:
-    """Draws sequences of changes, and restores the values of channels.
+class UserSequences:
+    """Draws sequences, and restores the user's channels from what the core draws.
+
+    Values are restored from changes, then columns that rules have rewritten. Most rules are kept by
+    construction. Broken are steps in which a computed number leaves the range that training saw, or
+    which break a rule that can only be checked. A sequence is drawn anew from its first broken step
+    on if the core can go on from the steps before, and otherwise as a whole.
 
     Parameters
     ----------
     core : SequenceCore
     changes : Changes
+    rules : Constraints or None
     """
 
-    def __init__(self, core: SequenceCore, changes: Changes) -> None:
-        self.core, self.changes = core, changes
+    def __init__(self, core: SequenceCore, changes: Changes, rules: Constraints | None) -> None:
+        self.core, self.changes, self.rules = core, changes, rules
         self.length = core.encoding.length
 
-    def draw(self, given: EncodedTable, told: pd.DataFrame, streams: Streams, latent: Any) -> Any:
-        """Draw the steps of n sequences; see `SequenceCore.draw`."""
-        drawn = self.core.draw(given, told, streams, latent)
-        return self.changes.restore(drawn, told, self.length)
+    def draw(
+        self, given: EncodedTable, told: pd.DataFrame, streams: Streams, latent: Tensor | None
+    ) -> pd.DataFrame:
+        """Draw the steps of n sequences.
 
+        Parameters
+        ----------
+        given : EncodedTable of n rows
+            Encoded conditions.
+        told : DataFrame of n rows
+            What each sequence has once.
+        streams : Streams
+        latent : Tensor of shape (n, latent_dim) or None
 
-class RuledSequences:
-    """Draws sequences of rewritten steps, restores the user's channels, and draws broken ones anew.
-
-    Most rules are kept by construction. What is drawn anew are sequences with a step in which a
-    computed number leaves the range that training saw, or which breaks a rule that can only be
-    checked.
-
-    Parameters
-    ----------
-    source : ChangedSequences
-        Draws rewritten steps.
-    rules : Constraints
-    """
-
-    def __init__(self, source: ChangedSequences, rules: Constraints) -> None:
-        self.source, self.rules = source, rules
-
-    def draw(self, given: EncodedTable, told: pd.DataFrame, streams: Streams, latent: Any) -> Any:
-        """Draw the steps of n sequences; see `SequenceCore.draw`.
+        Returns
+        -------
+        DataFrame of N rows
+            The user's channels, sequence after sequence.
 
         Raises
         ------
         ValueError
-            Too few of the sequences that may be drawn keep all rules.
+            Steps still break a rule after the last round.
         """
-        lengths = told[self.source.length].to_numpy(dtype=np.int64)
-        n = len(lengths)
-        parts: list[pd.DataFrame] = []
-        place: list[Any] = [None] * n
-        waiting, n_drawn, n_rows = np.arange(n), 0, 0
-        while len(waiting):
-            if n_drawn > max(FEWEST_DRAWS, MAX_DRAWS * n):
-                raise ValueError(
-                    f"constraints: {n - len(waiting)} of {n} sequences that keep all rules were "
-                    f"found among {n_drawn} drawn. Ask for fewer sequences, or train longer."
+        lengths = told[self.length].to_numpy(dtype=np.int64)
+        number, place = np.repeat(np.arange(len(lengths)), lengths), positions(lengths)
+        encoded, drawn = self.core.draw(given, told, streams, latent)
+        table, is_kept = self._restored(drawn, told, streams)
+        # A step is settled if no step up to it is broken.
+        for round_ in range(MAX_ROUNDS):
+            n_right = _first_false(is_kept, lengths)
+            waiting = np.flatnonzero(n_right < lengths)
+            if not len(waiting):
+                return table
+            is_waiting = np.isin(number, waiting)
+            rows = np.flatnonzero(is_waiting)
+            is_settled = place[rows] < n_right[number[rows]]
+            begun = None
+            if not self.core.goes_on or round_ % RESTART == RESTART - 1:
+                is_settled[:] = False
+            else:
+                begun = encoded.codes.new_full(
+                    (len(waiting), lengths.max(), encoded.codes.shape[1]), -1
                 )
+                settled = rows[is_settled]
+                row_of = np.searchsorted(waiting, number[settled])
+                begun[row_of, place[settled]] = encoded.codes[settled]
             index = torch.from_numpy(waiting)
             some = None if latent is None else latent[index.to(latent.device)]
-            drawn = self.source.draw(given.rows(index), told.iloc[waiting], streams, some)
-            table, is_kept = self.rules.restore(drawn, streams.rng)
-            stops = np.cumsum(lengths[waiting])
-            starts = stops - lengths[waiting]
-            is_right = np.add.reduceat(~is_kept, starts) == 0
-            for i, start, stop in zip(waiting, starts, stops, strict=True):
-                place[i] = np.arange(n_rows + start, n_rows + stop)
-            parts.append(table)
-            n_drawn, n_rows = n_drawn + len(waiting), n_rows + len(table)
-            waiting = waiting[~is_right]
-        whole = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
-        return whole.iloc[np.concatenate(place)].reset_index(drop=True)
+            of_waiting = told.iloc[waiting].reset_index(drop=True)
+            fresh, decoded = self.core.draw(given.rows(index), of_waiting, streams, some, begun)
+            for old, new in zip(encoded, fresh, strict=True):
+                old[rows] = new
+            # Settled steps keep the values that were decoded for them.
+            chosen = np.where(is_settled, 0, len(rows)) + np.arange(len(rows))
+            both = pd.concat([drawn.iloc[rows], decoded], ignore_index=True)
+            part = both.iloc[chosen].reset_index(drop=True)
+            drawn = _with_rows(drawn, rows, part)
+            restored, is_kept[rows] = self._restored(part, of_waiting, streams)
+            table = _with_rows(table, rows, restored)
+        n_broken = int((_first_false(is_kept, lengths) < lengths).sum())
+        raise ValueError(
+            f"constraints: {n_broken} of {len(lengths)} sequences still have a step that breaks a "
+            f"rule after {MAX_ROUNDS} rounds. Ask for fewer sequences, or train longer."
+        )
+
+    def _restored(
+        self, drawn: pd.DataFrame, told: pd.DataFrame, streams: Streams
+    ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+        """Return the user's channels, and which steps keep all rules."""
+        values = self.changes.restore(drawn, told, self.length)
+        if self.rules is None:
+            return values, np.ones(len(values), dtype=bool)
+        return self.rules.restore(values, streams.rng)
+
+
+def _first_false(flags: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many flags of each sequence come before the first that is False, shape (n,)."""
+    place = np.where(flags, np.iinfo(np.int64).max, positions(lengths))
+    return np.minimum(np.minimum.reduceat(place, np.cumsum(lengths) - lengths), lengths)
+
+
+def _with_rows(table: pd.DataFrame, rows: NDArray[np.int64], values: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with some rows replaced."""
+    order = np.arange(len(table))
+    order[rows] = len(table) + np.arange(len(rows))
+    return pd.concat([table, values], ignore_index=True).iloc[order].reset_index(drop=True)

@@ -117,9 +117,11 @@ class CausalRCGANGame(Game):
         """Return the generator."""
         return (Player("generator", (self.networks,), self.generator_loss, rate=CAUSAL_RATE),)
 
-    def unroll(self, condition: Tensor, n_steps: int, rng: torch.Generator) -> Tensor:
-        """Draw sequences, as codes of shape (n, n_steps, n_blocks)."""
-        return self.networks.write(condition, n_steps, rng)
+    def unroll(
+        self, condition: Tensor, n_steps: int, rng: torch.Generator, begun: Tensor | None = None
+    ) -> Tensor:
+        """Draw sequences, as codes of shape (n, n_steps, n_blocks); see `StepNetworks.write`."""
+        return self.networks.write(condition, n_steps, rng, begun)
 
     def log_likelihood(self, batch: Batch) -> Tensor:
         """Return the log-probability of sequences, shape (n,), in nats."""

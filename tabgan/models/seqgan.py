@@ -69,9 +69,11 @@ class SeqGANGame(Game):
             Player("policy", (self.policy,), self.policy_loss),
         )
 
-    def unroll(self, condition: Tensor, n_steps: int, rng: torch.Generator) -> Tensor:
-        """Write sequences, as codes of shape (n, n_steps, n_blocks)."""
-        return write(self.policy, self.layout, condition, n_steps, rng)[0]
+    def unroll(
+        self, condition: Tensor, n_steps: int, rng: torch.Generator, begun: Tensor | None = None
+    ) -> Tensor:
+        """Write sequences, as codes of shape (n, n_steps, n_blocks), from the steps `begun` on."""
+        return write(self.policy, self.layout, condition, n_steps, rng, begun)[0]
 
     @torch.no_grad()
     def returns(

@@ -112,7 +112,9 @@ class StepNetworks(nn.Module):
         return torch.cat([states, *looked_back, about], dim=2)
 
     @torch.no_grad()
-    def write(self, given: Tensor, n_steps: int, rng: torch.Generator) -> Tensor:
+    def write(
+        self, given: Tensor, n_steps: int, rng: torch.Generator, begun: Tensor | None = None
+    ) -> Tensor:
         """Draw sequences, each step from the distribution given the steps before.
 
         Parameters
@@ -120,6 +122,8 @@ class StepNetworks(nn.Module):
         given : Tensor of shape (n, n_given)
         n_steps : int >= 1
         rng : torch.Generator
+        begun : Tensor of shape (n, n_steps, n_blocks), optional
+            Levels of first steps, negative for steps to draw.
 
         Returns
         -------
@@ -138,7 +142,10 @@ class StepNetworks(nn.Module):
                 state = self.cells(inputs, state[None].contiguous())[1][0]
             seen = torch.cat([state, *levels, about], dim=1)
             parts = seen.split(self.columns.draws_at_once)
-            written.append(torch.cat([self.columns.draw(part, rng) for part in parts]))
+            codes = torch.cat([self.columns.draw(part, rng) for part in parts])
+            if begun is not None:
+                codes = torch.where(begun[:, step] >= 0, begun[:, step], codes)
+            written.append(codes)
         return torch.stack(written, dim=1)
 
     def _embedded(self, codes: Tensor) -> Tensor:
