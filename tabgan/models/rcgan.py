@@ -170,7 +170,7 @@ class RCGANSynthesizer(LatentSequences, SequenceLikelihood, Latent, SequenceSynt
     n_steps : int >= 0 or None, default=None
         Number of training steps. None takes 1,500 steps with ``generator="causal"``, where held-out
         sequences may end training earlier, and 2,500 with ``generator="joint"``.
-    batch_size : int >= 1, default=128
+    batch_size : int >= 1, default=32
     learning_rate : float > 0, default=2e-3
     latent_dim : int >= 1, default=16
         Width of the latent vector of a sequence, with ``generator="joint"``.
@@ -234,7 +234,7 @@ class RCGANSynthesizer(LatentSequences, SequenceLikelihood, Latent, SequenceSynt
         self,
         *,
         generator: Literal["causal", "joint"] = "causal",
-        batch_size: int = 128,
+        batch_size: int = 32,
         learning_rate: float = 2e-3,
         latent_dim: int = 16,
         noise_dim: int = 4,

@@ -248,7 +248,7 @@ def _is_slow(levels: NDArray[np.float64], lengths: NDArray[np.int64]) -> bool:
     diffs, _ = _diffs(levels, lengths)
     if len(np.unique(levels)) < FEWEST_VALUES or not len(diffs):
         return False
-    return bool(0 < diffs.std() < SMALL_STEPS * levels.std())
+    return bool(diffs.std() < SMALL_STEPS * levels.std())
 
 
 def _is_ratio(levels: NDArray[np.float64], lengths: NDArray[np.int64]) -> bool:

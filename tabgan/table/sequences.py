@@ -451,8 +451,8 @@ def cut_windows(
         whose = "the series" if names is None else f"the series of {_plain(names[short[0]])!r}"
         ways = "" if names is None else ", or leave out shorter series"
         raise ParameterError(
-            f"window is {window}, but {whose} has {length} step{'s'[: length != 1]}; take a window "
-            f"of at most {lengths.min()}{ways}."
+            f"window is {window}, but {whose} has {length} {'step' if length == 1 else 'steps'}; take a "
+            f"window of at most {lengths.min()}{ways}."
         )
     n_steps = int((lengths - window + 1).sum()) * window
     apart = min(window, -(-n_steps // WINDOWED_STEPS))
