@@ -449,10 +449,11 @@ def cut_windows(
     if len(short):
         length = lengths[short[0]]
         whose = "the series" if names is None else f"the series of {_plain(names[short[0]])!r}"
+        steps = "1 step" if length == 1 else f"{length} steps"
         ways = "" if names is None else ", or leave out shorter series"
         raise ParameterError(
-            f"window is {window}, but {whose} has {length} {'step' if length == 1 else 'steps'}; take a "
-            f"window of at most {lengths.min()}{ways}."
+            f"window is {window}, but {whose} has {steps}; take a window of at most "
+            f"{lengths.min()}{ways}."
         )
     n_steps = int((lengths - window + 1).sum()) * window
     apart = min(window, -(-n_steps // WINDOWED_STEPS))
@@ -580,15 +581,16 @@ def _in_order(
     number, numbers = number[order], numbers[order]
     twice = np.flatnonzero((np.diff(number) == 0) & (np.diff(numbers) == 0))
     if len(twice):
-        row = frame.iloc[order[twice[0]]]
+        first = order[twice[0]]
+        when = _plain(frame[time.name].iloc[first])
         if entity is None:
             raise ValueError(
-                f"X has more than one row at time {_plain(row[time.name])!r}; one series has one "
-                "row for each time. If X has several series, name their column in entity."
+                f"X has more than one row at time {when!r}; one series has one row for each time. "
+                "If X has several series, name their column in entity."
             )
         raise ValueError(
-            f"X has more than one row of entity {_plain(row[entity])!r} at time "
-            f"{_plain(row[time.name])!r}; an entity has one row for each time."
+            f"X has more than one row of entity {_plain(frame[entity].iloc[first])!r} at time "
+            f"{when!r}; an entity has one row for each time."
         )
     return order, number
 
