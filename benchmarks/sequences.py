@@ -253,8 +253,8 @@ def smoothed_chain(data: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], flo
     return score
 
 
-def chain(quick: bool, seed: int) -> list[dict[str, Any]]:
-    """Judge sequences of a known chain."""
+def chain(quick: bool, seed: int, systems: list[str] | None = None) -> list[dict[str, Any]]:
+    """Judge sequences of a known chain, of all systems or of some."""
     train = make_markov_sequences(2000, LENGTH, as_frame=True, random_state=seed)
     test = make_markov_sequences(5000, LENGTH, as_frame=True, random_state=1000 + seed)
     states = pd.CategoricalDtype(test.state_names)
@@ -273,13 +273,15 @@ def chain(quick: bool, seed: int) -> list[dict[str, Any]]:
     small = {"n_steps": 20} if quick else {}
 
     def run(name: str, cls: str, **parameters: Any) -> None:
+        if systems is not None and name not in systems:
+            return
         model = getattr(tabgan, cls)(
             entity="entity", time="time", random_state=seed, **(parameters | small)
         )
         path: list[dict[str, float]] = []
 
         def follow(training: Any) -> None:
-            if training.step >= len(path) * model.n_steps / 20:
+            if training.step >= len(path) * (model.n_steps or model.plan.n_steps) / 20:
                 path.append({"step": training.step, **judged(model.sample(2000, 0))})
 
         model.set_params(callbacks=[follow])
@@ -292,6 +294,7 @@ def chain(quick: bool, seed: int) -> list[dict[str, Any]]:
         print(figures, flush=True)
         results.append(figures | {"path": path})
 
+    run("RCGANSynthesizer", "RCGANSynthesizer")
     run("SeqGANSynthesizer", "SeqGANSynthesizer")
     run(
         "SeqGANSynthesizer, hardly any likelihood",
@@ -309,6 +312,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("TABGAN_DATA"))
     parser.add_argument("--parts", nargs="+", default=["waves", "beijing", "prices", "chain"])
+    parser.add_argument("--systems", nargs="+", help="of the chain; by default all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", default="sequences")
     parser.add_argument("--quick", action="store_true", help="see that it runs")
@@ -322,7 +326,7 @@ def main() -> None:
         elif part == "prices":
             results[part] = prices(args.quick, args.seed)
         else:
-            results[part] = chain(args.quick, args.seed)
+            results[part] = chain(args.quick, args.seed, args.systems)
         print(part, results[part] if part in ("waves", "prices") else "", flush=True)
         write(args.name, results)
 

@@ -3,8 +3,8 @@ Waves on demand, and waves that turn into each other
 ====================================================
 
 Sinusoids and sawtooths of random offset, frequency and amplitude: a recurrent conditional GAN, in
-its paper's form, learns to make either when asked. Each wave is made from a latent draw of its own, so that between
-the draws of four waves lies a plane of others.
+its paper's form, learns to make either when asked. Each wave is made from a latent draw of its own,
+so that between the draws of four waves lies a plane of others.
 
 This example trains for minutes. Its pictures come from a full run, not from the build of this site.
 """

@@ -94,9 +94,9 @@ class SequenceSynthesizer(Estimator):
         Channels of numbers that are learnt by their changes from step to step, such as prices: by
         the logarithm of the ratio if changes grow with the values, and otherwise by the difference.
         The value at the first step is drawn with the other values that hold for a whole sequence,
-        and can be asked for as "<channel> at the start". None takes the channels whose changes have
-        a standard deviation of less than a twentieth of that of the values; an empty list takes
-        none.
+        and can be asked for as "<channel> at the start". None takes the channels that wander: many
+        values, small changes, and changes over k steps of about k times the variance of those over
+        one step. An empty list takes none.
     constraints : sequence of constraints or None, default=None
         Rules that every synthetic step keeps, such as
         ``tabgan.constraints.Inequality("low", "high")``; see `tabgan.constraints`. A rule names

@@ -168,7 +168,7 @@ class RCGANSynthesizer(LatentSequences, SequenceLikelihood, Latent, SequenceSynt
         from the likelihood of real sequences. "joint" turns noise into all steps, and learns from a
         discriminator. The constants of its training are in `joint_plan`.
     n_steps : int >= 0 or None, default=None
-        Number of training steps. None takes 1,500 steps with ``generator="causal"``, where held-out
+        Number of training steps. None takes 4,000 steps with ``generator="causal"``, where held-out
         sequences may end training earlier, and 2,500 with ``generator="joint"``.
     batch_size : int >= 1, default=32
     learning_rate : float > 0, default=2e-3

@@ -169,8 +169,9 @@ class SeqGANSynthesizer(Adversarial, SequenceLikelihood, SequenceSynthesizer):
     (REINFORCE). Numbers are cut into bins by their quantiles. The channels of one step are drawn
     independently of each other, given the steps before.
 
-    Use this class for sequences of few categories, and for the likelihood of sequences.
-    Pre-training alone, ``pretraining=1``, is quicker and can be as good: compare `score_samples` of
+    Use this class to study play. Play does not beat likelihood alone: sequences become more
+    typical, and less of what real sequences do is left. ``pretraining=1`` is quicker, and
+    `RCGANSynthesizer` is better. `early_stopping` undoes play that lowers the likelihood of
     held-out sequences.
 
     The class differs from the paper in a baseline for the reward, which lowers the variance of the

@@ -93,7 +93,7 @@ class SequenceARAESynthesizer(LatentSequences, Latent, SequenceSynthesizer):
     drawn independently of each other, given the code and the steps before.
 
     Use this class for smooth changes of categorical sequences, by `latent` in `sample`.
-    `SeqGANSynthesizer` gives the likelihood of sequences.
+    `RCGANSynthesizer` makes better sequences, and gives their likelihood.
 
     The class differs from the paper as `ARAESynthesizer` does: in the noise of codes, in the
     regularisation of the encoder, and in the relativistic game of the critic [2]_.

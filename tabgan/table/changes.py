@@ -18,11 +18,17 @@ from tabgan.table.quantiles import QuantileTable
 from tabgan.table.schema import Schema
 from tabgan.table.sequences import unused_label
 
-SMALL_STEPS = 0.05
+SMALL_STEPS = 0.3
 """Ratio of the standard deviation of changes to that of values below which changes are learnt."""
 
-FEWEST_VALUES = 50
-"""Fewest different values of a channel whose changes are learnt unasked."""
+WALKS, LONGEST_SPAN = (0.6, 1.5), 8
+"""Variance ratios of random walks, and the most steps over which the ratio is taken."""
+
+FEWEST_VALUES = 100
+"""Fewest different values of a channel whose changes are learnt unasked.
+
+Bins tell fewer values apart, and then say more than changes do.
+"""
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Changes:
             Labels that the values of first steps cannot have.
         asked : sequence of hashable, optional
             The channels to choose; those that are not among the steps are passed over. By default
-            channels of many values that change little in a step.
+            channels of many values that wander.
 
         Returns
         -------
@@ -138,7 +144,7 @@ class Changes:
                 continue
             assert isinstance(column, NumericColumn)
             levels = _levels(column, steps[name])
-            if asked is None and not _is_slow(levels, lengths):
+            if asked is None and not _is_walk(levels, lengths):
                 continue
             start = unused_label(f"{name} at the start", taken)
             taken.append(start)
@@ -231,24 +237,38 @@ def check_changes(asked: Sequence[Hashable] | None, steps: pd.DataFrame) -> None
 
 
 def _levels(column: NumericColumn, values: pd.Series) -> NDArray[np.float64]:
-    return column.origin + column.step * column.numbers(values)
+    """Return numbers as floats; beyond the range that was seen they are the ends of that range."""
+    numbers = column.numbers(values).clip(column.table.low[0], column.table.high[-1])
+    return column.origin + column.step * numbers
 
 
 def _diffs(
-    levels: NDArray[np.float64], lengths: NDArray[np.int64]
+    levels: NDArray[np.float64], lengths: NDArray[np.int64], span: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the differences of neighbouring steps, and the value before each."""
-    is_first = np.zeros(len(levels), dtype=bool)
-    is_first[np.cumsum(lengths) - lengths] = True
-    return np.diff(levels)[~is_first[1:]], levels[:-1][~is_first[1:]]
+    """Return the differences of steps that are `span` apart, and the value before each."""
+    number = np.repeat(np.arange(len(lengths)), lengths)
+    is_one = number[span:] == number[:-span]
+    return (levels[span:] - levels[:-span])[is_one], levels[:-span][is_one]
 
 
-def _is_slow(levels: NDArray[np.float64], lengths: NDArray[np.int64]) -> bool:
-    """Whether a channel of many values changes little from step to step."""
+def _is_walk(levels: NDArray[np.float64], lengths: NDArray[np.int64]) -> bool:
+    """Whether a channel of many values wanders: small steps, each independent of those before.
+
+    The variance of changes over k steps is k times that of changes over one step in a random walk.
+    It is more in a smooth channel and less in one that returns to its mean (Lo and MacKinlay, 1988,
+    "Stock Market Prices Do Not Follow Random Walks", equation 8). A channel whose changes are all
+    equal is taken too.
+    """
     diffs, _ = _diffs(levels, lengths)
     if len(np.unique(levels)) < FEWEST_VALUES or not len(diffs):
         return False
-    return bool(diffs.std() < SMALL_STEPS * levels.std())
+    if not diffs.std():
+        return True
+    span = min(LONGEST_SPAN, int(lengths.max()) // 2)
+    if span < 2 or diffs.std() >= SMALL_STEPS * levels.std():
+        return False
+    ratio = _diffs(levels, lengths, span)[0].var() / (span * diffs.var())
+    return bool(WALKS[0] < ratio < WALKS[1])
 
 
 def _is_ratio(levels: NDArray[np.float64], lengths: NDArray[np.int64]) -> bool:
