@@ -79,11 +79,10 @@ class StepNetworks(nn.Module):
         Tensor of shape (n, T), in nats
             0 for padding.
         """
-        log_p = given.new_zeros(mask.shape)
-        log_p[mask] = self.columns.log_likelihood(
-            codes[mask], self.context(codes, given)[mask], rng
-        )
-        return log_p
+        # Padding is scored too: to leave it out, a step of training would wait for the device.
+        seen = self.context(codes, given).flatten(0, 1)
+        log_p = self.columns.log_likelihood(codes.flatten(0, 1), seen, rng)
+        return log_p.view(mask.shape) * mask
 
     def context(self, codes: Tensor, given: Tensor) -> Tensor:
         """Compute what the columns of each step of known sequences are given.
