@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -98,7 +96,7 @@ class StepNetworks(nn.Module):
             The entries of a step depend on earlier steps alone.
         """
         n, n_steps = codes.shape[:2]
-        about = torch.cat([self._about(given, step)[:, None] for step in range(n_steps)], dim=1)
+        about = self._about(given, 0, n_steps)
         levels = self._embedded(codes.flatten(0, 1)).unflatten(0, (n, n_steps))
         states = self.begin(about[:, 0])[:, None]
         if n_steps > 1:
@@ -128,7 +126,7 @@ class StepNetworks(nn.Module):
         -------
         Tensor of shape (n, n_steps, n_blocks), int64
         """
-        about = self._about(given, 0)
+        about = self._about(given, 0, 1)[:, 0]
         state = self.begin(about)
         # The last step comes first.
         levels = [given.new_zeros(len(given), self.n_inputs)] * N_LOOKED_BACK
@@ -136,7 +134,7 @@ class StepNetworks(nn.Module):
         for step in range(n_steps):
             if written:
                 levels = [self._embedded(written[-1]), *levels[:-1]]
-                about = self._about(given, step)
+                about = self._about(given, step, 1)[:, 0]
                 inputs = torch.cat([levels[0], about], dim=1)[:, None]
                 state = self.cells(inputs, state[None].contiguous())[1][0]
             seen = torch.cat([state, *levels, about], dim=1)
@@ -151,12 +149,14 @@ class StepNetworks(nn.Module):
         """Return the embeddings of the levels of steps, shape (N, n_inputs)."""
         return self.columns.seen(codes, codes.new_zeros(len(codes), 0, dtype=torch.float32))
 
-    def _about(self, given: Tensor, step: int) -> Tensor:
-        """Join conditions and the position of a step, shape (n, n_given + 2 * N_WAVES).
+    def _about(self, given: Tensor, first: int, n_steps: int) -> Tensor:
+        """Join conditions and the positions of steps, shape (n, n_steps, n_given + 2 * N_WAVES).
 
-        The position is given by sines and cosines of growing wavelengths, as in Vaswani et al.
+        A position is given by sines and cosines of growing wavelengths, as in Vaswani et al.
         (2017), "Attention Is All You Need", arXiv 1706.03762, section 3.5.
         """
-        angles = [step * LONGEST_WAVE ** (-wave / N_WAVES) for wave in range(N_WAVES)]
-        position = [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
-        return torch.cat([given, given.new_tensor(position).expand(len(given), -1)], dim=1)
+        steps = torch.arange(first, first + n_steps, device=given.device, dtype=given.dtype)
+        angles = [steps * LONGEST_WAVE ** (-wave / N_WAVES) for wave in range(N_WAVES)]
+        waves = [wave(angle) for angle in angles for wave in (torch.sin, torch.cos)]
+        position = torch.stack(waves, dim=1).expand(len(given), -1, -1)
+        return torch.cat([given[:, None].expand(-1, n_steps, -1), position], dim=2)
