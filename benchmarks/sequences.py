@@ -1,6 +1,6 @@
 """Sequences: waves on demand, days of air in Beijing, and chains whose truth is known.
 
-    python benchmarks/sequences.py --data DIR [--parts waves beijing chain] [--quick]
+    python benchmarks/sequences.py --data DIR [--parts waves beijing prices chain] [--quick]
 
 DIR, or the environment variable TABGAN_DATA, holds beijing_pm25.csv.gz (UCI Machine Learning
 Repository). Everything is at its defaults but where the table says otherwise.
@@ -8,6 +8,9 @@ Repository). Everything is at its defaults but where the table says otherwise.
 - waves: a classifier that learnt from real waves labels generated ones; offset, frequency and
   amplitude of each, by least squares, against those of real waves (Kolmogorov-Smirnov).
 - beijing: days of 24 hours; TimeGAN's discriminative and predictive scores on held-out days.
+- prices: one long series of daily prices (open, high, low, close, volume), cut into windows of 24
+  days; spread of the returns of closing prices against real, rules within a day, and the clustering
+  of large returns.
 - chain: a Markov chain of order two; negative log-likelihood of made sequences under the truth,
   and of real ones under a chain estimated from made sequences, which notices what is left out.
 """
@@ -29,7 +32,8 @@ from scipy.stats import ks_2samp
 from sklearn.neural_network import MLPClassifier
 
 import tabgan
-from tabgan.datasets import make_markov_sequences, make_waves
+from tabgan.constraints import Inequality
+from tabgan.datasets import make_markov_sequences, make_prices, make_waves
 from tabgan.evaluation import discriminative_score, predictive_score
 
 # ---------------------------------------------------------------------- waves
@@ -178,6 +182,58 @@ def beijing(path: Path, quick: bool, seed: int) -> list[dict[str, Any]]:
     return results
 
 
+# ---------------------------------------------------------------------- prices
+
+WINDOW = 24
+
+
+def returns_of(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the log-returns of closing prices, shape (n_windows, WINDOW - 1)."""
+    close = np.log(table["close"].to_numpy())
+    return np.diff(close.reshape(-1, WINDOW), axis=1)
+
+
+def clustering(returns: NDArray[np.float64]) -> float:
+    """Return the correlation of squared returns with those of the day after."""
+    squares = returns**2
+    return float(np.corrcoef(squares[:, :-1].ravel(), squares[:, 1:].ravel())[0, 1])
+
+
+def prices(quick: bool, seed: int) -> dict[str, Any]:
+    """Judge windows of a share's daily prices."""
+    table = make_prices(200 if quick else 2000, random_state=seed)
+    rules = [
+        Inequality(low, high)
+        for low, high in (("low", "open"), ("low", "close"), ("open", "high"), ("close", "high"))
+    ]
+    synthesizer = tabgan.RCGANSynthesizer(
+        time="date", window=WINDOW, constraints=rules, random_state=seed
+    )
+    if quick:
+        synthesizer.set_params(n_steps=20)
+    started = time.perf_counter()
+    synthesizer.fit(table)
+    fitted = time.perf_counter()
+    made = synthesizer.sample(20 if quick else 500, random_state=seed)
+    sampled = time.perf_counter()
+    starts = np.arange(len(table) - WINDOW + 1)
+    windows = table.iloc[(starts[:, None] + np.arange(WINDOW)).ravel()]
+    real, fake = returns_of(windows), returns_of(made)
+    how: dict[str, Any] = {"time": "date", "window": WINDOW, "n_steps": 50 if quick else 1000}
+    return {
+        "seed": seed,
+        "fit_s": round(fitted - started, 1),
+        "sample_s": round(sampled - fitted, 1),
+        "n_steps": synthesizer.n_steps_,
+        "spread_of_returns": {"real": float(real.std()), "made": float(fake.std())},
+        "spread_ratio": float(fake.std() / real.std()),
+        "clustering": {"real": clustering(real), "made": clustering(fake)},
+        "broken_rules": int(sum(rule.broken(made).sum() for rule in rules)),
+        "discriminative": discriminative_score(table, made, **how),
+        "predictive": predictive_score(table, made, **how),
+    }
+
+
 # ---------------------------------------------------------------------- a chain
 
 K, LENGTH = 6, 20
@@ -197,8 +253,8 @@ def smoothed_chain(data: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], flo
     return score
 
 
-def chain(quick: bool, seed: int) -> list[dict[str, Any]]:
-    """Judge sequences of a known chain."""
+def chain(quick: bool, seed: int, systems: list[str] | None = None) -> list[dict[str, Any]]:
+    """Judge sequences of a known chain, of all systems or of some."""
     train = make_markov_sequences(2000, LENGTH, as_frame=True, random_state=seed)
     test = make_markov_sequences(5000, LENGTH, as_frame=True, random_state=1000 + seed)
     states = pd.CategoricalDtype(test.state_names)
@@ -217,13 +273,15 @@ def chain(quick: bool, seed: int) -> list[dict[str, Any]]:
     small = {"n_steps": 20} if quick else {}
 
     def run(name: str, cls: str, **parameters: Any) -> None:
+        if systems is not None and name not in systems:
+            return
         model = getattr(tabgan, cls)(
             entity="entity", time="time", random_state=seed, **(parameters | small)
         )
         path: list[dict[str, float]] = []
 
         def follow(training: Any) -> None:
-            if training.step >= len(path) * model.n_steps / 20:
+            if training.step >= len(path) * (model.n_steps or model.plan.n_steps) / 20:
                 path.append({"step": training.step, **judged(model.sample(2000, 0))})
 
         model.set_params(callbacks=[follow])
@@ -236,6 +294,7 @@ def chain(quick: bool, seed: int) -> list[dict[str, Any]]:
         print(figures, flush=True)
         results.append(figures | {"path": path})
 
+    run("RCGANSynthesizer", "RCGANSynthesizer")
     run("SeqGANSynthesizer", "SeqGANSynthesizer")
     run(
         "SeqGANSynthesizer, hardly any likelihood",
@@ -252,7 +311,8 @@ def main() -> None:
     """Run the parts asked for and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("TABGAN_DATA"))
-    parser.add_argument("--parts", nargs="+", default=["waves", "beijing", "chain"])
+    parser.add_argument("--parts", nargs="+", default=["waves", "beijing", "prices", "chain"])
+    parser.add_argument("--systems", nargs="+", help="of the chain; by default all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", default="sequences")
     parser.add_argument("--quick", action="store_true", help="see that it runs")
@@ -263,9 +323,11 @@ def main() -> None:
             results[part] = waves(args.quick, args.seed)
         elif part == "beijing":
             results[part] = beijing(Path(args.data), args.quick, args.seed)
+        elif part == "prices":
+            results[part] = prices(args.quick, args.seed)
         else:
-            results[part] = chain(args.quick, args.seed)
-        print(part, results[part] if part == "waves" else "", flush=True)
+            results[part] = chain(args.quick, args.seed, args.systems)
+        print(part, results[part] if part in ("waves", "prices") else "", flush=True)
         write(args.name, results)
 
 

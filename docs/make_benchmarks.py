@@ -697,6 +697,24 @@ def beijing_days() -> str:
     return listing(read("sequences")["beijing"], columns)
 
 
+def prices() -> str:
+    """Write the figures of windows of one long series of prices."""
+    found = read("sequences")["prices"]
+    rows = [
+        ["standard deviation of returns", *map(number, pair(found["spread_of_returns"]))],
+        ["clustering of large returns", *map(number, pair(found["clustering"]))],
+        ["rows that break a rule", number(found["broken_rules"]), "0"],
+        ["discriminative score, 0 is best", number(found["discriminative"]), ""],
+    ]
+    text = markdown(["figure", "synthetic", "real"], rows)
+    return text + f"\n{found['n_steps']:,} steps, {found['fit_s']:,.0f} s.\n"
+
+
+def pair(figures: dict[str, float]) -> tuple[float, float]:
+    """Return a figure of synthetic and of real sequences."""
+    return figures["made"], figures["real"]
+
+
 def sdmetrics() -> str:
     """Write our figures beside SDMetrics' of the same rows."""
     document = json.loads((BENCHMARKS / "results" / "sdmetrics_agreement.json").read_text())
@@ -834,6 +852,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "waves": waves,
         "chain": chain,
         "beijing_days": beijing_days,
+        "prices": prices,
         "sdmetrics": sdmetrics,
         **{f"scaling_{what}": partial(scaling, what) for what in ("rows", "columns", "categories")},
     }

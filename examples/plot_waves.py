@@ -2,9 +2,9 @@
 Waves on demand, and waves that turn into each other
 ====================================================
 
-Sinusoids and sawtooths of random offset, frequency and amplitude: a recurrent conditional GAN
-learns to make either when asked. Each wave is made from a latent draw of its own, so that between
-the draws of four waves lies a plane of others.
+Sinusoids and sawtooths of random offset, frequency and amplitude: a recurrent conditional GAN, in
+its paper's form, learns to make either when asked. Each wave is made from a latent draw of its own,
+so that between the draws of four waves lies a plane of others.
 
 This example trains for minutes. Its pictures come from a full run, not from the build of this site.
 """
@@ -25,7 +25,8 @@ from tabgan.displays import RowGridDisplay
 # sphinx_gallery_thumbnail_path = "images/plot_waves_2.png"
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 1000))
 waves = make_waves(4000, n_steps=30, as_frame=True, random_state=0).frame
-model = RCGANSynthesizer(entity="entity", time="time", n_steps=N_STEPS, random_state=0).fit(waves)
+settings = {"generator": "joint", "batch_size": 128, "n_steps": N_STEPS, "random_state": 0}
+model = RCGANSynthesizer(entity="entity", time="time", **settings).fit(waves)
 waves.head()
 
 

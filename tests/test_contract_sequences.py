@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 
 import contract
@@ -13,6 +14,9 @@ from contract import says
 from contract_sequences import SYNTHESIZERS, fit_small, fitted, long_table, small
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+
+from tabgan.constraints import Inequality, Unique
+from tabgan.datasets import make_prices
 
 pytestmark = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
 
@@ -266,3 +270,111 @@ def test_arrays_are_saved_too(cls):
     array = np.random.default_rng(0).normal(size=(12, 3, 2))
     synthesizer = fit_small(cls, array)
     assert_same(contract.carry_by_file(synthesizer).sample(3), synthesizer.sample(3))
+
+
+# ---------------------------------------------------------------------- windows, rules, changes
+
+
+OHLC = [Inequality("low", "open"), Inequality("low", "close"), Inequality("open", "high"),
+        Inequality("close", "high")]  # fmt: skip
+
+
+@functools.cache
+def prices():
+    return make_prices(120, random_state=0)
+
+
+def test_one_long_series_is_cut_into_windows_that_keep_rules(cls):
+    model = small(cls, time="date", window=6, constraints=OHLC).fit(prices())
+    made = model.sample(9, random_state=0)
+    pd.testing.assert_series_equal(made.dtypes, prices().dtypes)
+    assert len(made) == 54
+    for rule in OHLC:
+        assert not rule.broken(made).any()
+    for name in prices():
+        assert made[name].between(prices()[name].min(), prices()[name].max() + pd.Timedelta("20D")
+                                  if name == "date" else prices()[name].max()).all()  # fmt: skip
+    assert (made.groupby(np.arange(54) // 6)["date"].diff().dropna() >= pd.Timedelta("1D")).all()
+    again = contract.carry_by_file(model)
+    assert_same(again.sample(4, 1), model.sample(4, 1))
+    assert model.partial_fit(prices()).n_steps_ == 6
+
+
+def test_windows_of_each_entity_have_its_static_values_and_label(cls):
+    table = long_table()
+    longest = table.groupby("who")["who"].transform("size") >= 4
+    table = table[longest]
+    groups = table.groupby("who")["group"].first().astype(str)
+    model = small(cls, entity="who", time="when", window=3).fit(table, groups.rename("kind"))
+    made = model.sample(conditions={"kind": ("a", "b") * 8})
+    once = made.groupby("who").agg(n=("group", "size"), group=("group", "first"))
+    assert (once["n"] == 3).all() and once["group"].tolist() == ["a", "b"] * 8
+    assert (made.groupby("who")["age"].nunique() == 1).all()
+
+
+def test_arrays_are_cut_too(cls):
+    series = np.random.default_rng(0).normal(size=(40, 2))
+    assert small(cls, window=8).fit(series).sample(3).shape == (3, 8, 2)
+    model = small(cls, window=8).fit(series.reshape(2, 20, 2), ["u", "v"])
+    assert model.sample(conditions=["v", "u"]).shape == (2, 8, 2)
+
+
+def test_series_shorter_than_the_window(cls):
+    told = "window is 121, but the series has 120 steps; take a window of at most 120."
+    with pytest.raises(ValueError, match=says(told)):
+        small(cls, time="date", window=121).fit(prices())
+    table = pd.DataFrame({"who": [7, 7, 7, 8], "x": [1.0, 2.0, 3.0, 4.0]})
+    told = (
+        "window is 2, but the series of 8 has 1 step; take a window of at most 1, or leave out "
+        "shorter series."
+    )
+    with pytest.raises(ValueError, match=says(told)):
+        small(cls, entity="who", window=2).fit(table)
+    twice = pd.DataFrame({"when": [1, 2, 2, 3], "x": [1.0, 2.0, 3.0, 4.0]})
+    told = (
+        "X has more than one row at time 2; one series has one row for each time. If X has several "
+        "series, name their column in entity."
+    )
+    with pytest.raises(ValueError, match=says(told)):
+        small(cls, time="when", window=2).fit(twice)
+
+
+def test_rules_that_training_steps_break(cls):
+    table = pd.DataFrame({"who": np.repeat(np.arange(10), 3), "a": np.arange(30.0)})
+    table["b"] = table["a"] + 1
+    table.loc[4, "b"] = 0
+    rule = [Inequality("a", "b")]
+    with pytest.raises(ValueError, match="^X breaks its constraints: .* by 1 of 30 rows, at the "):
+        small(cls, entity="who", constraints=rule).fit(table)
+    with pytest.warns(UserWarning, match="^1 training sequences are left out: Inequality"):
+        model = small(cls, entity="who", constraints=rule, on_violation="drop").fit(table)
+    assert (model.sample(20)["a"] <= model.sample(20, 0)["b"].max()).all()
+    table["b"], table["size"] = table["a"] + 1, table["who"]
+    told = (
+        "constraints: Inequality('a', 'size') names 'size', which varies along no sequence; a rule "
+        "of sequences names channels alone: ['a', 'b']."
+    )
+    with pytest.raises(ValueError, match=says(told)):
+        small(cls, entity="who", constraints=[Inequality("a", "size")], on_violation="drop").fit(
+            table
+        )
+    with pytest.raises(ValueError, match="^constraints: Unique.* compares rows with each other"):
+        small(cls, entity="who", constraints=[Unique("a")]).fit(table)
+
+
+def test_values_follow_from_changes(cls):
+    """Steps of 1 along each sequence, from anywhere: no change that is made is another one."""
+    start = np.random.default_rng(0).integers(0, 1000, 30)
+    table = pd.DataFrame({"who": np.repeat(np.arange(30), 4), "x": np.repeat(start, 4)})
+    table["x"] += np.tile(np.arange(4), 30)
+    model = small(cls, entity="who").fit(table)
+    made = model.sample(20, random_state=0)
+    low, high = table["x"].min(), table["x"].max()
+    steps = made.groupby("who")["x"].diff().dropna()
+    assert steps.isin([0, 1]).all() and (steps[made["x"] < high - 4] == 1).all()
+    assert made["x"].between(low, high).all() and made["x"].dtype == table["x"].dtype
+    made = model.sample(5, conditions={"x at the start": 500})
+    assert made.groupby("who")["x"].first().tolist() == [500] * 5
+    assert not model.set_params(changes=[]).fit(table)._changes.changes
+    with pytest.raises(ValueError, match=says("changes names 'y', which is no channel; ...")):
+        small(cls, entity="who", changes=["y"]).fit(table)

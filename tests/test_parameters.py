@@ -117,6 +117,8 @@ TAKES = {
     "categorical_features": lambda value: value is None or is_list(value, is_label),
     "condition_columns": lambda value: value is None or is_list(value, is_label),
     "static_columns": lambda value: value is None or is_list(value, is_label),
+    "changes": lambda value: value is None or is_list(value, is_label),
+    "window": lambda value: value is None or is_integer(value, 2),
     "techniques": lambda value: is_list(value, lambda each: isinstance(each, Technique)),
     "constraints": lambda value: (
         value is None or is_list(value, lambda each: isinstance(each, Constraint))

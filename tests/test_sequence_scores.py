@@ -10,8 +10,8 @@ import pytest
 import torch
 from seeds import seed
 
-from tabgan.datasets import make_markov_sequences, make_waves
-from tabgan.evaluation import discriminative_score, predictive_score
+from tabgan.datasets import make_markov_sequences, make_prices, make_waves
+from tabgan.evaluation import discriminative_score, evaluate, predictive_score
 
 
 def says(message):
@@ -94,9 +94,66 @@ def test_scores_of_what_is_no_sequence(waves):
     told = "real and synthetic must both be tables, or both be arrays."
     with pytest.raises(ValueError, match=says(told)):
         predictive_score(pd.DataFrame({"x": [1.0]}), other)
-    told = "entity must name the column that tells sequences apart."
+    told = (
+        "entity must name the column that tells sequences apart; for one long series, set window."
+    )
     with pytest.raises(ValueError, match=says(told)):
         predictive_score(pd.DataFrame({"x": [1.0]}), pd.DataFrame({"x": [1.0]}))
+
+
+# ---------------------------------------------------------------------- windows and reports
+
+
+def test_windows_of_series_are_compared():
+    """A series cut by `window` scores as the same windows told apart by entity."""
+    prices = [make_prices(96, random_state=seed(i)) for i in range(2)]
+    told = [each.assign(who=np.arange(96) // 8) for each in prices]
+    for score in (discriminative_score, predictive_score):
+        cut = score(*prices, time="date", window=8, n_steps=5)
+        assert cut == score(*told, entity="who", time="date", n_steps=5)
+    longer = [each.assign(who=np.arange(96) // 20) for each in prices]
+    assert 0 <= discriminative_score(*longer, entity="who", window=8, n_steps=5) <= 0.5
+    array = np.random.default_rng(0).normal(size=(4, 20, 1))
+    cut = predictive_score(array, array, window=8, n_steps=5)
+    assert cut == predictive_score(*[array[:, :16].reshape(8, 8, 1)] * 2, n_steps=5)
+    told = "window is 99, but the longest series has 96 steps; take a smaller window."
+    with pytest.raises(ValueError, match=says(told)):
+        discriminative_score(*prices, window=99)
+    told = "window is 21, but sequences have 20 steps; take a smaller window."
+    with pytest.raises(ValueError, match=says(told)):
+        discriminative_score(array, array, window=21)
+
+
+def test_a_report_told_of_sequences_judges_them_as_sequences(monkeypatch):
+    """The report has the scores of sequences, and those of the test sequences in their place."""
+    asked = []
+
+    def score(name):
+        def found(one, other, **how):
+            asked.append((name, one, other, how))
+            return 0.1 * len(asked)
+
+        return found
+
+    for name in ("discriminative_score", "predictive_score"):
+        monkeypatch.setattr(f"tabgan.evaluation.report.{name}", score(name))
+    real, made, test = (
+        make_waves(20, 4, as_frame=True, random_state=seed(i)).frame for i in range(3)
+    )
+    how = {"entity": "entity", "time": "time"}
+    report = evaluate(real, made, test=test, **how)
+    assert "entity" not in report.column_shapes.index
+    summary = report.summary().loc[["discriminative", "predictive"], ["value", "real"]]
+    assert summary.to_numpy().ravel().tolist() == pytest.approx([0.1, 0.3, 0.2, 0.4])
+    pairs = [(real, made), (test, made), (real, test), (test, real)]
+    for (_, one, other, told), pair in zip(asked, pairs, strict=True):
+        assert one.equals(pair[0]) and other.equals(pair[1]) and told["entity"] == "entity"
+    assert report.to_dict()["summary"]["predictive"]["value"] == pytest.approx(0.2)
+    assert np.isnan(evaluate(real, made, **how).summary().loc["predictive", "real"])
+    assert "predictive" not in evaluate(real, made).summary().index
+    told = "time orders the rows of sequences; name their column in entity."
+    with pytest.raises(ValueError, match=says(told)):
+        evaluate(real, made, time="time")
 
 
 # ---------------------------------------------------------------------- chains

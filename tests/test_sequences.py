@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from seeds import seed
 
+from tabgan.datasets import make_prices
 from tabgan.generation.sequence_set import SequenceTable
+from tabgan.table.changes import Changes
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.schema import Schema
-from tabgan.table.sequences import EntityColumn, SequenceFormat, positions
+from tabgan.table.sequences import EntityColumn, SequenceFormat, cut_windows, positions
 
 
 def says(message):
@@ -38,7 +42,7 @@ def table():
 
 def test_sequences_come_in_order_of_appearance_and_steps_in_order_of_time(table):
     form = SequenceFormat.infer(table, "who", "time")
-    steps, given = form.split(table)
+    steps, given, _ = form.split(table)
     assert steps.to_dict("list") == {"value": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}
     assert given.to_dict("list") == {"size": ["s", "m", "l"], "length": [3, 1, 2]}
 
@@ -89,7 +93,7 @@ def test_times_come_back_exactly(times, shift):
 def test_the_first_gap_is_the_second():
     table = pd.DataFrame({"who": [0, 0, 0, 1, 2, 2], "t": [5, 8, 9, 0, 1, 3], "x": range(6)})
     form = SequenceFormat.infer(table, "who", "t")
-    steps, given = form.split(table)
+    steps, given, _ = form.split(table)
     # The sequence of one step has the usual gap.
     assert steps["gap"].tolist() == [3, 3, 1, 2, 2, 2]
     assert given["t"].tolist() == [5, 0, 1]
@@ -98,7 +102,7 @@ def test_the_first_gap_is_the_second():
 def test_times_beyond_those_seen_can_be_made():
     table = pd.DataFrame({"who": [0, 0, 1, 1], "t": [0, 2, 10, 11], "x": range(4)})
     form = SequenceFormat.infer(table, "who", "t")
-    steps, given = form.split(table)
+    steps, given, _ = form.split(table)
     made = form.join(form.split(table)._replace(steps=steps.assign(gap=5), given=given))
     assert made["t"].tolist() == [0, 5, 10, 15]
 
@@ -124,7 +128,7 @@ def test_lengths_and_starts_that_all_differ_are_no_identifiers():
     table = pd.DataFrame({"who": who, "time": time, "value": rng.normal(size=len(who))})
     form = SequenceFormat.infer(table, "who", "time")
     assert form.learnt == ["length", "time", "gap"]
-    steps, given = form.split(table)
+    steps, given, _ = form.split(table)
     assert given["time"].is_unique and given["length"].is_unique
     kinds = [column.kind for column in Schema.infer(given, learnt=form.learnt).columns]
     assert kinds == ["integer", "integer"]
@@ -200,6 +204,78 @@ def test_more_entities_than_the_dtype_holds():
 def test_tables_that_hold_no_sequences(table, change, arguments, message):
     with pytest.raises(ValueError, match=says(message)):
         SequenceFormat.infer(table.assign(**change), *arguments)
+
+
+# ---------------------------------------------------------------------- windows and changes
+
+
+def test_windows_overlap_and_stay_within_their_series():
+    cuts = cut_windows(np.array([4, 3]), 3)
+    assert cuts.starts.tolist() == [0, 1, 4] and cuts.owners.tolist() == [0, 0, 1]
+    assert cuts.rows().tolist() == [0, 1, 2, 1, 2, 3, 4, 5, 6]
+
+
+def test_windows_of_very_long_series_lie_further_apart(monkeypatch):
+    monkeypatch.setattr("tabgan.table.sequences.WINDOWED_STEPS", 30)
+    assert cut_windows(np.array([20]), 5).starts.tolist() == [0, 3, 6, 9, 12, 15]
+    assert cut_windows(np.array([200]), 5).starts.tolist() == list(range(0, 200, 5))
+
+
+def test_a_series_is_split_into_windows_in_order_of_time(table):
+    series = table.drop(columns="who").assign(time=[3, 5, 0, 1, 4, 2])
+    form = SequenceFormat.infer(series, None, "time", window=4)
+    steps, given, cuts = form.split(series)
+    assert steps["value"].tolist() == [0.1, 0.2, 0.5, 0.3, 0.2, 0.5, 0.3, 0.6, 0.5, 0.3, 0.6, 0.4]
+    assert given["time"].tolist() == [0, 1, 2] and given["length"].tolist() == [4, 4, 4]
+    joined = form.join(form.split(series))
+    assert list(joined) == ["time", "size", "value"]
+    assert joined["time"].tolist() == [0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5]
+    again = SequenceFormat.from_dict(json.loads(json.dumps(form.to_dict())))
+    pd.testing.assert_frame_equal(again.join(form.split(series)), joined)
+
+
+def test_changes_there_and_back():
+    """Differences of a counter, ratios of a price; the first change of a sequence is the second."""
+    steps = pd.DataFrame({"n": [5, 6, 8, 100], "price": [1.0, 2.0, 8.0, 3.0]})
+    given, lengths = pd.DataFrame({"length": [3, 1]}), np.array([3, 1])
+    schema = Schema.infer(steps, learnt=list(steps))
+    changes = Changes.learn(steps, lengths, schema, ["length"], ["n", "price"])
+    assert [change.is_ratio for change in changes.changes] == [False, False]
+    price = changes.changes[1]
+    both = Changes((changes.changes[0], replace(price, is_ratio=True)), changes.inner)
+    changed, starts = both.express(steps, given, lengths)
+    assert changed["n"].tolist() == [1, 1, 2, 0]
+    np.testing.assert_allclose(changed["price"], np.log([2, 2, 4, 1]))
+    assert starts["n at the start"].tolist() == [5, 100]
+    pd.testing.assert_frame_equal(both.restore(changed, starts, "length"), steps)
+    again = Changes.from_dict(json.loads(json.dumps(both.to_dict())))
+    pd.testing.assert_frame_equal(again.restore(changed, starts, "length"), steps)
+    far = changed.assign(price=9.0)
+    assert both.restore(far, starts, "length")["price"].tolist() == [1.0, 8.0, 8.0, 3.0]
+
+
+def test_channels_that_wander_are_learnt_by_their_changes():
+    """Prices of 2,000 days do, in all of 40 seeds; noise and smooth waves do not."""
+    prices = make_prices(2000, random_state=seed(0)).drop(columns="date")
+    n = np.array([2000])
+    found = Changes.learn(prices, n, Schema.infer(prices), []).changes
+    assert [change.column.name for change in found] == ["open", "high", "low", "close"]
+    noise = np.random.default_rng(seed(0)).normal(size=(4000, 2))
+    time = np.arange(4000)
+    table = pd.DataFrame(
+        {
+            "ratio": np.exp(0.02 * noise[:, 0].cumsum()),
+            "difference": noise[:, 1].cumsum(),
+            "noise": noise[:, 0],
+            "smooth": np.sin(time / 9),
+            "pulled": pd.Series(noise[:, 0]).ewm(alpha=0.3).mean(),
+        }
+    )
+    found = Changes.learn(table, np.full(100, 40), Schema.infer(table), []).changes
+    assert {change.column.name: change.is_ratio for change in found} == {
+        "ratio": True,
+        "difference": False,
+    }
 
 
 # ---------------------------------------------------------------------- batches

@@ -124,13 +124,24 @@ def evaluate(args: argparse.Namespace) -> None:
         absent = [name for name in real if name not in table]
         if absent:
             raise InputError(f"{path}: has no column {absent[0]!r}, which {args.real} has.")
-    if args.target is not None:
-        check_column(args.target, real, "--target")
+    for name in ("target", "entity", "time"):
+        if getattr(args, name) is not None:
+            check_column(getattr(args, name), real, f"--{name}")
+    if args.time is not None and args.entity is None and args.window is None:
+        raise InputError("--time orders the rows of sequences; name their column with --entity.")
 
     from tabgan.evaluation import evaluate
 
     synthetic, test = others if args.test else (others[0], None)
-    report = evaluate(real, synthetic, test=test, target=args.target)
+    report = evaluate(
+        real,
+        synthetic,
+        test=test,
+        target=args.target,
+        entity=args.entity,
+        time=args.time,
+        window=args.window,
+    )
     if args.html:
         report.to_html(args.html)
     if args.json:

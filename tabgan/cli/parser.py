@@ -143,6 +143,19 @@ def _add_evaluate(subparsers: Any) -> None:
     parser.add_argument(
         "--target", metavar="COLUMN", help="column to predict, by learners trained on either table"
     )
+    parser.add_argument(
+        "--entity", metavar="COLUMN", help="column that tells sequences apart, to judge sequences"
+    )
+    parser.add_argument(
+        "--time", metavar="COLUMN", help="column that orders the rows of a sequence"
+    )
+    parser.add_argument(
+        "--window",
+        type=_window,
+        metavar="N",
+        help="rows of the windows into which longer series are cut; without --entity a table is "
+        "one series",
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     _add_debug(parser)
@@ -233,6 +246,10 @@ def _add_debug(parser: argparse.ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     return _integer(text, 1, 2**31 - 1)
+
+
+def _window(text: str) -> int:
+    return _integer(text, 2, 2**31 - 1)
 
 
 def _seed(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -41,6 +41,7 @@ from tabgan.evaluation.marginals import Marginal, marginals
 from tabgan.evaluation.membership import MembershipAttack, membership_inference
 from tabgan.evaluation.privacy import ClosestRecords, distance_to_closest_record
 from tabgan.evaluation.rules import CONSTRAINTS, broken_rules, unseen_pairs
+from tabgan.evaluation.sequences import discriminative_score, predictive_score
 from tabgan.evaluation.text import Summary
 from tabgan.evaluation.utility import train_on_synthetic
 from tabgan.randomness import draw_seed
@@ -65,6 +66,14 @@ _MEANINGS = {
     "roc_auc": ("as real", "ROC AUC on test rows of a learner trained on these rows"),
     "rmse": ("as real", "Root mean squared error on test rows of a learner trained on these rows"),
     "r2": ("as real", "R² on test rows of a learner trained on these rows"),
+    "discriminative": (
+        "0",
+        "How far beyond a half a classifier of sequences tells them from real ones; 0.5: always",
+    ),
+    "predictive": (
+        "as real",
+        "Error of the next step of real sequences, by a predictor trained on these sequences",
+    ),
     "nearer_to_train": (
         "0.5",
         "Whether rows lie nearer to training rows than to test rows, corrected for how many there "
@@ -135,6 +144,9 @@ class FidelityReport:
         Number of rows of the tables compared.
     target : hashable or None
         The column that learners predicted.
+    sequences : dict of str to float
+        Scores of the sequences, see `tabgan.evaluation.discriminative_score` and
+        `tabgan.evaluation.predictive_score`; empty if `evaluate` was told of no sequences.
 
     Examples
     --------
@@ -161,6 +173,7 @@ class FidelityReport:
     marginals: list[Marginal]
     n_rows: dict[str, int]
     target: Hashable | None = None
+    sequences: dict[str, float] = field(default_factory=dict)
 
     def summary(self) -> pd.DataFrame:
         """Return one row for each metric.
@@ -183,6 +196,7 @@ class FidelityReport:
         }
         if len(self.rules):
             values["broken_rules"] = float(self.rules["share"].max())
+        values |= self.sequences
         real = dict(self.reference)
         if self.utility is not None:
             values |= self.utility.loc["synthetic"].to_dict()
@@ -346,9 +360,15 @@ def evaluate(
     classifier: str | BaseEstimator = "hist",
     categorical_features: Sequence[Hashable] | None = None,
     constraints: Sequence[Constraint] | None = None,
+    entity: Hashable | None = None,
+    time: Hashable | None = None,
+    window: int | None = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> FidelityReport:
     """Compare a synthetic table with the real one it was learnt from.
+
+    Told of sequences by `entity` or `window`, it also judges the sequences. The other figures then
+    compare single rows, without the column of entities.
 
     Parameters
     ----------
@@ -370,6 +390,12 @@ def evaluate(
     constraints : sequence of constraints, optional
         Rules of the real table; rows that break them are counted. By default those that
         `tabgan.constraints.discover` finds in the real table.
+    entity, time : column label, optional
+        Of long tables, the column that tells sequences apart, and the column that orders the rows
+        of a sequence. Without `time`, rows come in the order of the table.
+    window : int >= 2, optional
+        Number of rows of the windows that are compared, if sequences are longer series, see
+        `tabgan.evaluation.discriminative_score`. Without `entity`, a table is one series.
     random_state : int, RandomState or None, default=0
         Decides the rows drawn, the folds and the learners' seeds.
 
@@ -399,7 +425,12 @@ def evaluate(
     check("target", target, NONE | LABEL)
     check("classifier", classifier, LEARNER)
     check("constraints", constraints, CONSTRAINTS)
+    check("entity", entity, NONE | LABEL)
+    check("time", time, NONE | LABEL)
+    check("window", window, NONE | integer(2))
     check("random_state", random_state, SEED)
+    if time is not None and entity is None and window is None:
+        raise ParameterError("time orders the rows of sequences; name their column in entity.")
     given = {"real": real, "synthetic": synthetic} | ({} if test is None else {"test": test})
     if target is not None and test is None:
         raise ParameterError(
@@ -407,11 +438,20 @@ def evaluate(
             "target out."
         )
     tables = {name: read_frame(table, name) for name, table in given.items()}
+    sequences: dict[str, float] = {}
+    of_real: dict[str, float] = {}
+    seed = draw_seed(random_state)
+    if entity is not None or window is not None:
+        how = {"entity": entity, "time": time, "window": window, "random_state": seed}
+        sequences, of_real = _judged_sequences(tables, how)
+        tables = {
+            name: table.drop(columns=[] if entity is None else [entity])
+            for name, table in tables.items()
+        }
     real, synthetic, test = tables["real"], tables["synthetic"], tables.get("test")
     aligned = align_columns(tables, categorical_features=categorical_features)
     if target is not None:
         check_target(tables, target)
-    seed = draw_seed(random_state)
     options: dict[str, Any] = {"categorical_features": categorical_features}
     strong = strong_pairs(real, **options)
     measured: dict[str, Any] = {"max_rows": _MOST_ROWS_MEASURED, "random_state": seed, **options}
@@ -429,6 +469,7 @@ def evaluate(
             "c2st": c2st(real, test, classifier=classifier, random_state=seed, **options),
             "beta_recall": beta_recall(real, test, **measured),
             "unseen_pairs": unseen_pairs(real, test, **options),
+            **of_real,
         }
     if test is not None and target is not None:
         utility = train_on_synthetic(
@@ -457,7 +498,29 @@ def evaluate(
             table: len(values) for table, values in zip(tables, aligned[0].values, strict=True)
         },
         target=target,
+        sequences=sequences,
     )
+
+
+def _judged_sequences(
+    tables: dict[str, pd.DataFrame], how: dict[str, Any]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Score the synthetic sequences, and the test sequences in their place if there are any.
+
+    Both predictors, that of synthetic and that of real sequences, are scored on test sequences.
+    """
+    real, synthetic, test = tables["real"], tables["synthetic"], tables.get("test")
+    asked = real if test is None else test
+    scores = {
+        "discriminative": discriminative_score(real, synthetic, **how),
+        "predictive": predictive_score(asked, synthetic, **how),
+    }
+    if test is None:
+        return scores, {}
+    return scores, {
+        "discriminative": discriminative_score(real, test, **how),
+        "predictive": predictive_score(test, real, **how),
+    }
 
 
 def _pictures() -> Any:

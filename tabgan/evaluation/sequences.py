@@ -24,7 +24,7 @@ from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.format import is_frame
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
-from tabgan.table.sequences import SequenceFormat, Sequences
+from tabgan.table.sequences import WINDOW, SequenceFormat, Sequences, in_windows
 
 BATCH_SIZE, LEARNING_RATE = 128, 5e-3
 """Of both networks.
@@ -43,6 +43,7 @@ def discriminative_score(
     *,
     entity: Hashable | None = None,
     time: Hashable | None = None,
+    window: int | None = None,
     test_size: float = 0.3,
     n_steps: int = 1000,
     hidden_dim: int = 32,
@@ -58,6 +59,11 @@ def discriminative_score(
     entity, time : column label, default=None
         Of DataFrames, the column that tells sequences apart, and the column that orders the rows of
         a sequence. Without `time`, rows come in the order of the table.
+    window : int >= 2 or None, default=None
+        Number of rows of the windows that are compared, if sequences are longer series. Each series
+        is cut into windows that follow each other; rows left over at its end do not count. Without
+        `entity`, a DataFrame is one series in the order of its rows, which is what a synthesizer
+        that was fitted with `window` draws.
     test_size : float in (0, 1), default=0.3
         Share of the sequences of either kind that the classifier is tested on.
     n_steps : int, default=1000
@@ -78,7 +84,8 @@ def discriminative_score(
     TypeError
         If `real` or `synthetic` is neither a table nor an array of three dimensions.
     ValueError
-        If there are fewer than two sequences of a kind, or if an argument is out of its range.
+        If there are fewer than two sequences of a kind, if a series is shorter than `window`, or if
+        an argument is out of its range.
 
     Notes
     -----
@@ -99,9 +106,9 @@ def discriminative_score(
     >>> 0 <= discriminative_score(real, other, n_steps=5) <= 0.5
     True
     """
-    _check_arguments(real, synthetic, entity, time, n_steps, hidden_dim, random_state)
+    _check_arguments(real, synthetic, entity, time, window, n_steps, hidden_dim, random_state)
     check("test_size", test_size, number(0, 1, "neither"))
-    data, n_real = _pool(real, synthetic, entity, time)
+    data, n_real = _pool(real, synthetic, entity, time, window)
     n = min(n_real, len(data.table) - n_real)
     if n < 2:
         raise ValueError(
@@ -124,6 +131,7 @@ def predictive_score(
     *,
     entity: Hashable | None = None,
     time: Hashable | None = None,
+    window: int | None = None,
     n_steps: int = 1000,
     hidden_dim: int = 32,
     random_state: int = 0,
@@ -138,6 +146,11 @@ def predictive_score(
     entity, time : column label, default=None
         Of DataFrames, the column that tells sequences apart, and the column that orders the rows of
         a sequence. Without `time`, rows come in the order of the table.
+    window : int >= 2 or None, default=None
+        Number of rows of the windows that are compared, if sequences are longer series. Each series
+        is cut into windows that follow each other; rows left over at its end do not count. Without
+        `entity`, a DataFrame is one series in the order of its rows, which is what a synthesizer
+        that was fitted with `window` draws.
     n_steps : int, default=1000
         Training steps of the predictor.
     hidden_dim : int, default=32
@@ -156,7 +169,8 @@ def predictive_score(
     TypeError
         If `real` or `synthetic` is neither a table nor an array of three dimensions.
     ValueError
-        If the sequences have a single step, or if an argument is out of its range.
+        If the sequences have a single step, if a series is shorter than `window`, or if an argument
+        is out of its range.
 
     References
     ----------
@@ -171,8 +185,8 @@ def predictive_score(
     >>> 0 <= predictive_score(real, other, n_steps=5) <= 1
     True
     """
-    _check_arguments(real, synthetic, entity, time, n_steps, hidden_dim, random_state)
-    data, n_real = _pool(real, synthetic, entity, time)
+    _check_arguments(real, synthetic, entity, time, window, n_steps, hidden_dim, random_state)
+    data, n_real = _pool(real, synthetic, entity, time, window)
     if data.table.n_steps < 2:
         raise ValueError("predictive_score needs sequences of at least 2 steps, got 1.")
     index = torch.arange(len(data.table))
@@ -235,6 +249,7 @@ def _check_arguments(
     synthetic: Any,
     entity: Any,
     time: Any,
+    window: Any,
     n_steps: Any,
     hidden_dim: Any,
     random_state: Any,
@@ -245,27 +260,38 @@ def _check_arguments(
         raise ParameterError("real and synthetic must both be tables, or both be arrays.")
     check("entity", entity, NONE | LABEL)
     check("time", time, NONE | LABEL)
+    check("window", window, NONE | integer(2))
     check("n_steps", n_steps, integer(1))
     check("hidden_dim", hidden_dim, integer(1))
     check("random_state", random_state, integer(0, 2**32 - 1))
 
 
 def _pool(
-    real: Any, synthetic: Any, entity: Hashable | None, time: Hashable | None
+    real: Any,
+    synthetic: Any,
+    entity: Hashable | None,
+    time: Hashable | None,
+    window: int | None,
 ) -> tuple[SequenceSet, int]:
     """Encode the real and then the synthetic sequences, and count the real ones.
 
     The condition of a sequence is 0 if it is real and 1 if it is synthetic.
     """
     if is_frame(real):
-        if entity is None:
-            raise ParameterError("entity must name the column that tells sequences apart.")
+        if entity is None and window is None:
+            raise ParameterError(
+                "entity must name the column that tells sequences apart; for one long series, set "
+                "window."
+            )
         frames = [read_frame(real, "real"), read_frame(synthetic, "synthetic")]
+        if window is not None:
+            frames = [in_windows(frame, entity, time, window) for frame in frames]
+            entity = WINDOW
         form = SequenceFormat.infer(frames[0], entity, time)
         kinds = [form.split(frame) for frame in frames]
         length = form.length
     else:
-        kinds = [_of_array(kind) for kind in (real, synthetic)]
+        kinds = [_of_array(kind, window) for kind in (real, synthetic)]
         length = "length"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -284,8 +310,17 @@ def _pool(
     return data, len(lengths[0])
 
 
-def _of_array(array: Any) -> Sequences:
+def _of_array(array: Any, window: int | None) -> Sequences:
     array = np.asarray(array)
+    if window is not None:
+        n_windows = array.shape[1] // window
+        if not n_windows:
+            raise ParameterError(
+                f"window is {window}, but sequences have {array.shape[1]} steps; take a smaller "
+                "window."
+            )
+        whole = array[:, : n_windows * window]
+        array = whole.reshape(-1, window, array.shape[2])
     steps = pd.DataFrame(array.reshape(-1, array.shape[2]))
     return Sequences(steps, pd.DataFrame({"length": np.full(len(array), array.shape[1])}))
 

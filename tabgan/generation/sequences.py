@@ -36,11 +36,15 @@ class Outline(NamedTuple):
         Number of steps of each sequence.
     latent : Tensor of shape (n, latent_dim) or None
         Latent draw of each sequence. With None the game draws.
+    begun : Tensor of shape (n, T, n_blocks) or None
+        Levels of the first steps of each sequence, negative for the steps that are drawn. Only a
+        `Written` source takes such levels.
     """
 
     given: EncodedTable
     lengths: Tensor
     latent: Tensor | None = None
+    begun: Tensor | None = None
 
 
 class SequenceEncoding(Encoding):
@@ -59,6 +63,8 @@ class SequenceEncoding(Encoding):
         Label of the column of lengths.
     max_categories : int
         Most levels of a categorical column.
+    n_rows : int
+        Number of steps in training, each counted once.
     device : torch.device
         Device of the layouts.
     """
@@ -69,11 +75,12 @@ class SequenceEncoding(Encoding):
         given_schema: Schema,
         length: Hashable,
         max_categories: int,
+        n_rows: int,
         device: torch.device,
     ) -> None:
         told = [c.name for c in given_schema.columns if not isinstance(c, IdentifierColumn)]
         conditions = ConditionModel(given_schema.select(told), max_categories)
-        super().__init__(encoder, conditions, 0, device)
+        super().__init__(encoder, conditions, n_rows, device)
         self.given_schema, self.length = given_schema, length
 
     def lengths(self, given: pd.DataFrame) -> Tensor:
@@ -109,9 +116,13 @@ class SequenceEncoding(Encoding):
         return told
 
     def outline(
-        self, given: EncodedTable, told: pd.DataFrame, latent: Tensor | None = None
+        self,
+        given: EncodedTable,
+        told: pd.DataFrame,
+        latent: Tensor | None = None,
+        begun: Tensor | None = None,
     ) -> Outline:
-        """Join conditions, lengths and latent draws.
+        """Join conditions, lengths, latent draws and first steps.
 
         Parameters
         ----------
@@ -120,12 +131,13 @@ class SequenceEncoding(Encoding):
         told : DataFrame of n rows
             The decoded context, which holds the lengths.
         latent : Tensor of shape (n, latent_dim), optional
+        begun : Tensor of shape (n, T, n_blocks), optional
 
         Returns
         -------
         Outline of n sequences
         """
-        return Outline(given.to(self.layout.offsets.device), self.lengths(told), latent)
+        return Outline(given.to(self.layout.offsets.device), self.lengths(told), latent, begun)
 
     def encode_sequences(self, sequences: Sequences, rng: np.random.Generator) -> SequenceSet:
         """Encode sequences and their context, on the device.
@@ -183,7 +195,11 @@ class Unrolled(Source):
             part = slice(start, start + size)
             n_steps = int(lengths[part].max())
             drawn = [] if given.latent is None else [given.latent[part]]
-            made = self.game.unroll(condition[part], n_steps, noise, *drawn)
+            if given.begun is None:
+                made = self.game.unroll(condition[part], n_steps, noise, *drawn)
+            else:
+                begun = given.begun[part, :n_steps]
+                made = self.game.unroll(condition[part], n_steps, noise, *drawn, begun=begun)
             parts.append(made[length_mask(lengths[part], n_steps)])
         return torch.cat(parts)
 
@@ -207,7 +223,8 @@ class Written(Unrolled):
     """A source whose game draws the levels of each step itself.
 
     The method `unroll` of the game returns codes of shape (n, T, n_blocks), because each step is an
-    input of the next step. The rates of levels stay as the game has learnt the rates.
+    input of the next step. It takes the levels of first steps as `begun`, and goes on from there.
+    The rates of levels stay as the game has learnt the rates.
 
     Parameters
     ----------
@@ -244,8 +261,20 @@ class SequenceCore(ConditionedCore):
 
     encoding: SequenceEncoding
 
-    def draw(self, given: EncodedTable, told: pd.DataFrame, streams: Streams, latent: Any) -> Any:
-        """Draw the steps of sequences as a table.
+    @property
+    def goes_on(self) -> bool:
+        """Whether sequences can be drawn that begin with given steps."""
+        return isinstance(self.chain, Written)
+
+    def draw(
+        self,
+        given: EncodedTable,
+        told: pd.DataFrame,
+        streams: Streams,
+        latent: Tensor | None = None,
+        begun: Tensor | None = None,
+    ) -> tuple[EncodedTable, pd.DataFrame]:
+        """Draw the steps of sequences.
 
         Parameters
         ----------
@@ -255,11 +284,15 @@ class SequenceCore(ConditionedCore):
             The decoded context, which holds the lengths.
         streams : Streams
         latent : Tensor of shape (n, latent_dim) or None
+        begun : Tensor of shape (n, T, n_blocks) or None
+            Levels of the first steps of each sequence, negative for steps to draw.
 
         Returns
         -------
-        DataFrame
+        encoded : EncodedTable of N rows
+        table : DataFrame of N rows
             The steps of all sequences, in the order of the sequences.
         """
-        steps = self.chain.draw(self.encoding.outline(given, told, latent), streams.noise)
-        return self.encoding.encoder.decode(steps, streams.rng)
+        outline = self.encoding.outline(given, told, latent, begun)
+        steps = self.chain.draw(outline, streams.noise)
+        return steps, self.encoding.encoder.decode(steps, streams.rng)

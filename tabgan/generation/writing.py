@@ -37,7 +37,12 @@ def draw_step(
 
 @torch.no_grad()
 def write(
-    policy: RecurrentPolicy, layout: Layout, given: Tensor, n_steps: int, rng: torch.Generator
+    policy: RecurrentPolicy,
+    layout: Layout,
+    given: Tensor,
+    n_steps: int,
+    rng: torch.Generator,
+    begun: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw sequences, each step from the policy's distribution given the steps before.
 
@@ -50,6 +55,8 @@ def write(
         The policy's input for each sequence, such as a condition.
     n_steps : int >= 1
     rng : torch.Generator
+    begun : Tensor of shape (n, n_steps, n_blocks), optional
+        Levels of first steps, negative for steps to draw.
 
     Returns
     -------
@@ -60,8 +67,11 @@ def write(
     """
     state = policy.begin(given)
     drawn = []
-    for _ in range(n_steps):
+    for step in range(n_steps):
         codes, row = draw_step(policy, layout, state, rng)
+        if begun is not None:
+            codes = torch.where(begun[:, step] >= 0, begun[:, step], codes)
+            row = layout.expand(codes, row[:, :0])
         state = policy.advance(row, given, state)
         drawn.append((codes, row, state))
     codes, row, states = (torch.stack(parts, dim=1) for parts in zip(*drawn, strict=True))

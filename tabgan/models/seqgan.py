@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.adversary import Adversary
@@ -16,9 +13,10 @@ from tabgan.adversarial.losses import NON_SATURATING
 from tabgan.adversarial.plan import Plan
 from tabgan.checks import Rule, integer, number
 from tabgan.estimators.adversarial import Adversarial
+from tabgan.estimators.sequence_likelihood import SequenceLikelihood
 from tabgan.estimators.sequences import SequenceSynthesizer
 from tabgan.generation.sequence_set import condition_and_mask
-from tabgan.generation.sequences import CHUNK, SequenceEncoding, Written
+from tabgan.generation.sequences import SequenceEncoding, Written
 from tabgan.generation.source import Source
 from tabgan.generation.writing import draw_step, step_log_likelihood, write
 from tabgan.networks.patterns import PatternCritic
@@ -71,9 +69,11 @@ class SeqGANGame(Game):
             Player("policy", (self.policy,), self.policy_loss),
         )
 
-    def unroll(self, condition: Tensor, n_steps: int, rng: torch.Generator) -> Tensor:
-        """Write sequences, as codes of shape (n, n_steps, n_blocks)."""
-        return write(self.policy, self.layout, condition, n_steps, rng)[0]
+    def unroll(
+        self, condition: Tensor, n_steps: int, rng: torch.Generator, begun: Tensor | None = None
+    ) -> Tensor:
+        """Write sequences, as codes of shape (n, n_steps, n_blocks), from the steps `begun` on."""
+        return write(self.policy, self.layout, condition, n_steps, rng, begun)[0]
 
     @torch.no_grad()
     def returns(
@@ -160,7 +160,7 @@ def _idle(module: nn.Module) -> Tensor:
     return torch.stack([parameter.sum() for parameter in module.parameters()]).sum() * 0.0
 
 
-class SeqGANSynthesizer(Adversarial, SequenceSynthesizer):
+class SeqGANSynthesizer(Adversarial, SequenceLikelihood, SequenceSynthesizer):
     """SeqGAN [1]_: a policy that learns by reinforcement to write sequences of categories.
 
     The policy is a recurrent network that gives the probabilities of the next step. It learns by
@@ -169,8 +169,9 @@ class SeqGANSynthesizer(Adversarial, SequenceSynthesizer):
     (REINFORCE). Numbers are cut into bins by their quantiles. The channels of one step are drawn
     independently of each other, given the steps before.
 
-    Use this class for sequences of few categories, and for the likelihood of sequences.
-    Pre-training alone, ``pretraining=1``, is quicker and can be as good: compare `score_samples` of
+    Use this class to study play. Play does not beat likelihood alone: sequences become more
+    typical, and less of what real sequences do is left. ``pretraining=1`` is quicker, and
+    `RCGANSynthesizer` is better. `early_stopping` undoes play that lowers the likelihood of
     held-out sequences.
 
     The class differs from the paper in a baseline for the reward, which lowers the variance of the
@@ -251,39 +252,3 @@ class SeqGANSynthesizer(Adversarial, SequenceSynthesizer):
 
     def _make_chain(self, game: Any, encoding: SequenceEncoding) -> Source:
         return Written(game, encoding)
-
-    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Compute the log-probability of sequences.
-
-        Parameters
-        ----------
-        X : table with a row for each step, or array-like of shape (n, T, d)
-            Sequences with the columns that `fit` got.
-        y : array-like of shape (n,), default=None
-            Labels of the sequences, if `fit` got labels.
-
-        Returns
-        -------
-        ndarray of shape (n,), float64
-            Log-probability of each sequence, in nats, given its length and the other values that
-            hold for the whole sequence. A number counts with the probability of its bin. A category
-            that `fit` did not see counts as certain. The order is that in which entities first
-            appear.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator was not fitted.
-        ValueError
-            If the columns or the kinds of values differ from those that `fit` got.
-        """
-        check_is_fitted(self)
-        core, rng = self._core, np.random.default_rng(self._seed)
-        data = core.encoding.encode_sequences(self._read(X, y, anew=False), rng)
-        noise = torch.Generator(core.device)
-        with torch.no_grad():
-            parts = [
-                core.game.log_likelihood(data.batch(index, noise))
-                for index in data.index.split(1 + CHUNK // data.table.n_steps)
-            ]
-        return torch.cat(parts).cpu().numpy().astype(np.float64)

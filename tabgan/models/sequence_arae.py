@@ -57,7 +57,12 @@ class SequenceARAEGame(ARAEGame):
         return -step_log_likelihood(self.decoder, self.layout, *steps, given, mask).sum(dim=1)
 
     def unroll(
-        self, condition: Tensor, n_steps: int, rng: torch.Generator, z: Tensor | None = None
+        self,
+        condition: Tensor,
+        n_steps: int,
+        rng: torch.Generator,
+        z: Tensor | None = None,
+        begun: Tensor | None = None,
     ) -> Tensor:
         """Write sequences from synthetic codes, as codes of levels, shape (n, n_steps, n_blocks).
 
@@ -69,10 +74,12 @@ class SequenceARAEGame(ARAEGame):
         rng : torch.Generator
         z : Tensor of shape (n, latent_dim), optional
             Noise that the generator turns into codes; by default standard normal draws.
+        begun : Tensor of shape (n, n_steps, n_blocks), optional
+            Levels of first steps, negative for steps to draw.
         """
         code = self.make_codes(len(condition), rng) if z is None else self.generator(z)
         given = torch.cat([code, condition], dim=1)
-        return write(self.decoder, self.layout, given, n_steps, rng)[0]
+        return write(self.decoder, self.layout, given, n_steps, rng, begun)[0]
 
 
 class SequenceARAESynthesizer(LatentSequences, Latent, SequenceSynthesizer):
@@ -86,7 +93,7 @@ class SequenceARAESynthesizer(LatentSequences, Latent, SequenceSynthesizer):
     drawn independently of each other, given the code and the steps before.
 
     Use this class for smooth changes of categorical sequences, by `latent` in `sample`.
-    `SeqGANSynthesizer` gives the likelihood of sequences.
+    `RCGANSynthesizer` makes better sequences, and gives their likelihood.
 
     The class differs from the paper as `ARAESynthesizer` does: in the noise of codes, in the
     regularisation of the encoder, and in the relativistic game of the critic [2]_.

@@ -56,6 +56,16 @@ def default_dropout(n_rows: int) -> float:
     return float(np.clip(DROPOUTS[0] * (MANY_ROWS / n_rows) ** 0.5, *DROPOUTS))
 
 
+def _share(n_blocks: int) -> float:
+    """Return the width of the networks of so many blocks, as a share of full width."""
+    return min(1.0, FULL_BLOCKS / max(1, n_blocks))
+
+
+def embedding_width(n_blocks: int) -> int:
+    """Return the entries of the vector by which columns see a level of one of so many blocks."""
+    return max(2, int(_share(n_blocks) * EMBEDDING_DIM))
+
+
 class BlockNetworks(nn.Module):
     """Networks, one for each block, that predict the block's levels from other blocks.
 
@@ -116,9 +126,8 @@ class BlockNetworks(nn.Module):
         super().__init__()
         self.layout = layout
         n_blocks, width = layout.n_softmax, layout.width
-        share = min(1.0, FULL_BLOCKS / max(1, n_blocks))
-        hidden_dim = max(min(hidden_dim, 8), int(share * hidden_dim))
-        self.embedding_dim = max(2, int(share * EMBEDDING_DIM))
+        hidden_dim = max(min(hidden_dim, 8), int(_share(n_blocks) * hidden_dim))
+        self.embedding_dim = embedding_width(n_blocks)
         self.rows_at_once = max(64, LOOKED_AT // max(1, n_blocks * hidden_dim))
         n_seen = n_given + n_blocks * self.embedding_dim
         widest = max(layout.n_levels[:n_blocks], default=0)

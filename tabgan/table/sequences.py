@@ -16,12 +16,42 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabgan.checks import ParameterError
 from tabgan.table.columns import IdentifierColumn, NumericColumn
 from tabgan.table.dtypes import dtype_name, dtype_named, restore
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.quantiles import QuantileTable
 from tabgan.table.schema import Header
+
+WINDOWED_STEPS = 2_000_000
+"""Most steps of all windows of a table together, unless windows that do not overlap have more."""
+
+
+WINDOW = "window of a series"
+"""Label of the column of windows that `in_windows` adds."""
+
+
+class Cuts(NamedTuple):
+    """Windows that were cut from series, whose N rows are sorted by series and time.
+
+    Attributes
+    ----------
+    starts : ndarray of shape (n,)
+        Position of the first row of each window among the rows, in rising order.
+    owners : ndarray of shape (n,)
+        The series of each window.
+    window : int
+        Rows of each window.
+    """
+
+    starts: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    window: int
+
+    def rows(self) -> NDArray[np.int64]:
+        """Return the positions of the rows of all windows, window after window."""
+        return (self.starts[:, None] + np.arange(self.window)).ravel()
 
 
 class Sequences(NamedTuple):
@@ -34,10 +64,32 @@ class Sequences(NamedTuple):
         order of time, below those of the sequence before.
     given : DataFrame of n rows
         What each sequence has once: static columns, its start in time, its length.
+    cuts : Cuts or None
+        Where sequences were cut from longer series, if they were.
     """
 
     steps: pd.DataFrame
     given: pd.DataFrame
+    cuts: Cuts | None = None
+
+    def chosen(self, is_chosen: NDArray[np.bool_], steps: NDArray[np.bool_]) -> Sequences:
+        """Return some of the sequences.
+
+        Parameters
+        ----------
+        is_chosen : ndarray of shape (n,), bool
+        steps : ndarray of shape (N,), bool
+            The same for each step.
+
+        Returns
+        -------
+        Sequences
+        """
+        cuts = self.cuts
+        if cuts is not None:
+            cuts = cuts._replace(starts=cuts.starts[is_chosen], owners=cuts.owners[is_chosen])
+        steps_left = self.steps[steps].reset_index(drop=True)
+        return Sequences(steps_left, self.given[is_chosen].reset_index(drop=True), cuts)
 
 
 @dataclass(frozen=True)
@@ -144,29 +196,34 @@ class SequenceFormat:
         The columns of the table in their order.
     header : Header
         The index in which the table keeps its labels.
-    entity : EntityColumn
+    entity : EntityColumn or None
+        None for a table that is one series.
     clock : Clock or None
         None for a table without a time column, whose rows are in order.
     statics : tuple of hashable
         Columns that a sequence has once.
     length : hashable
         Label of the length of a sequence, beside the static columns.
+    window : int or None, default=None
+        Steps of the windows into which each series is cut; a sequence is a window then.
     """
 
     labels: tuple[Hashable, ...]
     header: Header
-    entity: EntityColumn
+    entity: EntityColumn | None
     clock: Clock | None
     statics: tuple[Hashable, ...]
     length: Hashable
+    window: int | None = None
 
     @classmethod
     def infer(
         cls,
         frame: pd.DataFrame,
-        entity: Hashable,
+        entity: Hashable | None,
         time: Hashable | None = None,
         static_columns: Iterable[Hashable] | None = None,
+        window: int | None = None,
     ) -> SequenceFormat:
         """Find the places of sequences in a table.
 
@@ -174,25 +231,27 @@ class SequenceFormat:
         ----------
         frame : DataFrame of shape (N, d)
             With a fresh index.
-        entity : hashable
+        entity : hashable or None
             The column that says to which sequence a row belongs; the rows of a sequence need not be
-            next to each other.
+            next to each other. With None the table is one series, which a `window` cuts.
         time : hashable, optional
             The column that orders the rows of a sequence; without it they are in order.
         static_columns : iterable of hashable, optional
             Columns that a sequence has once. By default these are the columns that vary within no
             sequence, or no column if all sequences have a single step.
+        window : int, optional
+            Steps of the windows into which the series of each entity is cut.
 
         Raises
         ------
         ValueError
             A name that is no column, missing entities or times, times that are not amounts, two
-            rows of one entity and time, a static column that varies, or no column left to be a
-            channel.
+            rows of one entity and time, a static column that varies, no column left to be a
+            channel, or a series that is shorter than the window.
         """
         labels = tuple(frame.columns)
         for argument, name in (("entity", entity), ("time", time)):
-            if name not in labels and not (argument == "time" and name is None):
+            if name not in labels and name is not None:
                 raise ValueError(
                     f"{argument} is {name!r}, which is not a column; columns: {list(labels)}."
                 )
@@ -223,6 +282,9 @@ class SequenceFormat:
                 "an entity; name the static ones, or none, in static_columns."
             )
         clock = None
+        if window is not None:
+            cuts = cut_windows(np.bincount(number), window, _names(frame, entity))
+            order, number = order[cuts.rows()], np.repeat(np.arange(len(cuts.starts)), window)
         if column is not None:
             times = column.numbers(frame[time].iloc[order])
             grid, position = _longest(times, number), positions(np.bincount(number))
@@ -234,16 +296,22 @@ class SequenceFormat:
         return cls(
             labels,
             Header.of(frame.columns),
-            EntityColumn.infer(frame[entity]),
+            None if entity is None else EntityColumn.infer(frame[entity]),
             clock,
             tuple(statics),
             unused_label("length", labels),
+            window,
         )
+
+    @property
+    def entity_name(self) -> Hashable | None:
+        """Label of the column of entities, or None for a table that is one series."""
+        return None if self.entity is None else self.entity.name
 
     @property
     def channels(self) -> list[Hashable]:
         """Columns that vary along a sequence."""
-        apart = {self.entity.name, *self.statics}
+        apart = {self.entity_name, *self.statics}
         if self.clock is not None:
             apart.add(self.clock.column.name)
         return [label for label in self.labels if label not in apart]
@@ -273,10 +341,14 @@ class SequenceFormat:
         Raises
         ------
         ValueError
-            Missing entities or times, or two rows of one entity and time.
+            Missing entities or times, two rows of one entity and time, or a series that is shorter
+            than the window.
         """
-        clock = self.clock
-        order, number = _in_order(frame, self.entity.name, clock.column if clock else None)
+        clock, entity, cuts = self.clock, self.entity_name, None
+        order, number = _in_order(frame, entity, clock.column if clock else None)
+        if self.window is not None:
+            cuts = cut_windows(np.bincount(number), self.window, _names(frame, entity))
+            order, number = order[cuts.rows()], np.repeat(np.arange(len(cuts.starts)), self.window)
         first = np.flatnonzero(np.diff(number, prepend=-1))
         steps = frame[self.channels].iloc[order].reset_index(drop=True)
         given = frame[list(self.statics)].iloc[order[first]].reset_index(drop=True)
@@ -286,7 +358,7 @@ class SequenceFormat:
             given[clock.column.name] = times.iloc[first].reset_index(drop=True)
             steps[clock.gap] = _gaps(numbers, number, clock.column.kind == "float")
         given[self.length] = np.bincount(number)
-        return Sequences(steps, given)
+        return Sequences(steps, given, cuts)
 
     def join(self, sequences: Sequences) -> pd.DataFrame:
         """Put sequences together into a long table; the opposite of `split`.
@@ -298,12 +370,14 @@ class SequenceFormat:
         Returns
         -------
         DataFrame of N rows
-            With the columns of the table that `infer` was given; entities are numbered from 0.
+            With the columns of the table that `infer` was given; entities are numbered from 0. The
+            rows of each sequence follow those of the sequence before.
         """
         lengths = sequences.given[self.length].to_numpy()
         number = np.repeat(np.arange(len(lengths)), lengths)
         columns = {name: sequences.steps[name] for name in self.channels}
-        columns[self.entity.name] = self.entity.series(number)
+        if self.entity is not None:
+            columns[self.entity.name] = self.entity.series(number)
         for name in self.statics:
             columns[name] = sequences.given[name].iloc[number].reset_index(drop=True)
         if self.clock is not None:
@@ -344,6 +418,107 @@ def positions(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
+def cut_windows(
+    lengths: NDArray[np.int64], window: int, names: Sequence[Any] | None = None
+) -> Cuts:
+    """Cut series into windows that overlap.
+
+    A window begins at every step from which the window fits. In a table of very many steps windows
+    begin further apart, so that all windows together have at most `WINDOWED_STEPS` steps; they are
+    never further apart than a window is long.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (n_series,)
+        Steps of each series.
+    window : int >= 1
+        Steps of a window.
+    names : sequence, optional
+        Names of the series in error messages.
+
+    Returns
+    -------
+    Cuts
+
+    Raises
+    ------
+    ValueError
+        A series is shorter than the window.
+    """
+    short = np.flatnonzero(lengths < window)
+    if len(short):
+        length = lengths[short[0]]
+        whose = "the series" if names is None else f"the series of {_plain(names[short[0]])!r}"
+        steps = "1 step" if length == 1 else f"{length} steps"
+        ways = "" if names is None else ", or leave out shorter series"
+        raise ParameterError(
+            f"window is {window}, but {whose} has {steps}; take a window of at most "
+            f"{lengths.min()}{ways}."
+        )
+    n_steps = int((lengths - window + 1).sum()) * window
+    apart = min(window, -(-n_steps // WINDOWED_STEPS))
+    n_windows = (lengths - window) // apart + 1
+    owners = np.repeat(np.arange(len(lengths)), n_windows)
+    starts = (np.cumsum(lengths) - lengths)[owners] + apart * positions(n_windows)
+    return Cuts(starts, owners, window)
+
+
+def in_windows(
+    frame: pd.DataFrame, entity: Hashable | None, time: Hashable | None, window: int
+) -> pd.DataFrame:
+    """Cut series into windows that follow each other.
+
+    Parameters
+    ----------
+    frame : DataFrame of N rows
+    entity : hashable or None
+        The column that says to which series a row belongs. With None all rows are of one series,
+        in order.
+    time : hashable or None
+        The column that orders the rows of an entity. Without it, or without `entity`, rows are in
+        order.
+    window : int >= 1
+        Rows of a window.
+
+    Returns
+    -------
+    DataFrame of M <= N rows
+        The column `WINDOW` says to which window a row belongs, in place of the column of entities.
+        Rows that are left over at the end of a series are left out.
+
+    Raises
+    ------
+    ValueError
+        A column is not there, entities or times are missing, or no series is as long as a window.
+    """
+    for argument, name in (("entity", entity), ("time", time)):
+        if name is not None and name not in frame.columns:
+            raise ParameterError(
+                f"{argument} is {name!r}, which is not a column; columns: {list(frame.columns)}."
+            )
+    column = None
+    if entity is not None and time is not None:
+        column = _time_column(frame[time])
+    order, number = _in_order(frame, entity, column)
+    lengths = np.bincount(number)
+    place = positions(lengths)
+    is_whole = place < (lengths // window * window)[number]
+    if not is_whole.any():
+        raise ParameterError(
+            f"window is {window}, but the longest series has {lengths.max()} steps; take a smaller "
+            "window."
+        )
+    of_window = np.cumsum(place[is_whole] % window == 0) - 1
+    rows = frame.iloc[order[is_whole]].reset_index(drop=True)
+    rows[WINDOW] = of_window
+    return rows if entity is None else rows.drop(columns=[entity])
+
+
+def _names(frame: pd.DataFrame, entity: Hashable | None) -> Sequence[Any] | None:
+    """Return the entities of a table in the order in which they appear, if it has any."""
+    return None if entity is None else frame[entity].drop_duplicates().tolist()
+
+
 def unused_label(label: str, taken: Sequence[Hashable]) -> str:
     """Append underscores to a label until no column has that label."""
     while label in taken:
@@ -363,15 +538,15 @@ def _time_column(times: pd.Series) -> NumericColumn:
 
 
 def _in_order(
-    frame: pd.DataFrame, entity: Hashable, time: NumericColumn | None
+    frame: pd.DataFrame, entity: Hashable | None, time: NumericColumn | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sort rows by entity and time.
 
     Parameters
     ----------
     frame : DataFrame of N rows
-    entity : hashable
-        Label of the column of entities.
+    entity : hashable or None
+        Label of the column of entities. With None all rows are of one series.
     time : NumericColumn or None
         None leaves the rows of an entity in their order.
 
@@ -387,14 +562,17 @@ def _in_order(
     ValueError
         Missing entities or times, or two rows of one entity and time.
     """
-    for name in (entity, *([] if time is None else [time.name])):
+    places = [entity, None if time is None else time.name]
+    for name in (place for place in places if place is not None):
         missing = frame[name].isna().to_numpy()
         if missing.any():
             raise ValueError(
                 f"X has {missing.sum()} rows without a value in column {name!r}; every row needs "
                 "its entity and time."
             )
-    number = pd.factorize(frame[entity])[0].astype(np.int64)
+    number = np.zeros(len(frame), dtype=np.int64)
+    if entity is not None:
+        number = pd.factorize(frame[entity])[0].astype(np.int64)
     if time is None:
         order = np.argsort(number, kind="stable")
         return order, number[order]
@@ -403,10 +581,16 @@ def _in_order(
     number, numbers = number[order], numbers[order]
     twice = np.flatnonzero((np.diff(number) == 0) & (np.diff(numbers) == 0))
     if len(twice):
-        row = frame.iloc[order[twice[0]]]
+        first = order[twice[0]]
+        when = _plain(frame[time.name].iloc[first])
+        if entity is None:
+            raise ValueError(
+                f"X has more than one row at time {when!r}; one series has one row for each time. "
+                "If X has several series, name their column in entity."
+            )
         raise ValueError(
-            f"X has more than one row of entity {_plain(row[entity])!r} at time "
-            f"{_plain(row[time.name])!r}; an entity has one row for each time."
+            f"X has more than one row of entity {_plain(frame[entity].iloc[first])!r} at time "
+            f"{when!r}; an entity has one row for each time."
         )
     return order, number
 
