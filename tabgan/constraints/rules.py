@@ -24,6 +24,7 @@ from tabgan.constraints.levels import merge_groups
 from tabgan.constraints.placing import check_circles, choose_options
 from tabgan.table.columns import Column, IdentifierColumn, NumericColumn
 from tabgan.table.conditions import ANY, Kind
+from tabgan.table.dtypes import factorize
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
@@ -54,7 +55,7 @@ class Plan:
         """Return numbers of rows, shape (n,), equal where conditions on the rewritten table are."""
         if self.inner is None:
             return np.zeros(self.asked.n, dtype=np.int64)
-        codes = [pd.factorize(self.inner[name].map(repr))[0] for name in self.inner]
+        codes = [factorize(self.inner[name].map(repr))[0] for name in self.inner]
         return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
 
 

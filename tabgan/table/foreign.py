@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.table.dtypes import factorize
+
 _POLARS_FIELDS = {
     "Datetime": ("time_unit", "time_zone"),
     "Duration": ("time_unit",),
@@ -163,7 +165,8 @@ def from_polars(values: Any) -> pd.Series:
         dtype = pd.CategoricalDtype(values.dtype.categories.to_list(), ordered=True)
         return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype))
     if name == "Categorical":
-        return pd.Series(pd.Categorical(values.cast(sys.modules["polars"].String).to_list()))
+        texts = pd.Series(values.cast(sys.modules["polars"].String).to_list(), dtype=object)
+        return pd.Series(pd.Categorical.from_codes(*factorize(texts, sort=True)))
     if name == "String" and not missing.all():
         return pd.Series(values.to_list())
     return pd.Series(values.to_list(), dtype=object)

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.table.columns import IdentifierColumn, NumericColumn
-from tabgan.table.dtypes import dtype_name, dtype_named, restore
+from tabgan.table.dtypes import dtype_name, dtype_named, factorize, restore
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.quantiles import QuantileTable
@@ -126,7 +126,9 @@ class EntityColumn:
             values = restore(numbers, present, self.dtype)
             if (values.to_numpy() != numbers).any():
                 values = pd.Series(numbers)
-        return (values.astype("category") if self.is_category else values).rename(self.name)
+        if self.is_category:
+            values = pd.Series(pd.Categorical.from_codes(*factorize(values, sort=True)))
+        return values.rename(self.name)
 
 
 _CLASSES: dict[str, Any] = {
@@ -394,7 +396,7 @@ def _in_order(
                 f"X has {missing.sum()} rows without a value in column {name!r}; every row needs "
                 "its entity and time."
             )
-    number = pd.factorize(frame[entity])[0].astype(np.int64)
+    number = factorize(frame[entity])[0].astype(np.int64)
     if time is None:
         order = np.argsort(number, kind="stable")
         return order, number[order]
@@ -413,7 +415,7 @@ def _in_order(
 
 def _changes(values: pd.Series, number: NDArray[np.int64]) -> NDArray[np.int64]:
     """Find the sorted rows whose value differs from that of the row before in the same sequence."""
-    codes = pd.factorize(values)[0]
+    codes = factorize(values)[0]
     return 1 + np.flatnonzero((np.diff(codes) != 0) & (np.diff(number) == 0))
 
 
