@@ -88,7 +88,7 @@ def as_objects(values: Any) -> NDArray[Any]:
 
 
 def factorize(values: Any, sort: bool = False) -> tuple[NDArray[np.int64], Any]:
-    r"""Number the distinct values of a column, as `pandas.factorize` does, texts in full length.
+    r"""Give numbers to the distinct values of a column as `pandas.factorize` does, to whole texts.
 
     Before version 3, pandas compares texts up to their first NUL, and takes all lone surrogates for
     one character, wherever a column holds nothing but texts.
