@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabgan.table.jsonable import check_zone
+
 MARKERS = {"NaN": np.nan, "None": None, "NA": pd.NA, "NaT": pd.NaT}
 """The values that stand for a missing one in columns of dtype object, by name."""
 
@@ -55,8 +57,15 @@ def dtype_name(dtype: Any) -> str:
 
 
 def dtype_named(name: str) -> Any:
-    """Return the dtype of a name that `dtype_name` returned."""
+    """Return the dtype of a name that `dtype_name` returned.
+
+    Raises
+    ------
+    TypeError or ValueError
+        No dtype has the name.
+    """
     if not name.startswith(_ARROW):
+        check_zone(name)
         dtype = pd.api.types.pandas_dtype(name)
         # Before pandas 3, "str" means strings in columns of dtype object.
         return np.dtype(object) if name == "str" and isinstance(dtype, np.dtype) else dtype
