@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgan.checks import ParameterError, listed
+from tabgan.checks import ParameterError, listed, short
 from tabgan.constraints.amounts import Grid, Writer, cast, read_amounts
 from tabgan.constraints.asked import Asked, Cells
 from tabgan.constraints.base import (
@@ -28,6 +28,7 @@ from tabgan.table.dtypes import factorize
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
+from tabgan.table.soundness import example_rows
 
 FIRST_ROWS = 5
 """Rows that an error shows of those that break a rule."""
@@ -448,13 +449,27 @@ class Constraints:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], table: Schema) -> Constraints:
-        """Rebuild what `to_dict` returned, for a user's schema."""
-        return cls(
+        """Rebuild what `to_dict` returned, for a user's schema.
+
+        Raises
+        ------
+        ValueError
+            A rule or a rewriting is none.
+        Exception
+            Of other kinds, if rewritings cannot give a table of the schema back.
+        """
+        found = cls(
             tuple(from_jsonable(rule, CONSTRAINTS) for rule in data["rules"]),
             tuple(from_jsonable(each, _classes()) for each in data["rewritings"]),
             table,
             Schema.from_dict(data["inner"]),
         )
+        for parts, kind in ((found.rules, Constraint), (found.rewritings, Rewriting)):
+            for part in parts:
+                if not isinstance(part, kind):
+                    raise ValueError(f"{short(part)} is no {kind.__name__.lower()}")
+        found.restore(example_rows(found.inner))
+        return found
 
 
 def _classes() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from tabgan.adversarial.plan import Plan
-from tabgan.checks import LABEL, NONE, Rule, listed, sequence_of, short
+from tabgan.checks import LABEL, NONE, Rule, instance, listed, sequence_of, short
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import (
     check_n_samples,
@@ -81,7 +81,7 @@ class SequenceSynthesizer(Estimator):
 
     plan = Plan(max_bins=32)
     _schemas = ("schema_", "given_schema_")
-    _saved = ("_target_name",)
+    _saved = {"_target_name": NONE | instance(Hashable, "a column label")}
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "entity": LABEL | NONE,
         "time": LABEL | NONE,
@@ -209,7 +209,7 @@ class SequenceSynthesizer(Estimator):
     def _split_array(self, X: Any, anew: bool) -> tuple[Sequences, pd.Index]:
         steps, n_steps, form = read_stack(X, owner=type(self).__name__)
         if anew:
-            self._sequence_format, self._format = None, form
+            self._sequence_format, self._format, self._n_rows = None, form, len(steps)
             self.n_features_in_ = steps.shape[1]
             self.__dict__.pop("feature_names_in_", None)
         else:

@@ -19,7 +19,7 @@ from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.checks import Rule, integer, listed, number, short
+from tabgan.checks import Rule, array_of, integer, listed, number, short
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.classes import RowsOfClasses
 from tabgan.estimators.features import over_rows
@@ -190,7 +190,11 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
     (2, 4)
     """
 
-    _saved = ("classes_", "_attributes", "_seen")
+    _saved = {
+        "classes_": array_of(1, "biufOmM"),
+        "_attributes": array_of(2, "f"),
+        "_seen": array_of(1, "b"),
+    }
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "classifier_weight": number(0),
         "n_critic": integer(1),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.checks import short
 from tabgan.table.dtypes import factorize
 
 _POLARS_FIELDS = {
@@ -18,6 +19,13 @@ _POLARS_FIELDS = {
     "Decimal": ("precision", "scale"),
 }
 """Arguments that rebuild a polars dtype; dtypes which are not listed need none."""
+
+_POLARS_NAMES = frozenset(
+    ("Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64", "UInt128")
+    + ("Float16", "Float32", "Float64", "Decimal", "Boolean", "String", "Binary", "Categorical")
+    + ("Enum", "Date", "Datetime", "Duration", "Time", "Null", "Object")
+)
+"""Names of the polars dtypes whose columns can be learnt."""
 
 _NUMPY_NAMES = {
     **{f"{sign}Int{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16)},
@@ -55,6 +63,21 @@ def arrow_spec_of(spec: str, kept: list[int]) -> str:
     pyarrow = optional("pyarrow", "the model was fitted on a pyarrow table")
     schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(spec)))
     return arrow_spec(pyarrow.schema([schema.field(i) for i in kept], metadata=schema.metadata))
+
+
+def check_arrow_spec(spec: Any, n_columns: int) -> None:
+    """Refuse what `arrow_spec` does not return for a table of so many columns.
+
+    Raises
+    ------
+    ValueError
+    ImportError
+        pyarrow is not installed.
+    """
+    data = base64.b64decode(spec, validate=True)
+    pyarrow = optional("pyarrow", "the model was fitted on a pyarrow table")
+    if len(pyarrow.ipc.read_schema(pyarrow.py_buffer(data))) != n_columns:
+        raise ValueError("there are more or fewer dtypes than columns")
 
 
 def from_arrow(table: Any) -> pd.DataFrame:
@@ -127,7 +150,23 @@ def polars_spec(dtype: Any) -> list[Any]:
     return [name, {each: getattr(dtype, each) for each in _POLARS_FIELDS.get(name, ())}]
 
 
+def check_polars_spec(spec: Any) -> None:
+    """Refuse what `polars_spec` does not return: a name from a file may be that of any function.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not (isinstance(spec, list) and len(spec) == 2 and isinstance(spec[1], dict)):
+        raise ValueError(f"{short(spec)} is no dtype of polars")
+    name, arguments = spec
+    fields = ("categories",) if name == "Enum" else _POLARS_FIELDS.get(name, ())
+    if name not in _POLARS_NAMES or set(arguments) != set(fields):
+        raise ValueError(f"{short(spec)} is no dtype of polars")
+
+
 def _polars_dtype(polars: Any, spec: list[Any]) -> Any:
+    check_polars_spec(spec)
     name, arguments = spec
     return getattr(polars, name)(**arguments)
 

@@ -135,7 +135,7 @@ def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) 
     if kind in classes:
         build = getattr(classes[kind], "build", classes[kind])
         built = build(**{k: from_jsonable(v, classes) for k, v in value.items()})
-        _check_fields(built)
+        check_fields(built)
         return built
     if kind not in _PLAIN:
         raise ValueError(f"{short(kind)} is no kind of value")
@@ -178,15 +178,16 @@ def _array(value: Any, dtype: Any) -> np.ndarray:
 
 
 @functools.cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     """Return the annotations of a dataclass's fields."""
     hints = get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
-def _check_fields(built: Any) -> None:
+def check_fields(built: Any) -> None:
     """Raise a ValueError if a field of a dataclass is of another type than its annotation says."""
-    for name, hint in _hints(type(built)).items():
+    cls: Any = type(built)
+    for name, hint in _hints(cls).items():
         value = getattr(built, name)
         if not _fits(value, hint):
             raise ValueError(f"{name} of a {type(built).__name__} is {short(value)}")

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from tabgan.table.columns import IdentifierColumn, NumericColumn
 from tabgan.table.dtypes import dtype_name, dtype_named, factorize, restore
 from tabgan.table.inference import infer_column
-from tabgan.table.jsonable import from_jsonable, to_jsonable
+from tabgan.table.jsonable import check_fields, from_jsonable, to_jsonable
 from tabgan.table.quantiles import QuantileTable
 from tabgan.table.schema import Header
+from tabgan.table.soundness import check_column
 
 
 class Sequences(NamedTuple):
@@ -337,8 +338,25 @@ class SequenceFormat:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SequenceFormat:
-        """Rebuild a format from what `to_dict` returned."""
-        return cls(**{name: from_jsonable(value, _CLASSES) for name, value in data.items()})
+        """Rebuild a format from what `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            The format is that of no table.
+        """
+        form = cls(**{name: from_jsonable(value, _CLASSES) for name, value in data.items()})
+        check_fields(form)
+        form.header.index(form.labels)
+        form.entity.series(np.arange(2))
+        if form.clock is not None:
+            check_column(form.clock.column)
+            grid = form.clock.grid
+            if grid is not None and not (
+                grid.ndim == 1 and len(grid) and grid.dtype == float and np.isfinite(grid).all()
+            ):
+                raise ValueError("the times of the longest sequence are not finite")
+        return form
 
 
 def positions(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from tabgan.checks import short
-from tabgan.table.columns import CategoricalColumn, Column, IdentifierColumn, NumericColumn
+from tabgan.table.columns import MISSING, CategoricalColumn, Column, IdentifierColumn, NumericColumn
 from tabgan.table.dtypes import MARKERS
 from tabgan.table.quantiles import QuantileTable
 
@@ -64,6 +65,30 @@ def check_column(column: Column) -> None:
         # Whatever values of an odd kind raise, the description is to blame.
         told = str(error) or type(error).__name__
         raise UnsoundError(f"column {short(column.name)}: {told}") from error
+
+
+def example_rows(schema: Schema) -> pd.DataFrame:
+    """Make two rows of a schema: the most frequent categories, the least numbers.
+
+    Parameters
+    ----------
+    schema : Schema
+        At least one column.
+
+    Returns
+    -------
+    DataFrame of shape (2, d)
+    """
+    series = []
+    for column in schema.columns:
+        if isinstance(column, CategoricalColumn):
+            series.append(column.series(np.full(2, 0 if column.categories else MISSING)))
+        elif isinstance(column, NumericColumn):
+            series.append(column.series(np.repeat(column.table.low[:1], 2)))
+        else:
+            series.append(column.series(np.zeros(2, dtype=bool)))
+    frame = pd.concat(series, axis=1, keys=range(len(series)))
+    return frame.set_axis(schema.labels, axis=1)
 
 
 def check_quantiles(table: QuantileTable) -> None:
