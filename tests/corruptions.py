@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 import functools
 import json
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -133,6 +135,7 @@ MAKERS = {
 def write(path, document, tensors, **metadata):
     """Write a file with a checksum that fits; what is told of the metadata replaces it."""
     text = document if isinstance(document, str) else json.dumps(document)
+    text = re.sub('"@nested ([a-z]+) ([0-9]+)"', nested, text)
     whole = {"tabgan": text, "format": str(files.FORMAT)} | metadata
     whole = {name: value for name, value in whole.items() if value is not None}
     if "checksum" not in metadata:
@@ -210,12 +213,15 @@ def places_of(name):
     return [path for path in places(document) if counts(path)]
 
 
-def nested(depth, kind):
-    value = 1
-    for _ in range(depth):
-        inner = [[1, value]] if kind == "dict" else [value]
-        value = inner if kind == "list" else {"type": kind, "value": inner}
-    return value
+def nested(found):
+    """Write the JSON text of lists, tuples or dicts within each other, too deep for objects."""
+    kind, depth = found.groups()
+    before, after = {
+        "list": ("[", "]"),
+        "tuple": ('{"type": "tuple", "value": [', "]}"),
+        "dict": ('{"type": "dict", "value": [[1, ', "]]}"),
+    }[kind]
+    return before * int(depth) + "1" + after * int(depth)
 
 
 KINDS = [
@@ -240,18 +246,46 @@ TAGGED = st.builds(
     st.sampled_from(["float64", "object", "U99999999", "V1000000000", "int64", "M8[ns]", "x", 3]),
 )
 DEEP = st.builds(
-    nested, st.sampled_from([5, 40, 900, 5000]), st.sampled_from(["list", "tuple", "dict"])
+    "@nested {} {}".format,
+    st.sampled_from(["list", "tuple", "dict"]),
+    st.sampled_from([5, 40, 900, 5000]),
 )
 VALUES = st.one_of(
     SIMPLE, SIMPLE, TAGGED, DEEP, st.lists(SIMPLE, max_size=3), st.just({}), st.just([])
 )
 
 
+@dataclasses.dataclass
+class Edited:
+    """A file with edits, which are listed in short."""
+
+    name: str
+    document: object = dataclasses.field(repr=False)
+    tensors: dict = dataclasses.field(repr=False)
+    edits: list = dataclasses.field(default_factory=list)
+    metadata: dict = dataclasses.field(default_factory=dict)
+
+    def write(self, path):
+        write(path, self.document, self.tensors, **self.metadata)
+
+
+@dataclasses.dataclass
+class Damaged:
+    """The bytes of a file with damage, which is described in short."""
+
+    name: str
+    content: bytes = dataclasses.field(repr=False)
+    what: tuple = ()
+
+    def write(self, path):
+        path.write_bytes(self.content)
+
+
 @st.composite
 def edited_documents(draw, name):
     """Draw a document in which one to three places were changed."""
     document, tensors, _ = model_file(name)
-    document = copy.deepcopy(document)
+    document, edits = copy.deepcopy(document), []
     for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
         known = places_of(name)
         path = draw(st.sampled_from(known))
@@ -260,20 +294,26 @@ def edited_documents(draw, name):
             old = parent[key]
         except (KeyError, IndexError, TypeError):
             continue
+        if not isinstance(parent, dict | list):
+            continue
         way = draw(st.sampled_from(["value", "value", "value", "near", "delete", "other", "more"]))
+        edits.append((path, way, repr(old)[:40]))
         if way == "value":
             parent[key] = draw(VALUES)
+            edits[-1] += (repr(parent[key])[:80],)
         elif way == "near":
             parent[key] = draw(near(old))
+            edits[-1] += (repr(parent[key])[:80],)
         elif way == "delete":
             del parent[key]
         elif way == "other":
             parent[key] = copy.deepcopy(at(model_file(name)[0], draw(st.sampled_from(known))))
+            edits[-1] += (repr(parent[key])[:80],)
         elif isinstance(parent, list):
             parent.insert(key, copy.deepcopy(old))
         else:
             parent[draw(st.sampled_from(["type", "value", "dtype", "held", "more"]))] = draw(VALUES)
-    return document, tensors, {}
+    return Edited(name, document, tensors, edits)
 
 
 def near(value):
@@ -295,13 +335,13 @@ def near(value):
 def edited_tensors(draw, name):
     """Draw tensors of which some lack, are renamed, or are of other shapes, dtypes or values."""
     document, tensors, _ = model_file(name)
-    tensors = dict(tensors)
+    tensors, edits = dict(tensors), []
     for _ in range(draw(st.sampled_from([1, 1, 2]))):
         key = draw(st.sampled_from(sorted(tensors)))
         old = tensors[key]
-        way = draw(
-            st.sampled_from(["drop", "rename", "add", "shape", "dtype", "fill", "swap", "bit"])
-        )
+        ways = ["drop", "rename", "add", "shape", "dtype", "fill", "swap", "bit", "bit"]
+        way = draw(st.sampled_from(ways))
+        edits.append((key, way))
         if way == "drop" and len(tensors) > 1:
             del tensors[key]
         elif way == "rename":
@@ -318,6 +358,7 @@ def edited_tensors(draw, name):
             tensors[key] = old.to(draw(st.sampled_from(dtypes)))
         elif way == "fill":
             number = draw(st.sampled_from([float("nan"), float("inf"), -1, 0, 1, 100, 1e30, -1e38]))
+            edits[-1] += (number,)
             try:
                 tensors[key] = torch.full_like(old, number)
             except (RuntimeError, OverflowError, ValueError):
@@ -330,7 +371,8 @@ def edited_tensors(draw, name):
             raw = flat.view(torch.uint8)
             raw[draw(st.integers(0, len(raw) - 1))] ^= 1 << draw(st.integers(0, 7))
             tensors[key] = flat.reshape(old.shape)
-    return document, {k: v.contiguous().clone() for k, v in tensors.items()}, {}
+    tensors = {k: v.contiguous().clone() for k, v in tensors.items()}
+    return Edited(name, document, tensors, edits)
 
 
 @st.composite
@@ -349,10 +391,10 @@ def edited_metadata(draw, name):
             )
         )
         text = text.encode("utf-8", "replace").decode()
-        return text, tensors, {}
+        return Edited(name, text, tensors, [text[:40]])
     values = ["", "abc", "-1", "0", "01", "1.0", "1 ", " 1", "²", "١", "99", "9" * 400, "1e3", None]
     value = draw(st.sampled_from(values))
-    return document, tensors, {what: value}
+    return Edited(name, document, tensors, [], {what: value})
 
 
 def edits(name):
@@ -369,11 +411,18 @@ def damaged_bytes(draw, name):
     place = draw(st.one_of(st.integers(0, len(content) - 1), st.integers(0, 6000)))
     place %= len(content)
     if way == "cut":
-        return content[:place]
+        return Damaged(name, content[:place], (way, place))
     if way == "more":
-        return content + draw(st.binary(min_size=1, max_size=9))
+        return Damaged(name, content + draw(st.binary(min_size=1, max_size=9)), (way,))
     if way == "start":
-        return draw(st.binary(max_size=16)) + content[8:]
+        return Damaged(name, draw(st.binary(max_size=16)) + content[8:], (way,))
     damaged = bytearray(content)
     damaged[place] ^= 1 << draw(st.integers(0, 7))
-    return bytes(damaged)
+    return Damaged(name, bytes(damaged), (way, place))
+
+
+@st.composite
+def corruptions(draw, names=tuple(MAKERS)):
+    """Draw a corrupt file of one of some models."""
+    name = draw(st.sampled_from(names))
+    return draw(damaged_bytes(name) if draw(st.integers(0, 9)) == 0 else edits(name))

@@ -150,8 +150,6 @@ def set_values(estimator: Any, values: dict[str, Any]) -> None:
     if "feature_names_in_" in values:
         names = values["feature_names_in_"]
         check("feature_names_in_", names, sequence_of(instance(str, "a text"), "a list of texts"))
-        if len(names) != estimator.n_features_in_:
-            raise ValueError("feature_names_in_ are more or fewer than the columns")
         estimator.feature_names_in_ = np.array(names, dtype=object)
 
 
@@ -162,6 +160,10 @@ def check_labels(estimator: Any) -> None:
     ------
     ValueError
     """
+    labels = estimator._format.labels
+    names = getattr(estimator, "feature_names_in_", labels)
+    if len(labels) != estimator.n_features_in_ or list(names) != labels:
+        raise ValueError("the columns of the table are those of another table")
     known = [name for schema in estimator._schemas for name in getattr(estimator, schema).names]
     form = getattr(estimator, "_sequence_format", None)
     if form is not None:
