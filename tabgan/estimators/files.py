@@ -60,6 +60,7 @@ def save(
     JSON, and a checksum of the whole file. See `Estimator.save` for parameters and errors.
     """
     check("path", path, PATH)
+    path = os.fspath(path)
     document, tensors = _describe(estimator)
     document["version"] = version("sklearn-tabgan")
     document["card"] = write_card(estimator, card)
@@ -72,7 +73,7 @@ def save(
             unfinished.write_bytes(content)
     except OSError as error:
         told = error.strerror or error
-        raise OSError(f"{str(path)!r} could not be written ({told}).") from error
+        raise OSError(f"{path!r} could not be written ({told}).") from error
 
 
 def _describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -156,7 +157,7 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> Any:
                 f"was written by sklearn-tabgan {written[:20]}, and this version cannot read it "
                 f"({_told(error)}); use that one, or fit again."
             )
-        raise ModelFileError(f"{str(path)!r} {told}") from error
+        raise ModelFileError(f"{os.fspath(path)!r} {told}") from error
 
 
 def _told(error: Exception) -> str:
@@ -190,14 +191,15 @@ def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, T
         The file is not what `save` writes, or its checksum is wrong.
     """
     check("path", path, PATH)
-    name = repr(str(path))
+    path = os.fspath(path)
+    name = repr(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f"path is {name}, which is not a file.")
     with open(path, "rb"):
         # Raises a PermissionError where there is reason to; the file may be all right.
         pass
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except MemoryError:
@@ -228,7 +230,7 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         return full_card(document)
     except Exception as error:
-        raise ModelFileError(f"{str(path)!r} holds no card: {_told(error)}.") from error
+        raise ModelFileError(f"{os.fspath(path)!r} holds no card: {_told(error)}.") from error
 
 
 def _read_document(name: str, text: str) -> dict[str, Any]:

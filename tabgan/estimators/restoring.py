@@ -15,9 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from tabgan.checks import Rule, check, instance, integer, number, sequence_of, short
+from tabgan.table.columns import NumericColumn
 from tabgan.table.format import TableFormat
+from tabgan.table.schema import Schema
 from tabgan.table.sequences import SequenceFormat
 
 FORMATS: dict[str, Any] = {cls.__name__: cls for cls in (TableFormat, SequenceFormat)}
@@ -25,6 +28,12 @@ FORMATS: dict[str, Any] = {cls.__name__: cls for cls in (TableFormat, SequenceFo
 
 SPARE_BYTES = 2**24
 """Memory that networks may take beyond that of the tensors in a file, for what is not saved."""
+
+MOST_STEPS = 10**6
+"""Most steps of a sequence."""
+
+LEAST_BYTES = 64
+"""Memory that a tensor takes at least, however small it is."""
 
 MOMENTS = frozenset(("step", "exp_avg", "exp_avg_sq"))
 """What the optimiser keeps of each parameter."""
@@ -63,10 +72,13 @@ _TRAINING: dict[str, Rule] = {
 class Allowance(TorchDispatchMode):
     """Refuses new tensors beyond an amount of memory, before the memory is taken.
 
+    Each operation is first run on the meta device, on which tensors have shapes and no memory.
+
     Parameters
     ----------
     n_bytes : int
-        Bytes that all tensors which are created while the allowance is entered take together.
+        Bytes that all tensors which are created from nothing while the allowance is entered take
+        together, and that every result of an operation takes by itself.
 
     Examples
     --------
@@ -82,21 +94,35 @@ class Allowance(TorchDispatchMode):
 
     def __init__(self, n_bytes: int) -> None:
         super().__init__()
-        self.left = n_bytes
+        self.n_bytes, self.created = n_bytes, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation; of one that creates a tensor from nothing, ask for its size first."""
+        """Run an operation if its result is small enough."""
         kwargs = kwargs or {}
-        if "device" in kwargs and not any(isinstance(each, Tensor) for each in args):
-            try:
-                planned = func(*args, **{**kwargs, "device": torch.device("meta")})
-            except (NotImplementedError, RuntimeError):
-                planned = None
-            if isinstance(planned, Tensor):
-                self.left -= max(64, planned.numel() * planned.element_size())
-            if self.left < 0:
+        if not func.is_view and not func._schema.is_mutable:
+            size = _size_of_result(func, args, kwargs)
+            if not any(isinstance(each, Tensor) for each in tree_leaves((args, kwargs))):
+                self.created += max(LEAST_BYTES, size)
+            if max(size, self.created) > self.n_bytes:
                 raise ValueError("its networks are larger than the tensors that it holds")
         return func(*args, **kwargs)
+
+
+def _size_of_result(func: Any, args: Any, kwargs: Any) -> int:
+    """Return the bytes that the result of an operation takes; 0 if its values decide that."""
+
+    def plan(value: Any) -> Any:
+        return value.to("meta") if isinstance(value, Tensor) else value
+
+    args, kwargs = tree_map(plan, (args, kwargs))
+    if "device" in kwargs:
+        kwargs["device"] = torch.device("meta")
+    try:
+        with torch.utils._python_dispatch._disable_current_modes():
+            found = func(*args, **kwargs)
+    except (NotImplementedError, RuntimeError):
+        return 0
+    return sum(each.nbytes for each in tree_leaves(found) if isinstance(each, Tensor))
 
 
 # ---------------------------------------------------------------------- values
@@ -173,10 +199,25 @@ def check_labels(estimator: Any) -> None:
     else:
         formats = [value for value in vars(estimator).values() if isinstance(value, TableFormat)]
         asked = [label for each in formats for label in each.labels]
+    if "given_schema_" in estimator._schemas:
+        _check_lengths(estimator.given_schema_, form)
     numbers = {label if label == label else None for label in known}
     for label in asked:
         if (label if label == label else None) not in numbers:
             raise ValueError(f"nothing is known of column {short(label)}")
+
+
+def _check_lengths(schema: Schema, form: SequenceFormat | None) -> None:
+    """Refuse sequences without lengths, or with more steps than the longest can have."""
+    lengths = schema["length" if form is None else form.length]
+    if not isinstance(lengths, NumericColumn) or lengths.kind != "integer":
+        raise ValueError("the lengths of sequences are no numbers")
+    least, most = (int(end) for end in lengths.ends)
+    if not 1 <= least <= most <= MOST_STEPS:
+        raise ValueError(f"sequences have from {least} to {most} steps")
+    grid = None if form is None or form.clock is None else form.clock.grid
+    if grid is not None and len(grid) < most:
+        raise ValueError("there are fewer times than steps of the longest sequence")
 
 
 # ---------------------------------------------------------------------- values and tensors

@@ -12,6 +12,7 @@ import pandas as pd
 
 from tabgan.checks import short
 from tabgan.table.dtypes import factorize
+from tabgan.table.jsonable import check_zone
 
 _POLARS_FIELDS = {
     "Datetime": ("time_unit", "time_zone"),
@@ -161,7 +162,18 @@ def check_polars_spec(spec: Any) -> None:
         raise ValueError(f"{short(spec)} is no dtype of polars")
     name, arguments = spec
     fields = ("categories",) if name == "Enum" else _POLARS_FIELDS.get(name, ())
-    if name not in _POLARS_NAMES or set(arguments) != set(fields):
+    is_sound = name in _POLARS_NAMES and set(arguments) == set(fields)
+    for field, value in arguments.items() if is_sound else ():
+        if field == "categories":
+            are_texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+            is_sound &= are_texts and len(set(value)) == len(value)
+        elif field == "time_unit":
+            is_sound &= value in ("ns", "us", "ms")
+        elif field == "time_zone":
+            is_sound &= value is None or check_zone(value) is value
+        else:
+            is_sound &= type(value) is int and 0 <= value <= 38
+    if not is_sound:
         raise ValueError(f"{short(spec)} is no dtype of polars")
 
 
