@@ -87,8 +87,19 @@ def test_whole_files_are_read(name, path):
     assert not loads_or_refuses(path)
 
 
+QUICK = (
+    "cgan",
+    "denoising",
+    "gain",
+    "gan with rules",
+    "imputer",
+    "infogan, polars",
+    "seqgan, array",
+)
+
+
 @settings(quietly, max_examples=500)
-@given(file=corruptions.corruptions())
+@given(file=corruptions.corruptions(QUICK))
 def test_500_corruptions(path, file):
     file.write(path)
     loads_or_refuses(path)

@@ -32,6 +32,9 @@ SPARE_BYTES = 2**24
 MOST_STEPS = 10**6
 """Most steps of a sequence."""
 
+LARGEST_WEIGHT = 1e9
+"""Weight beyond which sums over a layer leave the range of 32 bits; training stays far below."""
+
 LEAST_BYTES = 64
 """Memory that a tensor takes at least, however small it is."""
 
@@ -328,6 +331,9 @@ def _load_module(part: str, module: nn.Module, state: dict[str, Tensor]) -> None
         if leaf not in getattr(holder, "may_be_infinite", ()):
             _check_finite(f"{part}.{name}", tensor)
     module.load_state_dict(state)
+    for name, weight in module.named_parameters():
+        if weight.numel() and weight.abs().max() > LARGEST_WEIGHT:
+            raise ValueError(f"tensor {part}.{name} has entries beyond {LARGEST_WEIGHT:g}")
     for each in module.modules():
         sound = getattr(each, "check_loaded", None)
         if sound is not None:
