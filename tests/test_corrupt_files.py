@@ -250,6 +250,16 @@ def test_sequences_of_no_length(path, length):
     refused(path, "seqgan, array", told, edit)
 
 
+@pytest.mark.parametrize(("name", "label"), [("seqgan, array", False), ("aae, array", True)])
+def test_labels_that_only_equal_those_of_the_table(path, name, label):
+    def edit(document):
+        state = dict(document["state"]["value"])
+        form = dict(state["formats"]["value"])["_format"][1]
+        dict(form["value"])["labels"][int(label)] = label
+
+    refused(path, name, NO_MODEL.format(f"nothing is known of column {label}"), edit)
+
+
 def test_labels_and_histograms_of_another_table(path):
     def edit(document):
         state = dict(document["state"]["value"])

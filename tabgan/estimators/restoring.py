@@ -8,6 +8,7 @@ file.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -193,20 +194,30 @@ def check_labels(estimator: Any) -> None:
     names = getattr(estimator, "feature_names_in_", labels)
     if len(labels) != estimator.n_features_in_ or list(names) != labels:
         raise ValueError("the columns of the table are those of another table")
-    known = [name for schema in estimator._schemas for name in getattr(estimator, schema).names]
+    names = {name: getattr(estimator, name).names for name in estimator._schemas}
+    if "schema_b_" in names:
+        _check_known(labels, names["schema_a_"])
+        _check_known(estimator._format_b.labels, names["schema_b_"])
+        return
+    known = [name for of_schema in names.values() for name in of_schema]
     form = getattr(estimator, "_sequence_format", None)
-    if form is not None:
-        places = [form.entity.name, *([] if form.clock is None else [form.clock.column.name])]
-        asked = [*form.labels, form.length]
-        known += [name for name in places if name not in known]
-    else:
-        formats = [value for value in vars(estimator).values() if isinstance(value, TableFormat)]
-        asked = [label for each in formats for label in each.labels]
-    if "given_schema_" in estimator._schemas:
+    if "given_schema_" in names:
         _check_lengths(estimator.given_schema_, form)
-    numbers = {label if label == label else None for label in known}
-    for label in asked:
-        if (label if label == label else None) not in numbers:
+    if form is None:
+        _check_known(labels, known)
+        return
+    places = [form.entity.name, *([] if form.clock is None else [form.clock.column.name])]
+    known += [name for name in places if name not in known]
+    _check_known(labels, known)
+    _check_known(list(form.labels), known)
+
+
+def _check_known(labels: list[Hashable], known: list[Hashable]) -> None:
+    """Refuse labels of which one occurs twice or is not known; 1 and True are two labels here."""
+    keys, of_known = ([(type(x), x if x == x else None) for x in each] for each in (labels, known))
+    numbers, there = Counter(keys), set(of_known)
+    for label, key in zip(labels, keys, strict=True):
+        if numbers[key] > 1 or key not in there:
             raise ValueError(f"nothing is known of column {short(label)}")
 
 
