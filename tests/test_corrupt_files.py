@@ -260,6 +260,15 @@ def test_labels_that_only_equal_those_of_the_table(path, name, label):
     refused(path, name, NO_MODEL.format(f"nothing is known of column {label}"), edit)
 
 
+@pytest.mark.parametrize("name", ["gain", "imputer"])
+def test_names_of_features_of_another_table(path, name):
+    def edit(document):
+        dict(document["state"]["value"])["feature_names_in_"][0] = "width"
+
+    told = NO_MODEL.format("the columns of the table are those of another table")
+    refused(path, name, told, edit)
+
+
 def test_labels_and_histograms_of_another_table(path):
     def edit(document):
         state = dict(document["state"]["value"])

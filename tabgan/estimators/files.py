@@ -264,15 +264,13 @@ def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) 
         check_parameters(estimator)
         setattr(estimator, attribute, held)
         set_values(estimator, state)
-        if estimator._format.labels != estimator.schema_.names:
-            raise ValueError("the columns of the table are those of another table")
     else:
         estimator.set_params(device=device)
         check_parameters(estimator)
         for schema in estimator._schemas:
             setattr(estimator, schema, Schema.from_dict(document["schemas"][schema]))
         set_state(estimator, tensors, state)
-        check_labels(estimator)
+    check_labels(estimator)
     estimator._card = said_in(document)
     return estimator
 

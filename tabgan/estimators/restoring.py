@@ -194,6 +194,9 @@ def check_labels(estimator: Any) -> None:
     names = getattr(estimator, "feature_names_in_", labels)
     if len(labels) != estimator.n_features_in_ or list(names) != labels:
         raise ValueError("the columns of the table are those of another table")
+    if not hasattr(estimator, "_schemas"):
+        _check_known(labels, estimator.schema_.names)
+        return
     names = {name: getattr(estimator, name).names for name in estimator._schemas}
     if "schema_b_" in names:
         _check_known(labels, names["schema_a_"])
