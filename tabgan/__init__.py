@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         TeachingSynthesizer,
         WGANSynthesizer,
     )
-    from tabgan.persistence import load
+    from tabgan.persistence import ModelFileError, load, read_card
     from tabgan.pipeline import AugmentedClassifier, AugmentedRegressor, GANSampler, augment
     from tabgan.table.conditions import ANY, PRESENT
 
@@ -75,6 +75,7 @@ __all__ = [
     "GenClassClassifier",
     "InfoGANFeaturizer",
     "LSGANSynthesizer",
+    "ModelFileError",
     "RCGANSynthesizer",
     "SeqGANSynthesizer",
     "SequenceARAESynthesizer",
@@ -84,6 +85,7 @@ __all__ = [
     "augment",
     "evaluate",
     "load",
+    "read_card",
 ]
 
 _ROOMS = (
@@ -99,7 +101,8 @@ _ROOMS = (
 )
 """Packages that are imported on first access as an attribute, such as `tabgan.evaluation`."""
 
-_HOMES = {"augment": "pipeline", "evaluate": "evaluation", "load": "persistence"}
+_HOMES = {"augment": "pipeline", "evaluate": "evaluation"}
+_HOMES |= dict.fromkeys(["ModelFileError", "load", "read_card"], "persistence")
 _HOMES |= {"SynthesizerImputer": "imputation"}
 _HOMES |= dict.fromkeys(["ANY", "PRESENT"], "table.conditions")
 _HOMES |= dict.fromkeys(["AugmentedClassifier", "AugmentedRegressor", "GANSampler"], "pipeline")

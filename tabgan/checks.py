@@ -161,6 +161,25 @@ def sequence_of(rule: Rule, description: str, least: int = 0) -> Rule:
     return Rule(description, accepts)
 
 
+def array_of(n_dimensions: int, kinds: str) -> Rule:
+    """Take arrays of a number of dimensions and of some kinds of dtype, of finite numbers.
+
+    Parameters
+    ----------
+    n_dimensions : int
+    kinds : str
+        Characters that NumPy has for kinds of dtypes, such as "f" and "b".
+    """
+
+    def accepts(value: Any) -> bool:
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds:
+            return False
+        is_finite = value.dtype.kind != "f" or bool(np.isfinite(value).all())
+        return value.ndim == n_dimensions and is_finite
+
+    return Rule(f"an array of {n_dimensions} dimensions and a dtype of {kinds!r}", accepts)
+
+
 LABEL = Rule(
     "a column label",
     lambda value: isinstance(value, Hashable) and value is not None and value == value,

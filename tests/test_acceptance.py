@@ -23,7 +23,7 @@ def normal_rows(n, seed, shift=0.0):
 
 
 def fitted(real, made, n_rounds=2, seed=0):
-    accepting = Acceptance(n_rounds)
+    accepting = Acceptance(n_rounds, n_features=real.shape[1])
     accepting.fit(real, made, np.random.default_rng(seed))
     return accepting
 

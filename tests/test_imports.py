@@ -17,6 +17,7 @@ OPTIONAL = {"narwhals"}
 DEPENDENCIES = {"torch", "numpy", "pandas", "sklearn", "scipy", "safetensors", "tqdm"}
 FLOORS = (
     ("checks", "notices", "registry", "randomness"),
+    ("paths",),
     ("table",),
     ("constraints",),
     ("networks", "datasets"),

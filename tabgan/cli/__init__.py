@@ -1,4 +1,4 @@
-"""The command line: ``tabgan synthesize``, ``sample``, ``evaluate`` and ``demo``."""
+"""The command line: ``tabgan synthesize``, ``sample``, ``info``, ``evaluate`` and ``demo``."""
 
 from tabgan.cli.parser import main
 

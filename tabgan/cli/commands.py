@@ -12,10 +12,11 @@ import json
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tabgan.cli.conditions import parse_conditions, parse_rates, read_conditions
-from tabgan.cli.errors import InputError, check_column
+from tabgan.cli.errors import InputError, check_column, printable
 from tabgan.cli.files import check_output, check_table_output, read_table, write_table
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ MODELS = {
 def synthesize(args: argparse.Namespace) -> None:
     """Learn a table and write synthetic rows."""
     check_table_output(args.out, args.table)
+    if args.licence is not None and not args.save:
+        raise InputError("--licence: is written into a saved model; name its file with --save.")
     if args.save:
         check_output(args.save, args.table, args.out)
     table = read_table(args.table)
@@ -72,7 +75,7 @@ def synthesize(args: argparse.Namespace) -> None:
 
     model = _fit(args, args.model, table, **settings)
     if args.save:
-        model.save(args.save)
+        model.save(args.save, card=None if args.licence is None else {"licence": args.licence})
     n_rows = args.rows or (len(table) if args.conditions_file is None else 1)
     rows = model.sample(n_rows, random_state=args.seed, conditions=conditions, **rates)
     write_table(rows, args.out)
@@ -109,6 +112,34 @@ def sample(args: argparse.Namespace) -> None:
     else:
         write_table(pd.DataFrame(model.sample(args.rows or 1, **asked)), args.out)
     _say(args, f"Wrote {n_rows:,} rows to {args.out}.")
+
+
+def info(args: argparse.Namespace) -> None:
+    """Print what the file of a model says about the model."""
+    if not args.model.is_file():
+        raise InputError(f"{args.model}: there is no such file.")
+
+    from tabgan import read_card
+
+    try:
+        card = read_card(args.model)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{args.model}: {error}") from error
+    if args.json:
+        print(json.dumps(card, indent=2))
+        return
+    for line in _lines(card):
+        print(line)
+
+
+def _lines(card: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """Write a dict in lines, those of a dict within it further right."""
+    for name, value in card.items():
+        if isinstance(value, dict) and value:
+            yield f"{indent}{printable(name)}:"
+            yield from _lines(value, f"{indent}  ")
+        else:
+            yield f"{indent}{printable(name)}: {printable(value)}"
 
 
 def evaluate(args: argparse.Namespace) -> None:

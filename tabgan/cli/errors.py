@@ -26,6 +26,21 @@ def one_line(message: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
+def printable(value: object) -> str:
+    r"""Write a value from a file without characters that command a terminal.
+
+    Examples
+    --------
+    >>> from tabgan.cli.errors import printable
+    >>> printable("CC0\x1b[2J")
+    'CC0\\x1b[2J'
+    >>> printable(0.5)
+    '0.5'
+    """
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def check_column(name: str, columns: Iterable[Any], argument: str) -> None:
     """Raise an InputError unless the table has a column of this name.
 

@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="command")
     _add_synthesize(subparsers)
     _add_sample(subparsers)
+    _add_info(subparsers)
     _add_evaluate(subparsers)
     _add_demo(subparsers)
     return parser
@@ -102,6 +103,9 @@ def _add_synthesize(subparsers: Any) -> None:
         f"(default: {commands.DEFAULT_MODEL})",
     )
     parser.add_argument("--save", type=Path, metavar="MODEL", help="also save the fitted model")
+    parser.add_argument(
+        "--licence", metavar="TEXT", help="licence that the card of the saved model names"
+    )
     _add_seed(parser)
     _add_training(parser)
     _add_debug(parser)
@@ -129,6 +133,19 @@ def _add_sample(subparsers: Any) -> None:
     _add_quiet(parser)
     _add_debug(parser)
     parser.set_defaults(command=commands.sample)
+
+
+def _add_info(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "info",
+        help="print what the file of a model says about it",
+        description="Print the card of a saved model: class, versions, parameters, seed, rows "
+        "learnt, and what was said when the model was saved. The model itself is not built.",
+    )
+    parser.add_argument("model", type=Path, help="file of the model")
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+    _add_debug(parser)
+    parser.set_defaults(command=commands.info)
 
 
 def _add_evaluate(subparsers: Any) -> None:

@@ -27,7 +27,7 @@ from tabgan.constraints.base import (
 )
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
 from tabgan.table.conditions import Kind
-from tabgan.table.dtypes import restore
+from tabgan.table.dtypes import factorize, restore
 from tabgan.table.inference import describe_key
 from tabgan.table.schema import Schema
 
@@ -205,7 +205,7 @@ class Pattern(Constraint):
     def broken(self, table: pd.DataFrame) -> NDArray[np.bool_]:
         """Say which rows hold another text, or no text."""
         self.check_table(table)
-        codes, values = pd.factorize(table[self.column].astype(object), use_na_sentinel=True)
+        codes, values = factorize(table[self.column].astype(object))
         fits = re.compile(self.regex).fullmatch
         wrong = [not isinstance(value, str) or fits(value) is None for value in values]
         return np.array([*wrong, False], dtype=bool)[codes]

@@ -24,7 +24,7 @@ from tabgan.constraints.base import (
     several,
 )
 from tabgan.table.conditions import Kind
-from tabgan.table.dtypes import as_objects
+from tabgan.table.dtypes import as_objects, factorize
 from tabgan.table.schema import Schema
 
 Combination = tuple[Any, ...]
@@ -290,8 +290,8 @@ class Levels(Rewriting):
 def distinct(table: pd.DataFrame, names: Sequence[Hashable]) -> tuple[Combination, ...]:
     """Return the distinct combinations of values of some columns, missing values as None."""
     objects = pd.DataFrame({i: table[name].astype(object) for i, name in enumerate(names)})
-    objects = objects.where(objects.notna(), None).drop_duplicates()
-    return tuple(tuple(_plain(value) for value in row) for row in objects.to_numpy(dtype=object))
+    rows = objects.where(objects.notna(), None).to_numpy(dtype=object)
+    return tuple(dict.fromkeys(tuple(_plain(value) for value in row) for row in rows))
 
 
 def _plain(value: Any) -> Any:
@@ -307,7 +307,7 @@ def level_numbers(
     listed = np.zeros(len(combinations), dtype=np.int64)
     for i, name in enumerate(names):
         values = as_objects([row[i] for row in combinations])
-        codes, known = pd.factorize(values, use_na_sentinel=True)
+        codes, known = factorize(values)
         # Each column adds a digit: 0 for missing values, and -1 for values that are not listed.
         index = pd.Index(known, dtype=object)
         own = index.get_indexer(pd.Index(columns[name].astype(object), dtype=object)) + 1

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgan.checks import ParameterError, listed
+from tabgan.checks import ParameterError, listed, short
 from tabgan.constraints.amounts import Grid, Writer, cast, read_amounts
 from tabgan.constraints.asked import Asked, Cells
 from tabgan.constraints.base import (
@@ -24,9 +24,11 @@ from tabgan.constraints.levels import merge_groups
 from tabgan.constraints.placing import check_circles, choose_options
 from tabgan.table.columns import Column, IdentifierColumn, NumericColumn
 from tabgan.table.conditions import ANY, Kind
+from tabgan.table.dtypes import factorize
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
+from tabgan.table.soundness import example_rows
 
 FIRST_ROWS = 5
 """Rows that an error shows of those that break a rule."""
@@ -54,7 +56,7 @@ class Plan:
         """Return numbers of rows, shape (n,), equal where conditions on the rewritten table are."""
         if self.inner is None:
             return np.zeros(self.asked.n, dtype=np.int64)
-        codes = [pd.factorize(self.inner[name].map(repr))[0] for name in self.inner]
+        codes = [factorize(self.inner[name].map(repr))[0] for name in self.inner]
         return np.unique(np.column_stack(codes), axis=0, return_inverse=True)[1].ravel()
 
 
@@ -447,13 +449,27 @@ class Constraints:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], table: Schema) -> Constraints:
-        """Rebuild what `to_dict` returned, for a user's schema."""
-        return cls(
+        """Rebuild what `to_dict` returned, for a user's schema.
+
+        Raises
+        ------
+        ValueError
+            A rule or a rewriting is none.
+        Exception
+            Of other kinds, if rewritings cannot give a table of the schema back.
+        """
+        found = cls(
             tuple(from_jsonable(rule, CONSTRAINTS) for rule in data["rules"]),
             tuple(from_jsonable(each, _classes()) for each in data["rewritings"]),
             table,
             Schema.from_dict(data["inner"]),
         )
+        for parts, kind in ((found.rules, Constraint), (found.rewritings, Rewriting)):
+            for part in parts:
+                if not isinstance(part, kind):
+                    raise ValueError(f"{short(part)} is no {kind.__name__.lower()}")
+        found.restore(example_rows(found.inner))
+        return found
 
 
 def _classes() -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import io
+import os
 import warnings
-from collections.abc import Callable, Hashable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -41,7 +41,8 @@ from tabgan.checks import (
 )
 from tabgan.estimators.checkpoints import Checkpoint
 from tabgan.estimators.composing import compose
-from tabgan.estimators.files import get_values, save, set_values
+from tabgan.estimators.files import save
+from tabgan.estimators.restoring import get_values, set_values
 from tabgan.generation.core import Core, Run, resolve_device
 from tabgan.notices import warn
 from tabgan.paths import PATH
@@ -142,7 +143,7 @@ class Estimator(BaseEstimator):
     plan: ClassVar[Plan] = Plan()
     _core: Any
     _schemas: ClassVar[tuple[str, ...]] = ("schema_",)
-    _saved: ClassVar[tuple[str, ...]] = ()
+    _saved: ClassVar[dict[str, Rule]] = {}
     _of_a_run: ClassVar[frozenset[str]] = frozenset(
         ("n_steps", "batch_size", "learning_rate", "callbacks", "verbose", "warm_start")
         + ("distributed", "cuda_graph", "checkpoint", "checkpoint_every")
@@ -206,7 +207,7 @@ class Estimator(BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         callbacks: Sequence[Callable[[Training], Any]] | None = None,
-        checkpoint: str | Path | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float = 60.0,
         verbose: int = 0,
     ) -> None:
@@ -271,6 +272,7 @@ class Estimator(BaseEstimator):
         else:
             self._check_unchanged()
         data = self._read(X, y, anew, **about)
+        self._card: dict[str, Any] = {}
         if anew:
             self._seed = self._processes().first(draw_seed(self.random_state))
             if self.random_state is None and keeper is not None and keeper.seed is not None:
@@ -426,7 +428,7 @@ class Estimator(BaseEstimator):
 
     # ------------------------------------------------------------------ persistence
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | os.PathLike[str], card: Mapping[str, Any] | None = None) -> None:
         """Write the fitted estimator to one file, which `tabgan.load` reads.
 
         The file holds parameters, schema, weights and the state of the optimisers. It holds no
@@ -437,17 +439,25 @@ class Estimator(BaseEstimator):
         Parameters
         ----------
         path : str or Path
-            The file to write. An existing file is replaced.
+            The file to write. An existing regular file is replaced once the new one is whole, and
+            keeps its permissions. Of a symbolic link, what the link points to is replaced.
+        card : mapping of str to object or None, default=None
+            What else the file shall say about the model, such as ``{"licence": "CC BY 4.0",
+            "source": "census of 1994", "evaluation": report}``: texts, numbers, lists and dicts of
+            these, and reports of `tabgan.evaluate`, of which the figures are kept. The file says of
+            itself the versions of the packages, the parameters, the seed and how many rows were
+            learnt. `tabgan.read_card` and ``tabgan info`` show the card. A model that is loaded and
+            saved again keeps its card until it is trained further.
 
         Raises
         ------
         NotFittedError
             If the estimator was not fitted.
         OSError
-            If the file cannot be written.
+            If the file cannot be written, or is no regular file.
         TypeError
-            If a column label or a category has no JSON form, or if the class is not one of tabgan's
-            own.
+            If `path` is no path, if `card` holds something else than described, if a column label
+            or a category has no JSON form, or if the class is not one of tabgan's own.
         ValueError
             If a parameter that shapes the networks was changed after `fit`.
 
@@ -458,7 +468,7 @@ class Estimator(BaseEstimator):
         """
         check_is_fitted(self)
         self._check_unchanged(but=("device", "random_state"))
-        save(self, path)
+        save(self, path, card)
 
     def _get_values(self) -> dict[str, Any]:
         """Return the fitted state, except schemas and tensors, as values that have a JSON form."""

@@ -8,52 +8,72 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
 from torch import Tensor
 
 from tabgan.adversarial.techniques import TECHNIQUES
+from tabgan.checks import check, check_parameters, short
 from tabgan.constraints import CONSTRAINTS
+from tabgan.estimators.cards import full_card, said_in, write_card
+from tabgan.estimators.restoring import check_labels, get_state, get_values, set_state, set_values
 from tabgan.generation.core import resolve_device
 from tabgan.notices import warn
+from tabgan.paths import PATH, replacing
 from tabgan.registry import HOLDERS, MODELS
-from tabgan.table.format import TableFormat
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import Schema
-from tabgan.table.sequences import SequenceFormat
 
 FORMAT = 1
 """Version of the file format. It is raised whenever older readers cannot read new files."""
 
+MOST_TOLD = 300
+"""Characters of another error that an error of a file repeats at most."""
+
 _CLASSES: dict[str, Any] = {**TECHNIQUES, **CONSTRAINTS}
 """Classes of parameters that a file holds, by name."""
 
-_FORMATS: dict[str, Any] = {cls.__name__: cls for cls in (TableFormat, SequenceFormat)}
-"""What is kept of the form in which tables came in."""
+
+class ModelFileError(ValueError):
+    """A file is no model of tabgan, was damaged or edited, or needs another version of tabgan.
+
+    The message names the file and what is wrong with it.
+    """
 
 
-def save(estimator: Any, path: str | Path) -> None:
+def save(
+    estimator: Any, path: str | os.PathLike[str], card: Mapping[str, Any] | None = None
+) -> None:
     """Write a fitted estimator to one file, the state of its optimisers included.
 
-    The file is in safetensors format. Its metadata hold parameters, schemas and history as JSON,
-    and a checksum of the whole file. See `Estimator.save` for parameters and errors.
+    The file is in safetensors format. Its metadata hold parameters, schemas, history and card as
+    JSON, and a checksum of the whole file. See `Estimator.save` for parameters and errors.
     """
+    check("path", path, PATH)
+    path = os.fspath(path)
     document, tensors = _describe(estimator)
     document["version"] = version("sklearn-tabgan")
+    document["card"] = write_card(estimator, card)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     metadata = {"tabgan": json.dumps(document), "format": str(FORMAT)}
     metadata["checksum"] = checksum(metadata, tensors)
+    content = safetensors.torch.save(tensors, metadata)
     try:
-        save_file(tensors, str(path), metadata=metadata)
-    except SafetensorError as error:
-        raise OSError(f"{str(path)!r} could not be written ({error}).") from error
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(content)
+    except OSError as error:
+        told = error.strerror or error
+        raise OSError(f"{path!r} could not be written ({told}).") from error
 
 
 def _describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -121,46 +141,116 @@ def _saved_constraints(constraints: Any) -> list[Any]:
     return [rule for rule in constraints if rule.is_saved]
 
 
-def load(path: str | Path, device: str = "auto") -> Any:
+def load(path: str | os.PathLike[str], device: str = "auto") -> Any:
     """Read an estimator that `save` wrote; see `tabgan.load` for parameters and errors."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path is {str(path)!r}, which is not a file.")
+    resolve_device(device)
+    document, tensors = read_file(path)
     try:
-        with safe_open(str(path), framework="pt") as file:
+        return _rebuild(document, tensors, device)
+    except (MemoryError, torch.cuda.OutOfMemoryError):
+        raise
+    except Exception as error:
+        # The file is to blame, whatever its values lead to where a model is built from them.
+        written = document["version"]
+        if written == version("sklearn-tabgan"):
+            told = f"holds no model that can be used ({_told(error)}); save the model again."
+        else:
+            told = (
+                f"was written by sklearn-tabgan {written[:20]}, and this version cannot read it "
+                f"({_told(error)}); use that one, or fit again."
+            )
+        raise ModelFileError(f"{os.fspath(path)!r} {told}") from error
+
+
+def _told(error: Exception) -> str:
+    """Say in a line what an error is about."""
+    text = " ".join(str(error).split()).rstrip(".")
+    if not isinstance(error, ValueError) or not text:
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text if len(text) <= MOST_TOLD else f"{text[: MOST_TOLD - 3]}..."
+
+
+def read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read the document and the tensors of a file, without building a model.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    document : dict
+        With a known class and a text as version; nothing else is checked.
+    tensors : dict of str to Tensor
+
+    Raises
+    ------
+    ParameterError
+        `path` is no path.
+    FileNotFoundError
+        There is no such file.
+    ModelFileError
+        The file is not what `save` writes, or its checksum is wrong.
+    """
+    check("path", path, PATH)
+    path = os.fspath(path)
+    name = repr(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"path is {name}, which is not a file.")
+    with open(path, "rb"):
+        # Raises a PermissionError where there is reason to; the file may be all right.
+        pass
+    try:
+        with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"{str(path)!r} is not a tabgan model, or is truncated ({error})."
-        ) from error
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelFileError(f"{name} is not a tabgan model, or is truncated ({error}).") from error
     if "tabgan" not in metadata:
-        raise ValueError(f"{str(path)!r} is a safetensors file but not a tabgan model.")
+        raise ModelFileError(f"{name} is a safetensors file but not a tabgan model.")
     written = metadata.get("format", "")
-    if written.isdecimal() and int(written) > FORMAT:
-        raise ValueError(
-            f"{str(path)!r} has format {written}, and this version of tabgan reads up "
+    is_number = re.fullmatch("[1-9][0-9]{0,8}", written) is not None
+    if is_number and int(written) > FORMAT:
+        raise ModelFileError(
+            f"{name} has format {written}, and this version of tabgan reads up "
             f"to {FORMAT}; upgrade sklearn-tabgan."
         )
     if metadata.pop("checksum", None) != checksum(metadata, tensors):
-        raise ValueError(
-            f"{str(path)!r} was changed after it was written: its checksum is wrong. "
-            "Save the model again."
+        raise ModelFileError(
+            f"{name} was changed after it was written: its checksum is wrong. Save the model again."
         )
-    document = json.loads(metadata["tabgan"])
+    if not is_number:
+        raise ModelFileError(f"{name} has format {short(written)}, which is none.")
+    return _read_document(name, metadata["tabgan"]), tensors
+
+
+def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the card of a file; see `tabgan.read_card` for parameters and errors."""
+    document, _ = read_file(path)
+    try:
+        return full_card(document)
+    except Exception as error:
+        raise ModelFileError(f"{os.fspath(path)!r} holds no card: {_told(error)}.") from error
+
+
+def _read_document(name: str, text: str) -> dict[str, Any]:
+    """Read a JSON document that says of which class a model is and which version wrote it."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{name} holds no document in JSON ({_told(error)}).") from error
+    kinds = {"class": str, "version": str, "parameters": dict, "state": dict}
+    for key, kind in kinds.items():
+        if not isinstance(document, dict) or not isinstance(document.get(key), kind):
+            raise ModelFileError(f"{name} holds a document without {key!r}.")
     if document["class"] not in _saved_classes():
-        raise ValueError(
-            f"{str(path)!r} holds a {document['class']}, which this version of tabgan lacks; "
+        raise ModelFileError(
+            f"{name} holds a {document['class'][:MOST_TOLD]}, which this version of tabgan lacks; "
             "upgrade sklearn-tabgan."
         )
-    resolve_device(device)
-    try:
-        return _rebuild(document, tensors, device)
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{str(path)!r} was written by sklearn-tabgan {document['version']}, and this version "
-            f"cannot read it ({error}); use that one, or fit again."
-        ) from error
+    return document
 
 
 def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) -> Any:
@@ -171,116 +261,28 @@ def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) 
         parameter, attribute = estimator._holds
         if "cloned" in document:
             estimator.set_params(**{parameter: _unfitted(document["cloned"])})
-        setattr(estimator, attribute, _rebuild(document["held"], tensors, device))
+        held = _rebuild(document["held"], tensors, device)
+        check(attribute, held, estimator._parameter_constraints[parameter])
+        check_parameters(estimator)
+        setattr(estimator, attribute, held)
         set_values(estimator, state)
-        return estimator
-    estimator.set_params(device=device)
-    for schema, columns in document["schemas"].items():
-        setattr(estimator, schema, Schema.from_dict(columns))
-    set_state(estimator, tensors, state)
+    else:
+        estimator.set_params(device=device)
+        check_parameters(estimator)
+        for schema in estimator._schemas:
+            setattr(estimator, schema, Schema.from_dict(document["schemas"][schema]))
+        set_state(estimator, tensors, state)
+    check_labels(estimator)
+    estimator._card = said_in(document)
     return estimator
 
 
 def _unfitted(document: dict[str, Any]) -> Any:
     """Build the estimator, without what it learnt, that a JSON document describes."""
     parameters = from_jsonable(document["parameters"], _CLASSES)
+    if parameters.get("callbacks"):
+        raise ValueError("callbacks are code, which no file holds")
     return _saved_classes()[document["class"]](**parameters)
-
-
-def get_values(estimator: Any) -> dict[str, Any]:
-    """Return the values of a fitted estimator that are neither learnt by networks nor schemas.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Its attribute `_saved` names values of its own.
-
-    Returns
-    -------
-    dict of str to object
-        Values that have a JSON form.
-    """
-    names = ("_seed", "_n_draws", "n_features_in_", *estimator._saved)
-    values = {name: getattr(estimator, name) for name in names}
-    if hasattr(estimator, "feature_names_in_"):
-        values["feature_names_in_"] = estimator.feature_names_in_.tolist()
-    values["formats"] = {
-        name: [type(value).__name__, value.to_dict()]
-        for name, value in vars(estimator).items()
-        if type(value).__name__ in _FORMATS
-    }
-    return values
-
-
-def set_values(estimator: Any, values: dict[str, Any]) -> None:
-    """Restore the values that `get_values` returned.
-
-    Parameters
-    ----------
-    estimator : estimator
-        With its parameters.
-    values : dict of str to object
-    """
-    names = ("_seed", "_n_draws", "n_features_in_", *estimator._saved)
-    vars(estimator).update({name: values[name] for name in names})
-    for name, (kind, form) in values["formats"].items():
-        setattr(estimator, name, _FORMATS[kind].from_dict(form))
-    if "feature_names_in_" in values:
-        estimator.feature_names_in_ = np.array(values["feature_names_in_"], dtype=object)
-
-
-def get_state(estimator: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return everything that `fit` learnt, except the schemas.
-
-    Returns
-    -------
-    tensors : dict of str to Tensor
-        Weights and the state of the optimisers.
-    values : dict of str to object
-        All other state, as values that have a JSON form.
-    """
-    core = estimator._core
-    training = core.training
-    tensors = {
-        f"{part}.{k}": v
-        for part, module in core.modules().items()
-        for k, v in module.state_dict().items()
-    }
-    rates = {}
-    for player, optimizer in training.update.optimizers.items():
-        rates[player] = optimizer.param_groups[0]["lr"]
-        for i, entries in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{player}.{i}.{k}": v for k, v in entries.items()}
-    values = estimator._get_values()
-    values["training"] = {k: getattr(training, k) for k in ("step", "seconds", "history")}
-    values["n_made"], values["rates"] = training.update.n_made, rates
-    return tensors, values
-
-
-def set_state(estimator: Any, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-    """Restore the state that `get_state` returned.
-
-    The estimator must have its parameters and its schemas already, because the networks are built
-    from them.
-    """
-    estimator._set_values(values)
-    core = estimator._core
-    vars(core.training).update(values["training"])
-    core.training.update.n_made = values["n_made"]
-
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-
-    for name, module in core.modules().items():
-        module.load_state_dict(part(f"{name}."))
-    for player, optimizer in core.training.update.optimizers.items():
-        entries: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in part(f"optimizer.{player}.").items():
-            i, _, name = key.partition(".")
-            entries.setdefault(int(i), {})[name] = tensor
-        groups = optimizer.state_dict()["param_groups"]
-        groups[0]["lr"] = values["rates"][player]
-        optimizer.load_state_dict({"state": entries, "param_groups": groups})
 
 
 def checksum(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:

@@ -11,7 +11,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from tabgan.checks import FLAG, Rule, check, integer
+from tabgan.checks import FLAG, Rule, check, integer, sequence_of
 from tabgan.estimators.reading import read_fitted, read_known
 from tabgan.notices import warn
 from tabgan.randomness import draw_seed
@@ -22,6 +22,9 @@ from tabgan.table.schema import Schema
 
 INDICATOR = "missingindicator_"
 """Prefix of the names of the columns that `add_indicator` appends, as in scikit-learn."""
+
+GAPS = sequence_of(integer(0), "a list of positions of columns")
+"""Positions of the columns that had gaps in `fit`, as a file holds them."""
 
 
 class Imputing(TransformerMixin):

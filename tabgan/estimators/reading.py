@@ -112,6 +112,7 @@ def _checked(
         known: TableFormat = getattr(estimator, form)
         return known.check(frame, given, name, type(estimator).__name__)
     setattr(estimator, form, given)
+    estimator._n_rows = len(frame) + (0 if is_first else estimator._n_rows)
     if is_first:
         estimator.n_features_in_ = frame.shape[1]
     return frame

@@ -119,7 +119,9 @@ class SequenceSynthesizer(Estimator):
 
     plan = Plan(max_bins=32)
     _schemas = ("schema_", "given_schema_")
-    _saved = ("_target_name", "_n_rows")
+    _saved: ClassVar[dict[str, Rule]] = {
+        "_target_name": NONE | instance(Hashable, "a column label")
+    }
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "entity": LABEL | NONE,
         "time": LABEL | NONE,

@@ -32,6 +32,7 @@ from tabgan.estimators.reading import (
     read_fitted_chunks,
     read_known,
 )
+from tabgan.estimators.restoring import LABELS
 from tabgan.estimators.sampling import RowSampling
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.conditions import ConditionModel
@@ -101,7 +102,10 @@ class TableSynthesizer(RowSampling, Estimator):
     schema_: Schema
     _rules: Constraints | None = None
     _links: Links | None = None
-    _saved: ClassVar[tuple[str, ...]] = ("_condition_names", "_n_rows", "_target_name")
+    _saved: ClassVar[dict[str, Rule]] = {
+        "_condition_names": LABELS,
+        "_target_name": NONE | instance(Hashable, "a column label"),
+    }
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "early_stopping": FLAG,
         "n_iter_no_change": integer(1),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d
 
 from tabgan.checks import ParameterError
+from tabgan.table.dtypes import factorize
 
 
 def append_target(
@@ -96,7 +97,7 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
             "pass the class of each row."
         )
     labels = _labels(y, table)
-    codes, classes = pd.factorize(labels, sort=True)
+    codes, classes = factorize(labels, sort=True)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         raise ValueError(f"y has no class in row {row}; leave out rows whose class is missing.")
@@ -130,4 +131,13 @@ def _labels(y: Any, table: pd.DataFrame) -> pd.Series:
 
 
 def _as_series(y: Any) -> pd.Series:
-    return pd.Series(column_or_1d(np.asarray(y), warn=True)).infer_objects()
+    array = np.asarray(y)
+    if array.dtype.kind == "U" and all(isinstance(value, str) for value in y):
+        # NumPy's texts lose NULs at their ends.
+        array = np.array(y, dtype=object)
+    column = column_or_1d(array, warn=True)
+    try:
+        return pd.Series(column).infer_objects()
+    except UnicodeEncodeError:
+        # Arrow, in which pandas holds texts, has no lone surrogates.
+        return pd.Series(column, dtype=object)

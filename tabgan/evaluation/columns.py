@@ -5,6 +5,7 @@ Every public function of the evaluation reads its tables here and nowhere else.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -15,6 +16,7 @@ import pandas as pd
 from pandas.api import types
 
 from tabgan.checks import LABEL, NONE, ParameterError, check, listed, sequence_of, short
+from tabgan.table.dtypes import factorize
 from tabgan.table.format import read_table
 
 Table: TypeAlias = Any
@@ -237,13 +239,13 @@ def _microseconds(column: pd.Series, kind: Kind) -> npt.NDArray[np.float64]:
 
 
 def _align_categories(name: Hashable, columns: list[pd.Series]) -> Column:
-    factorized = [pd.factorize(column) for column in columns]
+    factorized = [factorize(column) for column in columns]
     texts = [[_label(value) for value in uniques] for _, uniques in factorized]
     if any(of_table and set(of_table) <= {"True", "False"} for of_table in texts):
         texts = [[_BOOLEAN_SPELLINGS.get(text, text) for text in of_table] for of_table in texts]
-    labels = pd.Index([text for of_table in texts for text in of_table], dtype=object).unique()
+    labels = pd.Index(list(dict.fromkeys(itertools.chain(*texts))), dtype=object)
     values = tuple(
-        # pd.factorize marks a missing value by -1, which picks the appended last entry.
+        # `factorize` marks a missing value by -1, which picks the appended last entry.
         np.append(labels.get_indexer(pd.Index(of_table, dtype=object)), -1)[codes]
         for (codes, _), of_table in zip(factorized, texts, strict=True)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -70,7 +70,8 @@ class Accepted(Source):
     def __init__(self, source: Source, encoding: Encoding, judge: RowJudge, n_rounds: int) -> None:
         self.source, self.encoding, self.judge = source, encoding, judge
         self.has_proposals = source.has_proposals
-        self.acceptance = Acceptance(n_rounds).to(encoding.layout.offsets.device)
+        self.acceptance = Acceptance(n_rounds, judge.n_features)
+        self.acceptance.to(encoding.layout.offsets.device)
 
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
         """Draw one accepted row for each condition, from at most `MAX_DRAWS` candidates each.
@@ -199,6 +200,8 @@ class Acceptance(nn.Module):
     ----------
     n_rounds : int >= 0
         Most rounds; with 0 every row is kept, at no cost.
+    n_features : int
+        Number of features of a row.
 
     References
     ----------
@@ -216,12 +219,15 @@ class Acceptance(nn.Module):
     >>> from tabgan.generation.accepted import Acceptance
     >>> rng = torch.Generator().manual_seed(0)
     >>> synthetic = torch.randn(2000, 1, generator=rng)
-    >>> acceptance = Acceptance(n_rounds=1)
+    >>> acceptance = Acceptance(n_rounds=1, n_features=1)
     >>> acceptance.fit(synthetic[:1000].abs(), synthetic[1000:], np.random.default_rng(0))
     >>> kept = acceptance.accept(synthetic, rng)
     >>> bool((synthetic[kept] > 0).float().mean() > 0.9)
     True
     """
+
+    may_be_infinite: ClassVar[tuple[str, ...]] = ("threshold",)
+    """Buffers that hold infinite numbers: a leaf above the lowest level has no threshold."""
 
     feature: Tensor
     threshold: Tensor
@@ -229,9 +235,9 @@ class Acceptance(nn.Module):
     n_trees: Tensor
     cap: Tensor
 
-    def __init__(self, n_rounds: int) -> None:
+    def __init__(self, n_rounds: int, n_features: int) -> None:
         super().__init__()
-        self.n_rounds = n_rounds
+        self.n_rounds, self.n_features = n_rounds, n_features
         n_trees = n_rounds * MAX_TREES
         for name, empty in (
             ("feature", torch.zeros(n_trees, N_SPLITS, dtype=torch.long)),
@@ -246,6 +252,21 @@ class Acceptance(nn.Module):
     def is_active(self) -> bool:
         """Whether any row may be rejected."""
         return bool(self.n_trees)
+
+    def check_loaded(self) -> None:
+        """Refuse trees of a file that cannot be followed.
+
+        Raises
+        ------
+        ValueError
+        """
+        n_trees = int(self.n_trees)
+        if not 0 <= n_trees <= len(self.feature):
+            raise ValueError(f"there are {n_trees} trees among {len(self.feature)}")
+        if (self.feature < 0).any() or (self.feature >= self.n_features).any():
+            raise ValueError("a tree splits by a feature that rows lack")
+        if self.threshold.isnan().any():
+            raise ValueError("a threshold of a tree is no number")
 
     def clear(self) -> None:
         """Forget all trees, so that every row is kept."""

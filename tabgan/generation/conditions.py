@@ -138,6 +138,34 @@ class ConditionModel:
             levels = np.arange(self.encoder.layout.n_levels[0])[:, None]
             self.combinations = Combinations(levels, levels[:, :0], np.ones_like(levels[:, 0]))
 
+    def restore(self, combinations: Combinations) -> None:
+        """Take a histogram from a file.
+
+        Parameters
+        ----------
+        combinations : Combinations
+
+        Raises
+        ------
+        ValueError
+            The histogram is not one of these columns.
+        """
+        layout, counts = self.encoder.layout, combinations.counts
+        is_sound = counts.shape == (len(counts),) and len(counts) > 0 and bool((counts > 0).all())
+        is_sound = is_sound and float(counts.sum(dtype=np.float64)) < 2**62
+        levels = np.array(layout.n_levels, dtype=np.int64)
+        for name, ends in (("codes", levels), ("bins", np.full(layout.n_scalars, N_BINS))):
+            part = getattr(combinations, name)
+            # An array without entries has lost its second dimension in the file.
+            part = part.reshape(len(counts), len(ends)) if not part.size else part
+            is_sound = is_sound and part.shape == (len(counts), len(ends))
+            is_sound = is_sound and bool(((part >= 0) & (part < ends)).all())
+            is_sound = is_sound and part.dtype == counts.dtype == np.int64
+            setattr(combinations, name, part)
+        if not is_sound:
+            raise ValueError("the histogram of conditions is not one of these columns")
+        self.combinations = combinations
+
     def draw(self, n: int, rng: np.random.Generator) -> EncodedTable:
         """Draw conditions at their training rates.
 

@@ -186,7 +186,7 @@ class ConditionedCore(Core):
 
     def restore(self, values: dict[str, Any]) -> None:
         """Restore the histogram of conditions."""
-        self.encoding.conditions.combinations = Combinations(**values["combinations"])
+        self.encoding.conditions.restore(Combinations(**values["combinations"]))
 
 
 class RowCore(Core):

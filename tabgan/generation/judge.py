@@ -32,6 +32,12 @@ class RowJudge:
     def __init__(self, made: Encoder, given: Encoder) -> None:
         self._level_numbers = [_LevelNumbers(encoder) for encoder in (made, given)]
 
+    @property
+    def n_features(self) -> int:
+        """Number of features of a row."""
+        layouts = [each.layout for each in self._level_numbers]
+        return sum(layout.n_blocks + layout.n_scalars for layout in layouts)
+
     def features(self, rows: Rows) -> Tensor:
         """Turn each block and each scalar into one number.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from tabgan.checks import (
     names_unexpected,
 )
 from tabgan.estimators.files import save
-from tabgan.estimators.imputing import Imputing
+from tabgan.estimators.imputing import GAPS, Imputing
 from tabgan.estimators.reading import read_fitted
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.pipeline.synthesis import seeded_clone
@@ -111,7 +112,7 @@ class SynthesizerImputer(Imputing, BaseEstimator):
         "random_state": SEED,
     }
     _holds: ClassVar[tuple[str, str]] = ("synthesizer", "synthesizer_")
-    _saved: ClassVar[tuple[str, ...]] = ("_seed", "_n_draws", "_gaps", "_asks")
+    _saved: ClassVar[dict[str, Rule]] = {"_gaps": GAPS, "_asks": choice("unknown", "level")}
     synthesizer_: Any
 
     @names_unexpected
@@ -170,6 +171,7 @@ class SynthesizerImputer(Imputing, BaseEstimator):
         synthesizer = self._choose(seed)
         frame = read_fitted(self, X, anew=True)
         self._remember_gaps(frame)
+        self._card: dict[str, Any] = {}
         self.synthesizer_ = synthesizer.fit(frame)
         self._seed, self._n_draws, self._asks = seed, 0, self.missing
         return self
@@ -192,7 +194,7 @@ class SynthesizerImputer(Imputing, BaseEstimator):
             return self.synthesizer_.sample(len(frame), random_state=seed)
         return self.synthesizer_.sample(conditions=asked, random_state=seed)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | os.PathLike[str], card: Mapping[str, Any] | None = None) -> None:
         """Write the fitted imputer to one file, which `tabgan.load` reads.
 
         The file holds what the file of a synthesizer holds: no training rows and no code.
@@ -200,17 +202,26 @@ class SynthesizerImputer(Imputing, BaseEstimator):
         Parameters
         ----------
         path : str or Path
-            The file to write. An existing file is replaced.
+            The file to write. An existing regular file is replaced once the new one is whole, and
+            keeps its permissions. Of a symbolic link, what the link points to is replaced.
+        card : mapping of str to object or None, default=None
+            What else the file shall say about the model, such as ``{"licence": "CC BY 4.0",
+            "source": "census of 1994", "evaluation": report}``: texts, numbers, lists and dicts of
+            these, and reports of `tabgan.evaluate`, of which the figures are kept. The file says of
+            itself the versions of the packages, the parameters, the seed and how many rows were
+            learnt. `tabgan.read_card` and ``tabgan info`` show the card. A model that is loaded and
+            saved again keeps its card until it is trained further.
 
         Raises
         ------
         NotFittedError
             If the imputer was not fitted.
         OSError
-            If the file cannot be written.
+            If the file cannot be written, or is no regular file.
         TypeError
-            If a column label or a category has no JSON form, or if the synthesizer's class is not
-            one of tabgan's own.
+            If `path` is no path, if `card` holds something else than described, if a column label
+            or a category has no JSON form, or if the synthesizer's class is not one of tabgan's
+            own.
 
         Warns
         -----
@@ -218,7 +229,7 @@ class SynthesizerImputer(Imputing, BaseEstimator):
             If `random_state` holds an object, which is saved as None.
         """
         check_is_fitted(self)
-        save(self, path)
+        save(self, path, card)
 
 
 def conditions_of_gaps(schema: Schema, frame: pd.DataFrame, gap: Wildcard) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_norma
 from tabgan.adversarial.losses import NON_SATURATING
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import Prior
-from tabgan.checks import Rule, choice, integer, number
+from tabgan.checks import FLAG, Rule, choice, integer, number
 from tabgan.estimators.adversarial import Decoding, Latent
 from tabgan.estimators.features import Features, Inverse, Scaled, Scaling
 from tabgan.estimators.tables import TableSynthesizer
@@ -460,7 +460,7 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
     """
 
     joint_plan = AAECodes.plan
-    _saved = (*TableSynthesizer._saved, "_unlabelled")
+    _saved = {**TableSynthesizer._saved, "_unlabelled": FLAG}
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"label_weight": number(0)}
 
     def __init__(self, *, label_weight: float = 10.0, **shared: Any) -> None:

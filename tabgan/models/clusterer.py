@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from tabgan.checks import Rule, integer
+from tabgan.checks import FLAG, Rule, integer
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import Inverse
 from tabgan.estimators.tables import TableSynthesizer
@@ -67,7 +67,7 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     (4, 64)
     """
 
-    _saved = (*TableSynthesizer._saved, "_unlabelled")
+    _saved = {**TableSynthesizer._saved, "_unlabelled": FLAG}
     _parameter_constraints: ClassVar[dict[str, Rule]] = {"n_clusters": integer(1)}
 
     def __init__(self, *, n_clusters: int = 10, **shared: Any) -> None:

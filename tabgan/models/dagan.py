@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,7 +20,7 @@ from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import shuffled
-from tabgan.checks import NONE, ParameterError, Rule, integer, number
+from tabgan.checks import NONE, ParameterError, Rule, integer, number, sequence_of
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.classes import RowsOfClasses
 from tabgan.estimators.reading import check_n_samples
@@ -171,6 +172,12 @@ def toward(layout: Layout, raw: Tensor, row: Tensor, strength: float) -> Tensor:
     return torch.cat([scalars, levels], dim=1)
 
 
+GAINS = sequence_of(
+    sequence_of(number(-math.inf), "five numbers", least=5), "a list of gains, five numbers each"
+)
+"""Known rows, strength, gain, its error and number of draws, as a file holds them."""
+
+
 class DAGANAugmenter(Latent, RowsOfClasses):
     """Data augmentation GAN [1]_: rows of new classes, from very few rows of each.
 
@@ -235,7 +242,7 @@ class DAGANAugmenter(Latent, RowsOfClasses):
     """
 
     plan = Plan(n_steps=200)
-    _saved = ("_gains",)
+    _saved = {"_gains": GAINS}
     _gains: list[list[Any]]
     _of_a_run = RowsOfClasses._of_a_run | {"strength"}
     _parameter_constraints: ClassVar[dict[str, Rule]] = {

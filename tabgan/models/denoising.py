@@ -285,7 +285,6 @@ class DenoisingFeaturizer(Features, Estimator):
         max_bins_of_table=1024,
         max_epochs=2500,
     )
-    _saved: ClassVar[tuple[str, ...]] = ("_n_rows",)
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "swap_rate": number(0, 1),
         "detection_weight": number(0),
@@ -374,7 +373,6 @@ class DenoisingFeaturizer(Features, Estimator):
         frame = read_fitted(self, X, anew)
         if anew:
             self.schema_ = Schema.infer(frame, self._forced_categories(self._format.labels))
-            self._n_rows = len(frame)
             return frame
         return read_known(self, frame, self.schema_)
 

@@ -18,7 +18,7 @@ from tabgan.adversarial.training import TrainingSet
 from tabgan.checks import Rule, number
 from tabgan.estimators.adversarial import Adversarial
 from tabgan.estimators.estimator import Estimator
-from tabgan.estimators.imputing import Imputing
+from tabgan.estimators.imputing import GAPS, Imputing
 from tabgan.estimators.reading import read_fitted, read_known
 from tabgan.generation.core import RowCore, resolve_device
 from tabgan.generation.source import CHUNK
@@ -289,7 +289,7 @@ class GAINImputer(Imputing, Adversarial, Estimator):
 
     # Each pass over a small table hides other values, so that passes need no bound.
     plan = Plan(n_steps=1000, betas=(0.5, 0.99), max_epochs=1000)
-    _saved: ClassVar[tuple[str, ...]] = ("_gaps",)
+    _saved: ClassVar[dict[str, Rule]] = {"_gaps": GAPS}
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "hint_rate": number(0, 1),
         "hide_rate": number(0, 1, "left"),

@@ -24,7 +24,7 @@ from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
 from tabgan.adversarial.training import Training, shuffled
-from tabgan.checks import FLAG, NONE, Rule, integer, listed, number, short
+from tabgan.checks import FLAG, NONE, Rule, array_of, integer, listed, number, short
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.classes import RowsOfClasses
 from tabgan.estimators.features import over_rows
@@ -369,7 +369,12 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
     """
 
     plan = Plan(n_steps=200)
-    _saved = ("classes_", "_attributes", "_seen", "seen_penalty_")
+    _saved = {
+        "classes_": array_of(1, "biufOmM"),
+        "_attributes": array_of(2, "f"),
+        "_seen": array_of(1, "b"),
+        "seen_penalty_": number(-math.inf),
+    }
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "classifier_weight": number(0),
         "n_critic": integer(1),

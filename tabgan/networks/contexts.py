@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -55,6 +55,9 @@ class WideContexts(nn.Module):
         Number of wide blocks.
     """
 
+    sized_by_data: ClassVar[tuple[str, ...]] = ("combinations", "numbers")
+    """Buffers of which the training rows decide the first size."""
+
     combinations: Tensor
     numbers: Tensor
 
@@ -78,7 +81,25 @@ class WideContexts(nn.Module):
                 setattr(self, name, own.new_empty(state[prefix + name].shape))
 
     def _after_loading(self, _: Any) -> None:
-        """Sort the counts that a file had."""
+        """Sort the counts that a file had, if they can be.
+
+        Raises
+        ------
+        ValueError
+        """
+        most = torch.tensor(self.n_levels, device=self.combinations.device)
+        clusters = [self.get_buffer(f"cluster_{wide}") for wide in range(self.n_wide)]
+        is_sound = (
+            len(self.combinations) == len(self.numbers)
+            and (self.combinations >= -1).all()
+            and (self.combinations < most).all()
+            and (self.numbers > 0).all()
+            and all(
+                ((c >= 0) & (c < k)).all() for c, k in zip(clusters, self.n_levels, strict=True)
+            )
+        )
+        if not is_sound:
+            raise ValueError("the counts of rare categories are those of no table")
         self._index()
 
     def learn(self, wide_codes: Tensor, clusters: Sequence[Tensor]) -> None:

@@ -14,6 +14,7 @@ from tabgan.pipeline.folds import split_into_folds
 from tabgan.pipeline.mixture import Mixture, Teacher, fit_mixture
 from tabgan.pipeline.teachers import default_teachers, plain_columns
 from tabgan.randomness import draw_seed
+from tabgan.table.dtypes import factorize
 
 MOST_NUMERIC_CLASSES = 20
 """A numeric column of no more distinct values than these has classes."""
@@ -73,7 +74,7 @@ def relabel(
         if weight_column is not None:
             rows[weight_column] = 1.0
         return rows
-    codes, labels = pd.factorize(pd.Index(column[known]))
+    codes, labels = factorize(pd.Index(column[known]))
     mixture = _teach(X, codes, np.arange(len(labels)), target, seed)
     probabilities = mixture.predict(features)
     if weight_column is None:

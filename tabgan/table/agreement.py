@@ -11,7 +11,7 @@ from pandas.api import types as ptypes
 
 from tabgan.checks import ParameterError
 from tabgan.table.columns import UNKNOWN, CategoricalColumn, Column, IdentifierColumn
-from tabgan.table.dtypes import as_objects
+from tabgan.table.dtypes import as_objects, factorize
 from tabgan.table.inference import kind_of
 from tabgan.table.schema import Schema
 
@@ -104,7 +104,7 @@ def unseen_categories(schema: Schema, frame: pd.DataFrame) -> dict[Hashable, lis
             values = frame.iloc[:, i]
             is_unseen = column.codes(values) == UNKNOWN
             if is_unseen.any():
-                codes, distinct = pd.factorize(values[is_unseen].astype(object).to_numpy())
+                codes, distinct = factorize(values[is_unseen].astype(object).to_numpy())
                 counts = np.bincount(codes)
                 order = np.argsort(-counts, kind="stable")
                 unseen[column.name] = [(distinct[j], int(counts[j])) for j in order]

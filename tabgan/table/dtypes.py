@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabgan.table.jsonable import check_zone
+
 MARKERS = {"NaN": np.nan, "None": None, "NA": pd.NA, "NaT": pd.NaT}
 """The values that stand for a missing one in columns of dtype object, by name."""
 
@@ -55,8 +57,15 @@ def dtype_name(dtype: Any) -> str:
 
 
 def dtype_named(name: str) -> Any:
-    """Return the dtype of a name that `dtype_name` returned."""
+    """Return the dtype of a name that `dtype_name` returned.
+
+    Raises
+    ------
+    TypeError or ValueError
+        No dtype has the name.
+    """
     if not name.startswith(_ARROW):
+        check_zone(name)
         dtype = pd.api.types.pandas_dtype(name)
         # Before pandas 3, "str" means strings in columns of dtype object.
         return np.dtype(object) if name == "str" and isinstance(dtype, np.dtype) else dtype
@@ -85,6 +94,52 @@ def marker_of(missing_values: pd.Series) -> str:
 def as_objects(values: Any) -> NDArray[Any]:
     """Put values into an object array of shape (n,), without unpacking tuples into columns."""
     return pd.Series(list(values), dtype=object).to_numpy()
+
+
+def factorize(values: Any, sort: bool = False) -> tuple[NDArray[np.int64], Any]:
+    r"""Give numbers to the distinct values of a column as `pandas.factorize` does, to whole texts.
+
+    Before version 3, pandas compares texts up to their first NUL, and takes all lone surrogates for
+    one character, wherever a column holds nothing but texts.
+
+    Parameters
+    ----------
+    values : Series, Index or ndarray of shape (n,)
+    sort : bool, default=False
+        Whether the distinct values are sorted. By default they keep the order in which they appear.
+
+    Returns
+    -------
+    codes : ndarray of shape (n,), int64
+        Position of each value among the distinct values; -1 where a value is missing.
+    distinct : Index, or ndarray if `values` is one
+
+    Raises
+    ------
+    TypeError
+        A value cannot be hashed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgan.table.dtypes import factorize
+    >>> codes, distinct = factorize(np.array(["b\0x", "b\0y", "b\0x"], dtype=object))
+    >>> codes.tolist(), len(distinct)
+    ([0, 1, 0], 2)
+    """
+    holds_objects = values.dtype == object or isinstance(values.dtype, pd.StringDtype)
+    if not holds_objects or pd.api.types.infer_dtype(values, skipna=False) != "string":
+        return pd.factorize(values, sort=sort)
+    texts = np.asarray(values, dtype=object)
+    # Beside a value that is no text, pandas compares objects by Python's own rules.
+    codes, distinct = pd.factorize(np.concatenate([texts, np.array([b""], dtype=object)]))
+    codes, distinct = codes[:-1], distinct[:-1]
+    if sort:
+        order = np.argsort(distinct, kind="stable")
+        codes, distinct = np.argsort(order)[codes], distinct[order]
+    if isinstance(values, np.ndarray):
+        return codes, distinct
+    return codes, pd.Index(distinct, dtype=values.dtype)
 
 
 def restore(

@@ -10,12 +10,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.checks import short
+from tabgan.table.dtypes import factorize
+from tabgan.table.jsonable import check_zone
+
 _POLARS_FIELDS = {
     "Datetime": ("time_unit", "time_zone"),
     "Duration": ("time_unit",),
     "Decimal": ("precision", "scale"),
 }
 """Arguments that rebuild a polars dtype; dtypes which are not listed need none."""
+
+_POLARS_NAMES = frozenset(
+    ("Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64", "UInt128")
+    + ("Float16", "Float32", "Float64", "Decimal", "Boolean", "String", "Binary", "Categorical")
+    + ("Enum", "Date", "Datetime", "Duration", "Time", "Null", "Object")
+)
+"""Names of the polars dtypes whose columns can be learnt."""
 
 _NUMPY_NAMES = {
     **{f"{sign}Int{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16)},
@@ -53,6 +64,21 @@ def arrow_spec_of(spec: str, kept: list[int]) -> str:
     pyarrow = optional("pyarrow", "the model was fitted on a pyarrow table")
     schema = pyarrow.ipc.read_schema(pyarrow.py_buffer(base64.b64decode(spec)))
     return arrow_spec(pyarrow.schema([schema.field(i) for i in kept], metadata=schema.metadata))
+
+
+def check_arrow_spec(spec: Any, n_columns: int) -> None:
+    """Refuse what `arrow_spec` does not return for a table of so many columns.
+
+    Raises
+    ------
+    ValueError
+    ImportError
+        pyarrow is not installed.
+    """
+    data = base64.b64decode(spec, validate=True)
+    pyarrow = optional("pyarrow", "the model was fitted on a pyarrow table")
+    if len(pyarrow.ipc.read_schema(pyarrow.py_buffer(data))) != n_columns:
+        raise ValueError("there are more or fewer dtypes than columns")
 
 
 def from_arrow(table: Any) -> pd.DataFrame:
@@ -125,7 +151,34 @@ def polars_spec(dtype: Any) -> list[Any]:
     return [name, {each: getattr(dtype, each) for each in _POLARS_FIELDS.get(name, ())}]
 
 
+def check_polars_spec(spec: Any) -> None:
+    """Refuse what `polars_spec` does not return: a name from a file may be that of any function.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not (isinstance(spec, list) and len(spec) == 2 and isinstance(spec[1], dict)):
+        raise ValueError(f"{short(spec)} is no dtype of polars")
+    name, arguments = spec
+    fields = ("categories",) if name == "Enum" else _POLARS_FIELDS.get(name, ())
+    is_sound = name in _POLARS_NAMES and set(arguments) == set(fields)
+    for field, value in arguments.items() if is_sound else ():
+        if field == "categories":
+            are_texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+            is_sound &= are_texts and len(set(value)) == len(value)
+        elif field == "time_unit":
+            is_sound &= value in ("ns", "us", "ms")
+        elif field == "time_zone":
+            is_sound &= value is None or check_zone(value) is value
+        else:
+            is_sound &= type(value) is int and 0 <= value <= 38
+    if not is_sound:
+        raise ValueError(f"{short(spec)} is no dtype of polars")
+
+
 def _polars_dtype(polars: Any, spec: list[Any]) -> Any:
+    check_polars_spec(spec)
     name, arguments = spec
     return getattr(polars, name)(**arguments)
 
@@ -163,7 +216,8 @@ def from_polars(values: Any) -> pd.Series:
         dtype = pd.CategoricalDtype(values.dtype.categories.to_list(), ordered=True)
         return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype))
     if name == "Categorical":
-        return pd.Series(pd.Categorical(values.cast(sys.modules["polars"].String).to_list()))
+        texts = pd.Series(values.cast(sys.modules["polars"].String).to_list(), dtype=object)
+        return pd.Series(pd.Categorical.from_codes(*factorize(texts, sort=True)))
     if name == "String" and not missing.all():
         return pd.Series(values.to_list())
     return pd.Series(values.to_list(), dtype=object)

@@ -21,10 +21,12 @@ import scipy.sparse
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
-from tabgan.checks import ParameterError, listed
+from tabgan.checks import ParameterError, listed, short
 from tabgan.table.foreign import (
     arrow_spec,
     arrow_spec_of,
+    check_arrow_spec,
+    check_polars_spec,
     from_arrow,
     from_polars,
     optional,
@@ -34,6 +36,9 @@ from tabgan.table.foreign import (
 )
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.schema import check_unique_names
+
+KINDS = ("pandas", "array", "polars", "pyarrow", "pyarrow batch")
+"""The kinds of tables that are given back."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +185,34 @@ class TableFormat:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TableFormat:
-        """Rebuild a format from `to_dict`."""
-        return cls(**{name: from_jsonable(value) for name, value in data.items()})
+        """Rebuild a format from `to_dict`.
+
+        Raises
+        ------
+        ValueError
+            The format is that of no table.
+        """
+        form = cls(**{name: from_jsonable(value) for name, value in data.items()})
+        form._check_form()
+        return form
+
+    def _check_form(self) -> None:
+        """Refuse what no `read_table` returns."""
+        if self.kind not in KINDS or not isinstance(self.labels, list):
+            raise ValueError(f"{short(self.kind)} is no kind of table")
+        if (self.kind == "array") != isinstance(self.dtype, str):
+            raise ValueError(f"{short(self.dtype)} is no dtype of an array")
+        if self.kind == "array" and np.dtype(self.dtype).kind not in "biufOmM":
+            raise ValueError(f"{short(self.dtype)} is no dtype of an array")
+        if self.kind == "polars":
+            if not isinstance(self.columns, list) or len(self.columns) != len(self.labels):
+                raise ValueError("there are more or fewer dtypes than columns")
+            for spec in self.columns:
+                check_polars_spec(spec)
+        elif self.kind.startswith("pyarrow"):
+            check_arrow_spec(self.columns, len(self.labels))
+        elif self.columns is not None:
+            raise ValueError(f"{self.kind} tables have no dtypes of their own")
 
 
 def read_table(

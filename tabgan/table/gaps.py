@@ -70,10 +70,9 @@ def _filled(column: pd.Series, values: pd.Series, rows: NDArray[np.int64]) -> pd
 
 def _with_categories(column: pd.Series, values: pd.Series) -> pd.Series:
     """Add the categories of some values to a categorical column that lacks them."""
-    lacking = pd.Index(values.dropna().astype(object).unique()).difference(
-        column.cat.categories.astype(object), sort=False
-    )
-    if not len(lacking):
+    known = set(column.cat.categories)
+    lacking = [value for value in values.dropna().drop_duplicates() if value not in known]
+    if not lacking:
         return column
     of_values = values.dtype
     if (
@@ -81,4 +80,4 @@ def _with_categories(column: pd.Series, values: pd.Series) -> pd.Series:
         and column.cat.categories.isin(of_values.categories).all()
     ):
         return column.cat.set_categories(of_values.categories)
-    return column.cat.add_categories(list(lacking))
+    return column.cat.add_categories(lacking)

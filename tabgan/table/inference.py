@@ -21,7 +21,7 @@ from tabgan.table.columns import (
     raw_amounts,
     signed_steps,
 )
-from tabgan.table.dtypes import dtype_name, marker_of
+from tabgan.table.dtypes import dtype_name, factorize, marker_of
 from tabgan.table.quantiles import QuantileTable
 
 MAX_DECIMALS = 8
@@ -205,7 +205,7 @@ def _infer_names(
     arg_name: str,
 ) -> CategoricalColumn | IdentifierColumn:
     try:
-        codes, distinct = pd.factorize(present.astype(object).to_numpy())
+        codes, distinct = factorize(present.astype(object).to_numpy())
     except TypeError as error:
         raise TypeError(
             f"column {name!r} of {arg_name} holds values that cannot be hashed ({error}); "

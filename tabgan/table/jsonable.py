@@ -10,12 +10,15 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import decimal
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
+
+from tabgan.checks import short
 
 
 def to_jsonable(value: Any, classes: Mapping[str, Any] = MappingProxyType({})) -> Any:
@@ -99,37 +102,123 @@ def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) 
     classes : mapping of str to type
         The dataclasses that may occur, by name. A class method `build`, if there is one, takes the
         fields; otherwise the class itself takes them.
+
+    Raises
+    ------
+    ValueError
+        `data` names another kind of value, or a field of a dataclass is of another type than its
+        annotation says.
+    Exception
+        Of many kinds, where `data` is not what `to_jsonable` writes. Nothing that `data` names is
+        called or imported, but for the kinds of values listed here and the classes given.
     """
     if isinstance(data, list):
         return [from_jsonable(item, classes) for item in data]
     if not isinstance(data, dict):
         return data
     kind, value = data["type"], data["value"]
+    if not isinstance(kind, str):
+        raise ValueError(f"the kind of a value is {short(kind)}")
     if kind == "tuple":
         return tuple(from_jsonable(item, classes) for item in value)
     if kind == "dict":
         return {from_jsonable(k, classes): from_jsonable(v, classes) for k, v in value}
     if kind == "array":
-        return np.array(value, dtype=data["dtype"])
+        return _array(value, data["dtype"])
     if kind == "Period":
         return pd.Period(value[0], freq=value[1])
     if kind == "Interval":
         left, right, closed = value
         return pd.Interval(from_jsonable(left, classes), from_jsonable(right, classes), closed)
     if kind == "Timestamp" and isinstance(value, list):
-        return pd.Timestamp(value[0]).tz_convert(value[1])
+        return pd.Timestamp(value[0]).tz_convert(check_zone(value[1]))
     if kind in classes:
         build = getattr(classes[kind], "build", classes[kind])
-        return build(**{k: from_jsonable(v, classes) for k, v in value.items()})
-    return {
-        "float": float,
-        "NaT": lambda _: pd.NaT,
-        "Timestamp": pd.Timestamp,
-        "Timedelta": pd.Timedelta,
-        "datetime": datetime.datetime.fromisoformat,
-        "date": datetime.date.fromisoformat,
-        "time": datetime.time.fromisoformat,
-        "timedelta": lambda count: datetime.timedelta(microseconds=count),
-        "bytes": bytes.fromhex,
-        "Decimal": decimal.Decimal,
-    }[kind](value)
+        built = build(**{k: from_jsonable(v, classes) for k, v in value.items()})
+        check_fields(built)
+        return built
+    if kind not in _PLAIN:
+        raise ValueError(f"{short(kind)} is no kind of value")
+    return _PLAIN[kind](value)
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "float": float,
+    "NaT": lambda _: pd.NaT,
+    "Timestamp": pd.Timestamp,
+    "Timedelta": pd.Timedelta,
+    "datetime": datetime.datetime.fromisoformat,
+    "date": datetime.date.fromisoformat,
+    "time": datetime.time.fromisoformat,
+    "timedelta": lambda count: datetime.timedelta(microseconds=count),
+    "bytes": bytes.fromhex,
+    "Decimal": decimal.Decimal,
+}
+"""What rebuilds each kind of value that holds no other values, by name."""
+
+
+def check_zone(name: Any) -> Any:
+    """Return the name of a time zone; refuse one by which dateutil would open a file.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not isinstance(name, str) or "dateutil" in name or "/" in name[:1] or ".." in name:
+        raise ValueError(f"{short(name)} is no name of a time zone")
+    return name
+
+
+def _array(value: Any, dtype: Any) -> np.ndarray:
+    """Make an array; a dtype of texts or structures could ask for any amount of memory."""
+    kind = np.dtype(dtype) if isinstance(dtype, str) else None
+    if kind is None or kind.kind not in "biufcOmM" or kind.hasobject != (kind.kind == "O"):
+        raise ValueError(f"{short(dtype)} is no dtype of an array")
+    return np.array(value, dtype=kind)
+
+
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    """Return the annotations of a dataclass's fields."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def check_fields(built: Any) -> None:
+    """Raise a ValueError if a field of a dataclass is of another type than its annotation says."""
+    cls: Any = type(built)
+    for name, hint in _hints(cls).items():
+        value = getattr(built, name)
+        if not _fits(value, hint):
+            raise ValueError(f"{name} of a {type(built).__name__} is {short(value)}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of the type that an annotation describes."""
+    if hint is Any:
+        return True
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is Literal:
+        return isinstance(value, str) and value in inner
+    if origin is tuple and inner[-1:] != (Ellipsis,):
+        is_tuple = isinstance(value, tuple) and len(value) == len(inner)
+        return is_tuple and all(map(_fits, value, inner))
+    if origin in (tuple, list, Sequence):
+        is_sequence = (
+            isinstance(value, list | tuple) if origin is Sequence else type(value) is origin
+        )
+        return is_sequence and all(_fits(each, inner[0]) for each in value)
+    if origin in (dict, Mapping):
+        return isinstance(value, dict) and all(
+            _fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items()
+        )
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is None:
+        return value is None
+    kind = origin or hint
+    return isinstance(value, kind) if isinstance(kind, type) else True

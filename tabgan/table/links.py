@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabgan.checks import short
 from tabgan.table.allowed import replaced
-from tabgan.table.columns import NumericColumn
+from tabgan.table.columns import CategoricalColumn, NumericColumn
 from tabgan.table.conditions import ANY
 from tabgan.table.dtypes import as_objects
 from tabgan.table.equations import (
@@ -33,6 +34,7 @@ from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.quantiles import QuantileTable
 from tabgan.table.schema import Schema
+from tabgan.table.soundness import check_quantiles
 
 ALWAYS = -1
 """In place of a switch: the equation holds in all rows."""
@@ -327,10 +329,43 @@ class Links:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], table: Schema) -> Links:
-        """Rebuild links from what `to_dict` returned, and the schema of the table."""
+        """Rebuild links from what `to_dict` returned, and the schema of the table.
+
+        Raises
+        ------
+        ValueError
+            The links are those of no table of this schema.
+        """
         equations = tuple(from_jsonable(equation, _CLASSES) for equation in data["equations"])
         switches = Schema.from_dict(data["switches"])
-        return cls(table, equations, from_jsonable(data["switch_of"]), switches)
+        links = cls(table, equations, from_jsonable(data["switch_of"]), switches)
+        links._check()
+        return links
+
+    def _check(self) -> None:
+        """Refuse equations of columns that are no numbers, and switches that are none."""
+        numbers = {c.name for c in self.table.columns if isinstance(c, NumericColumn)}
+        for equation in self.equations:
+            n = len(equation.parents)
+            is_sound = set(equation.names) <= numbers and len(equation.weights) == n > 0
+            if not is_sound or not np.isfinite([equation.constant, *equation.weights]).all():
+                raise ValueError(f"equation {short(str(equation))} is one of no columns")
+            if 0.0 in equation.weights:
+                raise ValueError(f"equation {short(str(equation))} has a weight of 0")
+            if equation.noise is not None:
+                check_quantiles(equation.noise)
+        places = range(ALWAYS, len(self.switches.columns))
+        if set(self.switch_of) != {equation.target for equation in self.equations} or not all(
+            type(place) is int and place in places for place in self.switch_of.values()
+        ):
+            raise ValueError("the switches of equations are those of other equations")
+        for switch, column in enumerate(self.switches.columns):
+            of_target: dict[Hashable, int] = {}
+            for equation in self._of_switch(switch):
+                of_target[equation.target] = of_target.get(equation.target, 0) + 1
+            is_sound = isinstance(column, CategoricalColumn) and not column.missing_rate
+            if not is_sound or not of_target:
+                raise ValueError(f"switch {short(column.name)} is none")
 
 
 def with_columns(table: pd.DataFrame, further: Mapping[Hashable, pd.Series]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from tabgan.checks import ParameterError, listed, short
+from tabgan.paths import replacing
 from tabgan.table.foreign import optional
 
 ABOUT = "about.json"
@@ -189,10 +190,9 @@ class RowFile:
 
     @staticmethod
     def _replace(path: Path, write: Any) -> None:
-        """Let a function write a file under another name, and rename the file once it is whole."""
-        unfinished = path.with_name(f"{path.name}.unfinished")
-        write(unfinished)
-        os.replace(unfinished, path)
+        """Let a function write a file that is there once it is whole."""
+        with replacing(path) as unfinished:
+            write(unfinished)
 
 
 def _arrow(table: Any) -> Any:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pandas as pd
 
+from tabgan.checks import short
 from tabgan.table.columns import CategoricalColumn, Column, IdentifierColumn, NumericColumn
 from tabgan.table.dtypes import dtype_name, dtype_named
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
 from tabgan.table.quantiles import QuantileTable
+from tabgan.table.soundness import check_schema
 
 
 @dataclass(frozen=True)
@@ -175,9 +177,27 @@ class Schema:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Schema:
-        """Rebuild a schema from what `to_dict` returned."""
+        """Rebuild a schema from what `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            A column cannot be described so, see `tabgan.table.soundness`.
+        """
         columns = tuple(from_jsonable(column, _CLASSES) for column in data["columns"])
-        return cls(columns, from_jsonable(data["header"], _CLASSES))
+        schema = cls(columns, from_jsonable(data["header"], _CLASSES))
+        _check_types(schema)
+        check_schema(schema)
+        return schema
+
+
+def _check_types(schema: Schema) -> None:
+    """Refuse what is no column or header among the parts of a schema."""
+    if not isinstance(schema.header, Header):
+        raise ValueError(f"the header of a schema is {short(schema.header)}")
+    for column in schema.columns:
+        if not isinstance(column, CategoricalColumn | NumericColumn | IdentifierColumn):
+            raise ValueError(f"a column of a schema is {short(column)}")
 
 
 def check_unique_names(frame: Any, arg_name: str) -> None:

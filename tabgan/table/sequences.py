@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from tabgan.checks import ParameterError
 from tabgan.table.columns import IdentifierColumn, NumericColumn
-from tabgan.table.dtypes import dtype_name, dtype_named, restore
+from tabgan.table.dtypes import dtype_name, dtype_named, factorize, restore
 from tabgan.table.inference import infer_column
-from tabgan.table.jsonable import from_jsonable, to_jsonable
+from tabgan.table.jsonable import check_fields, from_jsonable, to_jsonable
 from tabgan.table.quantiles import QuantileTable
 from tabgan.table.schema import Header
+from tabgan.table.soundness import check_column
 
 WINDOWED_STEPS = 2_000_000
 """Most steps of all windows of a table together, unless windows that do not overlap have more."""
@@ -178,7 +179,9 @@ class EntityColumn:
             values = restore(numbers, present, self.dtype)
             if (values.to_numpy() != numbers).any():
                 values = pd.Series(numbers)
-        return (values.astype("category") if self.is_category else values).rename(self.name)
+        if self.is_category:
+            values = pd.Series(pd.Categorical.from_codes(*factorize(values, sort=True)))
+        return values.rename(self.name)
 
 
 _CLASSES: dict[str, Any] = {
@@ -409,8 +412,26 @@ class SequenceFormat:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SequenceFormat:
-        """Rebuild a format from what `to_dict` returned."""
-        return cls(**{name: from_jsonable(value, _CLASSES) for name, value in data.items()})
+        """Rebuild a format from what `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            The format is that of no table.
+        """
+        form = cls(**{name: from_jsonable(value, _CLASSES) for name, value in data.items()})
+        check_fields(form)
+        form.header.index(form.labels)
+        if form.entity is not None:
+            form.entity.series(np.arange(2))
+        if form.clock is not None:
+            check_column(form.clock.column)
+            grid = form.clock.grid
+            if grid is not None and not (
+                grid.ndim == 1 and len(grid) and grid.dtype == float and np.isfinite(grid).all()
+            ):
+                raise ValueError("the times of the longest sequence are not finite")
+        return form
 
 
 def positions(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -572,7 +593,7 @@ def _in_order(
             )
     number = np.zeros(len(frame), dtype=np.int64)
     if entity is not None:
-        number = pd.factorize(frame[entity])[0].astype(np.int64)
+        number = factorize(frame[entity])[0].astype(np.int64)
     if time is None:
         order = np.argsort(number, kind="stable")
         return order, number[order]
@@ -597,7 +618,7 @@ def _in_order(
 
 def _changes(values: pd.Series, number: NDArray[np.int64]) -> NDArray[np.int64]:
     """Find the sorted rows whose value differs from that of the row before in the same sequence."""
-    codes = pd.factorize(values)[0]
+    codes = factorize(values)[0]
     return 1 + np.flatnonzero((np.diff(codes) != 0) & (np.diff(number) == 0))
 
 
