@@ -24,6 +24,8 @@ STALE_SECONDS = 24 * 3600.0
 
 
 def _is_path(value: Any) -> bool:
+    if not isinstance(value, str | os.PathLike):
+        return False
     text = os.fspath(value)
     return isinstance(text, str) and "\0" not in text and text != ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Checkpoint:
         The file is no checkpoint, or is damaged.
     """
 
-    def __init__(self, path: str | Path, every: float) -> None:
+    def __init__(self, path: str | os.PathLike[str], every: float) -> None:
         self.path, self.every = Path(path), every
         self._kept = self._read() if self.path.exists() else None
         self.seed: int | None = None if self._kept is None else int(self._kept[1]["fit"]["seed"])
