@@ -99,7 +99,9 @@ MAKERS = {
     "aae, array": lambda: tabgan.AAESynthesizer(
         **TINY, latent_dim=2, acceptance_rounds=0, decoder="joint"
     ).fit(np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2),
-    "infogan, polars": lambda: tabgan.InfoGANFeaturizer(**TINY, latent_dim=2).fit(
+    "infogan, polars": lambda: tabgan.InfoGANFeaturizer(
+        **TINY, latent_dim=2, decoder="joint", early_stopping=False, acceptance_rounds=0
+    ).fit(
         pl.DataFrame({"x": [1, 2, 3, 4] * 9, "e": ["a", "b", None, "a"] * 9}).with_columns(
             pl.col("e").cast(pl.Enum(["a", "b"])), t=pl.datetime(2020, 1, 1, time_unit="us")
         )
