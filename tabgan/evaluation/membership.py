@@ -30,7 +30,8 @@ _ATTACKER: dict[str, Any] = {
     "max_leaf_nodes": 1023,
     "min_samples_leaf": 1,
 }
-_FEWEST = 10  # rows on either side; an area under a curve of fewer says nothing
+FEWEST_ROWS = 10
+"""Fewest rows on either side of an attack: an area under a curve of fewer says nothing."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -137,8 +138,8 @@ def membership_inference(
     train, held_out = rng.permutation(n_train)[:max_rows], rng.permutation(n_holdout)
     reference, others = held_out[: n_holdout // 2], held_out[n_holdout // 2 :]
     return MembershipAttack(
-        distance_auc=_distance_attack(columns, *_even(train, held_out)),
-        density_auc=_density_attack(columns, *_even(train, others), reference, seed),
+        distance_auc=_area(distance_scores(columns, *_even(train, held_out))),
+        density_auc=_area(density_scores(columns, *_even(train, others), reference, seed)),
     )
 
 
@@ -147,30 +148,77 @@ def _even(members: Rows, others: Rows) -> tuple[Rows, Rows]:
     return members[:n_rows], others[:n_rows]
 
 
-def _distance_attack(columns: Sequence[Column], members: Rows, others: Rows) -> float:
-    if len(members) < _FEWEST:
-        return float("nan")
-    every = np.arange(len(columns[0].values[1]))
-    member_points, synthetic, other_points = embed(
-        columns, [members, every, others], place_quantiles
+def distance_scores(
+    columns: Sequence[Column], members: Rows, others: Rows, *, synthetic: Rows | None = None
+) -> tuple[Floats, Floats] | None:
+    """Score real rows by how near the closest synthetic row lies.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Of the training, the synthetic and the held-out table.
+    members, others : ndarray of int
+        The positions of the training rows and of the held-out rows to score.
+    synthetic : ndarray of int, optional
+        The positions of the synthetic rows that serve the attacker; all by default.
+
+    Returns
+    -------
+    of_members, of_others : ndarray
+        Minus the distances. None instead of both if there are too few rows.
+    """
+    if min(len(members), len(others)) < FEWEST_ROWS:
+        return None
+    if synthetic is None:
+        synthetic = np.arange(len(columns[0].values[1]))
+    member_points, made, other_points = embed(
+        columns, [members, synthetic, others], place_quantiles
     )
-    _, of_members = nearest(member_points, synthetic)
-    _, of_others = nearest(other_points, synthetic)
-    return _area(-of_members, -of_others)
+    return -nearest(member_points, made)[1], -nearest(other_points, made)[1]
 
 
-def _density_attack(
-    columns: Sequence[Column], members: Rows, others: Rows, reference: Rows, seed: int
-) -> float:
-    model, (train, synthetic, holdout) = build_learner("hist", columns, random_state=seed)
-    if min(len(members), len(reference), len(synthetic)) < _FEWEST:
-        return float("nan")
+def density_scores(
+    columns: Sequence[Column],
+    members: Rows,
+    others: Rows,
+    reference: Rows,
+    seed: int,
+    *,
+    synthetic: Rows | None = None,
+) -> tuple[Floats, Floats] | None:
+    """Score real rows by the density of synthetic rows divided by that of held-out rows.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Of the training, the synthetic and the held-out table.
+    members, others : ndarray of int
+        The positions of the training rows and of the held-out rows to score.
+    reference : ndarray of int
+        The positions of the held-out rows that the attacker compares the synthetic rows with.
+    seed : int
+        Of the learner that tells synthetic rows from the reference.
+    synthetic : ndarray of int, optional
+        The positions of the synthetic rows that serve the attacker; all by default.
+
+    Returns
+    -------
+    of_members, of_others : ndarray
+        The logarithms of the ratio. None instead of both if there are too few rows.
+    """
+    model, (train, made, holdout) = build_learner("hist", columns, random_state=seed)
+    if synthetic is not None:
+        made = made[synthetic]
+    if min(len(members), len(others), len(reference), len(made)) < FEWEST_ROWS:
+        return None
     model.set_params(**_ATTACKER)
-    is_synthetic = np.repeat([1, 0], [len(synthetic), len(reference)])
-    model.fit(np.concatenate([synthetic, holdout[reference]]), is_synthetic)
-    return _area(model.decision_function(train[members]), model.decision_function(holdout[others]))
+    is_synthetic = np.repeat([1, 0], [len(made), len(reference)])
+    model.fit(np.concatenate([made, holdout[reference]]), is_synthetic)
+    return model.decision_function(train[members]), model.decision_function(holdout[others])
 
 
-def _area(of_members: Floats, of_others: Floats) -> float:
-    is_member = np.repeat([1, 0], [len(of_members), len(of_others)])
-    return float(roc_auc_score(is_member, np.concatenate([of_members, of_others])))
+def _area(scores: tuple[Floats, Floats] | None) -> float:
+    if scores is None:
+        return float("nan")
+    is_member = np.repeat([1, 0], [len(of_one) for of_one in scores])
+    return float(roc_auc_score(is_member, np.concatenate(scores)))
