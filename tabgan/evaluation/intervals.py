@@ -98,8 +98,8 @@ def excess(main: Rate, control: Rate) -> Rate:
     -------
     Rate
         The value is 1 for an attack that always succeeds on training rows, 0 if it succeeds as
-        often on held-out rows, negative if it does less often. NaN where the control always
-        succeeds.
+        often on held-out rows, negative, but not below -1, if it does less often. NaN where the
+        control always succeeds.
 
     References
     ----------
@@ -114,7 +114,7 @@ def excess(main: Rate, control: Rate) -> Rate:
     """
 
     def risk(r_main: float, r_control: float) -> float:
-        return (r_main - r_control) / max(1.0 - r_control, 1e-9)
+        return max((r_main - r_control) / max(1.0 - r_control, 1e-9), -1.0)
 
     if not (np.isfinite(main.value) and control.value < 1.0):
         return NOTHING
@@ -122,10 +122,8 @@ def excess(main: Rate, control: Rate) -> Rate:
     below = np.hypot(
         value - risk(main.low, control.value), value - risk(main.value, max(control.high, 0.0))
     )
-    above = np.hypot(
-        risk(main.high, control.value) - value, risk(main.value, control.low) - value
-    )
-    return Rate(value, float(value - below), float(min(value + above, 1.0)), main.trials)
+    above = np.hypot(risk(main.high, control.value) - value, risk(main.value, control.low) - value)
+    return Rate(value, float(max(value - below, -1.0)), float(min(value + above, 1.0)), main.trials)
 
 
 def area(of_members: Floats, of_others: Floats) -> Rate:

@@ -23,7 +23,7 @@ from tabgan.evaluation.text import figures_line
 from tabgan.randomness import draw_seed, own_stream
 
 # Copies are single rows. The usual learner, whose leaves hold many rows, does not see them.
-_ATTACKER: dict[str, Any] = {
+ATTACKER: dict[str, Any] = {
     "early_stopping": False,
     "max_features": 0.5,
     "max_iter": 50,
@@ -211,7 +211,7 @@ def density_scores(
         made = made[synthetic]
     if min(len(members), len(others), len(reference), len(made)) < FEWEST_ROWS:
         return None
-    model.set_params(**_ATTACKER)
+    model.set_params(**ATTACKER)
     is_synthetic = np.repeat([1, 0], [len(made), len(reference)])
     model.fit(np.concatenate([made, holdout[reference]]), is_synthetic)
     return model.decision_function(train[members]), model.decision_function(holdout[others])
