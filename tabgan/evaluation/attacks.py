@@ -159,7 +159,7 @@ def _singled_out(
     matching = sparse.csr_array(
         (np.ones(ends[-1], dtype=np.float32), np.concatenate(rows), ends), shape=(n_attacks, n_both)
     )
-    is_train = np.repeat(np.float32([1, 0]), [n_train, n_holdout])
+    is_train = np.repeat(np.array([1, 0], dtype=np.float32), [n_train, n_holdout])
     share = float(np.mean(matching @ is_train == 1))
     expected = stats.hypergeom.pmf(1, n_both, n_rows, n_train)
     unseen = share - (share - float(expected.mean())) * n_both / n_holdout
@@ -312,8 +312,8 @@ def infer(
         Of the column whose interval has the highest low end. Its interval is widened for the choice
         of one out of many (Bonferroni).
     by_column : DataFrame
-        Columns "value", "low", "high", "main", "control" and "naive" of each column, with the usual
-        intervals; the riskiest column comes first.
+        The figures of each column, see `figures_of`, with the usual intervals; the riskiest column
+        comes first.
     """
     if len(columns) < 2:
         return FAILED, FAILED, pd.DataFrame()
@@ -355,6 +355,7 @@ def figures_of(attack: Attack) -> dict[str, float]:
         "main": attack.main.value,
         "control": attack.control.value,
         "naive": attack.naive,
+        "attacks": attack.main.trials,
     }
 
 

@@ -9,15 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from sklearn.isotonic import IsotonicRegression
 
 from tabgan.checks import NONE, SEED, ParameterError, check, having, integer
-from tabgan.evaluation.attacks import Attack, figures_of, infer, link, single_out
-from tabgan.evaluation.columns import Column, Table, align_columns, read_frame
-from tabgan.evaluation.intervals import Rate, area, hits_at
-from tabgan.evaluation.membership import density_scores, distance_scores
-from tabgan.evaluation.neighbours import Floats, Rows, embed, nearest, place_quantiles
+from tabgan.evaluation.attacks import figures_of, infer, link, single_out
+from tabgan.evaluation.columns import Table, align_columns, read_frame
+from tabgan.evaluation.members import attack_members
 from tabgan.evaluation.shadows import shadow_scores
 from tabgan.evaluation.text import Summary
 from tabgan.evaluation.verbatim import extremes, rare_strings
@@ -28,11 +24,6 @@ FEWEST_ROWS = 40
 
 _MORE_MEMBERS = 10  # times as many rows as by other attacks are attacked for membership
 _MORE_MADE = 20  # times as many synthetic rows as rows attacked are searched
-_OUTLIERS = 0.1  # share of the rows that count as outliers
-_FEWEST_OUTLIERS = 10
-_LEAST = 1e-9  # distance whose logarithm stands for that of a copy
-_FARTHEST = 100.0  # of the scales beyond the highest held-out row
-_CAUTION = 0.99  # level of the bound that a row's risk is
 
 _RISK = "0"
 _MEANINGS = {
@@ -354,7 +345,7 @@ def audit(
             categorical_features=categorical_features,
             seed=draw_seed(rng),
         )
-    lines, row_risk = _membership(columns, members, others, made, shadows, draw_seed(rng))
+    lines, row_risk = attack_members(columns, members, others, made, shadows, draw_seed(rng))
     targets, unseen = members[:max_rows], others[:max_rows]
     inference, worst, by_secret = infer(columns, targets, unseen, made, rng)
     strings, string_rows, by_strings = rare_strings(columns)
@@ -369,10 +360,7 @@ def audit(
         "rare_string_rows": string_rows,
         "extremes": ends,
     }
-    lines |= {
-        name: figures_of(attack) | {"attacks": attack.main.trials}
-        for name, attack in attacks.items()
-    }
+    lines |= {name: figures_of(attack) for name, attack in attacks.items()}
     figures = pd.DataFrame({name: lines[name] for name in _MEANINGS if name in lines}).T
     return PrivacyAudit(
         figures=figures,
@@ -382,129 +370,6 @@ def audit(
         row_risk=row_risk,
         n_rows={name: len(table) for name, table in tables.items()},
     )
-
-
-def _membership(
-    columns: Sequence[Column],
-    members: Rows,
-    others: Rows,
-    made: Rows,
-    shadows: tuple[Floats, Floats] | None,
-    seed: int,
-) -> tuple[dict[str, dict[str, float]], pd.Series]:
-    """Return the figures of all membership attacks, and each training row's risk."""
-    # Logarithms, so that copies and near copies lie far beyond all other rows.
-    distances = distance_scores(columns, members, others, synthetic=made)
-    scores = {"distance": [-np.log(np.maximum(-each, _LEAST)) for each in distances]}
-    # Each half is attacked by who knows the other half.
-    density: tuple[Floats, Floats] = (np.empty(len(members)), np.empty(len(others)))
-    for half in (0, 1):
-        halves = density_scores(
-            columns,
-            members[half::2],
-            others[half::2],
-            others[1 - half :: 2],
-            seed,
-            synthetic=made,
-        )
-        for all_rows, some in zip(density, halves, strict=True):
-            all_rows[half::2] = some
-    scores["density"] = density
-    if shadows is not None:
-        scores["shadow"] = shadows
-    together = _put_together(list(scores.values()))
-    lines = {f"membership_{name}_auc": _of_area(area(*each)) for name, each in scores.items()}
-    lines["membership_auc"] = _of_area(area(*together))
-    lines["membership_tpr_1"] = _of_hits(*together, 0.01)
-    lines["membership_tpr_01"] = _of_hits(*together, 0.001)
-    far = _outliers(columns, members, others)
-    outlying = [each[mask] for each, mask in zip(together, far, strict=True)]
-    if min(len(each) for each in outlying) >= _FEWEST_OUTLIERS:
-        lines["outliers_auc"] = _of_area(area(*outlying))
-        lines["outliers_tpr_1"] = _of_hits(*outlying, 0.01)
-    risk = pd.Series(_row_risk(*together), index=members, name="risk")
-    return lines, risk.sort_values(ascending=False, kind="stable")
-
-
-def _put_together(scores: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Score rows by the harmonic mean of their p-values in several attacks.
-
-    A row that stands out in one attack alone stands out in the mean.
-    """
-    inverse = [0.0, 0.0]
-    for of_members, of_others in scores:
-        for table, p in enumerate(_p_values(of_members, of_others)):
-            inverse[table] = inverse[table] + 1.0 / p
-    return np.log(inverse[0]), np.log(inverse[1])
-
-
-def _p_values(of_members: Floats, of_others: Floats) -> tuple[Floats, Floats]:
-    """Return the share of the held-out rows, a row itself aside, that score at least as high.
-
-    Where no held-out row does, the share falls off exponentially beyond the highest one, as fast
-    as it does among the highest tenth. So a copy, far beyond all, weighs more than the highest
-    held-out row.
-    """
-    ordered = np.sort(of_others)
-    n_above = len(ordered) - np.searchsorted(ordered, of_members, side="left")
-    n_above_others = len(ordered) - np.searchsorted(ordered, of_others, side="left") - 1
-    members = (n_above + 1) / (len(ordered) + 1) * _beyond(of_members, ordered)
-    others = (n_above_others + 1) / len(ordered) * _beyond(of_others, ordered[:-1])
-    return members, others
-
-
-def _beyond(scores: Floats, ordered: Floats) -> Floats:
-    """Return by which factor the p-value of a score is lower than that of the highest one."""
-    tail = ordered[-1 - max(len(ordered) // 10, 1) :]
-    scale = max(float(np.mean(tail - tail[0])), 1e-12)
-    return np.exp(-np.clip((scores - ordered[-1]) / scale, 0.0, _FARTHEST))
-
-
-def _outliers(columns: Sequence[Column], members: Rows, others: Rows) -> list[Any]:
-    """Tell the tenth of the rows that lie farthest from the closest other real row."""
-    real = [Column(c.name, c.kind, (c.values[0], c.values[2]), c.labels) for c in columns]
-    train, held_out = embed(real, [members, others], place_quantiles)
-    pool = train.joined(held_out)
-    _, apart = nearest(pool, pool, skip_own=True)
-    far = apart > np.quantile(apart, 1.0 - _OUTLIERS)
-    return [far[: len(members)], far[len(members) :]]
-
-
-def _row_risk(of_members: Floats, of_others: Floats) -> Floats:
-    """Bound from below how sure an attacker is of each training row.
-
-    Isotonic regression parts the scores into blocks in which the share of training rows grows from
-    block to block. Of a block that t of the training rows and f of the held-out rows fall into,
-    1 - f / t is 0 for a coin and 1 for certainty. Clopper and Pearson's ends of both rates give the
-    bound, and a row of a higher score is at least as much at risk.
-    """
-    m, n = len(of_members), len(of_others)
-    is_member = np.repeat([1.0, 0.0], [m, n])
-    chances = IsotonicRegression().fit_transform(
-        np.concatenate([of_members, of_others]),
-        is_member,
-        sample_weight=np.repeat([1.0 / m, 1.0 / n], [m, n]),
-    )
-    _, block = np.unique(chances, return_inverse=True)
-    n_true = np.bincount(block, weights=is_member)
-    n_false = np.bincount(block, weights=1.0 - is_member)
-    tail = 1.0 - _CAUTION
-    least_true = np.nan_to_num(stats.beta.ppf(tail, n_true, m - n_true + 1))
-    most_false = np.nan_to_num(stats.beta.ppf(1.0 - tail, n_false + 1, n - n_false), nan=1.0)
-    bound = np.clip(1.0 - most_false / np.maximum(least_true, 1e-12), 0.0, 1.0)
-    return np.maximum.accumulate(bound)[block[:m]]
-
-
-def _of_area(rate: Rate) -> dict[str, float]:
-    return {"value": rate.value, "low": rate.low, "high": rate.high, "naive": 0.5} | {
-        "attacks": rate.trials
-    }
-
-
-def _of_hits(of_members: Floats, of_others: Floats, false_rate: float) -> dict[str, float]:
-    main, control = hits_at(of_members, of_others, false_rate)
-    attack = Attack.of(main, control, control.value)
-    return figures_of(attack) | {"attacks": main.trials}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -30,6 +30,8 @@ ATTACKER: dict[str, Any] = {
     "max_leaf_nodes": 1023,
     "min_samples_leaf": 1,
 }
+"""Parameters of the learner of density ratios."""
+
 FEWEST_ROWS = 10
 """Fewest rows on either side of an attack: an area under a curve of fewer says nothing."""
 
@@ -138,8 +140,8 @@ def membership_inference(
     train, held_out = rng.permutation(n_train)[:max_rows], rng.permutation(n_holdout)
     reference, others = held_out[: n_holdout // 2], held_out[n_holdout // 2 :]
     return MembershipAttack(
-        distance_auc=_area(distance_scores(columns, *_even(train, held_out))),
-        density_auc=_area(density_scores(columns, *_even(train, others), reference, seed)),
+        distance_auc=_distance_area(columns, *_even(train, held_out)),
+        density_auc=_density_area(columns, *_even(train, others), reference, seed),
     )
 
 
@@ -150,7 +152,7 @@ def _even(members: Rows, others: Rows) -> tuple[Rows, Rows]:
 
 def distance_scores(
     columns: Sequence[Column], members: Rows, others: Rows, *, synthetic: Rows | None = None
-) -> tuple[Floats, Floats] | None:
+) -> tuple[Floats, Floats]:
     """Score real rows by how near the closest synthetic row lies.
 
     Parameters
@@ -165,10 +167,8 @@ def distance_scores(
     Returns
     -------
     of_members, of_others : ndarray
-        Minus the distances. None instead of both if there are too few rows.
+        Minus the distances.
     """
-    if min(len(members), len(others)) < FEWEST_ROWS:
-        return None
     if synthetic is None:
         synthetic = np.arange(len(columns[0].values[1]))
     member_points, made, other_points = embed(
@@ -185,7 +185,7 @@ def density_scores(
     seed: int,
     *,
     synthetic: Rows | None = None,
-) -> tuple[Floats, Floats] | None:
+) -> tuple[Floats, Floats]:
     """Score real rows by the density of synthetic rows divided by that of held-out rows.
 
     Parameters
@@ -204,21 +204,31 @@ def density_scores(
     Returns
     -------
     of_members, of_others : ndarray
-        The logarithms of the ratio. None instead of both if there are too few rows.
+        The logarithms of the ratio.
     """
     model, (train, made, holdout) = build_learner("hist", columns, random_state=seed)
     if synthetic is not None:
         made = made[synthetic]
-    if min(len(members), len(others), len(reference), len(made)) < FEWEST_ROWS:
-        return None
     model.set_params(**ATTACKER)
     is_synthetic = np.repeat([1, 0], [len(made), len(reference)])
     model.fit(np.concatenate([made, holdout[reference]]), is_synthetic)
     return model.decision_function(train[members]), model.decision_function(holdout[others])
 
 
-def _area(scores: tuple[Floats, Floats] | None) -> float:
-    if scores is None:
+def _distance_area(columns: Sequence[Column], members: Rows, others: Rows) -> float:
+    if len(members) < FEWEST_ROWS:
         return float("nan")
-    is_member = np.repeat([1, 0], [len(of_one) for of_one in scores])
-    return float(roc_auc_score(is_member, np.concatenate(scores)))
+    return _area(*distance_scores(columns, members, others))
+
+
+def _density_area(
+    columns: Sequence[Column], members: Rows, others: Rows, reference: Rows, seed: int
+) -> float:
+    if min(len(members), len(reference), len(columns[0].values[1])) < FEWEST_ROWS:
+        return float("nan")
+    return _area(*density_scores(columns, members, others, reference, seed))
+
+
+def _area(of_members: Floats, of_others: Floats) -> float:
+    is_member = np.repeat([1, 0], [len(of_members), len(of_others)])
+    return float(roc_auc_score(is_member, np.concatenate([of_members, of_others])))

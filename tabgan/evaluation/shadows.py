@@ -1,9 +1,9 @@
-"""A membership attack learnt from shadow models: clones of the model, fitted on rows that are known.
+"""A membership attack learnt from shadow models: clones of the model, fitted on known rows.
 
 The attacker knows the model's class and parameters and has real rows of the source. The attack is
 that of Shokri et al. (2017), "Membership Inference Attacks Against Machine Learning Models",
-section V, on synthetic tables as in Stadler et al. (2022), "Synthetic Data - Anonymisation Groundhog
-Day".
+section V, on synthetic tables as in Stadler et al. (2022), "Synthetic Data - Anonymisation
+Groundhog Day".
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def shadow_scores(
 
     Each shadow is a clone of the model, fitted on rows drawn from the training and held-out rows
     alike, so that its members say nothing about those of the model. Features of a real row and a
-    synthetic table: the distance to the closest synthetic row, this distance beside that to the
-    other shadows' tables, and the density of the table's rows divided by that of the other shadows'.
+    synthetic table: the distance to the closest synthetic row; this distance beside that to the
+    other shadows' tables; the density of the table's rows divided by that of the other tables.
 
     Parameters
     ----------

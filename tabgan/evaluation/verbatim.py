@@ -119,4 +119,4 @@ def extremes(columns: Sequence[Column]) -> tuple[Attack, pd.DataFrame]:
     )
     if not lines:
         return FAILED, table
-    return Attack.of(*(wilson(*each) for each in counts)), table
+    return Attack.of(wilson(*counts[0]), wilson(*counts[1])), table
