@@ -22,6 +22,7 @@ from tabgan.evaluation.intervals import (
     LEVEL,
     NOTHING,
     Rate,
+    exact,
     excess,
     wilson,
     wilson_of_means,
@@ -310,7 +311,7 @@ def infer(
         Of all columns.
     worst : Attack
         Of the column whose interval has the highest low end. Its interval is widened for the choice
-        of one out of many (Bonferroni).
+        of one out of many (Bonferroni) and rests on exact intervals of both rates.
     by_column : DataFrame
         The figures of each column, see `figures_of`, with the usual intervals; the riskiest column
         comes first.
@@ -320,29 +321,29 @@ def infer(
     level = 1.0 - (1.0 - LEVEL) / len(columns)
     right: list[list[Floats]] = [[], [], []]
     by_column: dict[Hashable, Attack] = {}
-    cautious: dict[Hashable, Attack] = {}
+    cautious: list[Attack] = []
     for secret in columns:
         known = [column for column in columns if column is not secret]
-        rows = [targets, made, others]
-        found = _closest(known, rows)
-        guesses = [made[found[0]], made[found[1]], rng.choice(made, len(targets))]
-        asked = [(_TRAIN, targets), (_HOLDOUT, others), (_TRAIN, targets)]
-        of_secret = [
-            _right(secret, table, rows, guess)
-            for (table, rows), guess in zip(asked, guesses, strict=True)
+        found = _closest(known, [targets, made, others])
+        asked = [
+            (_TRAIN, targets, made[found[0]]),
+            (_HOLDOUT, others, made[found[1]]),
+            (_TRAIN, targets, rng.choice(made, len(targets))),
         ]
-        for all_columns, one in zip(right, of_secret, strict=True):
-            all_columns.append(one)
-        known_alone = [one[~np.isnan(one)] for one in of_secret]
-        for attacks, its_level in ((by_column, LEVEL), (cautious, level)):
-            each = [wilson(one.sum(), len(one), level=its_level) for one in known_alone]
-            attacks[secret.name] = Attack.of(each[0], each[1], each[2].value)
+        rates = []
+        for successes, (table, rows, guesses) in zip(right, asked, strict=True):
+            successes.append(_right(secret, table, rows, guesses))
+            of_secret = successes[-1][~np.isnan(successes[-1])]
+            rates.append(wilson(of_secret.sum(), len(of_secret)))
+        by_column[secret.name] = Attack.of(rates[0], rates[1], rates[2].value)
+        main, control = (_cautious(rate, level) for rate in rates[:2])
+        cautious.append(Attack.of(main, control, rates[2].value))
     rates = [wilson_of_means(_mean_of_rows(np.column_stack(each))) for each in right]
     mean = Attack.of(rates[0], rates[1], rates[2].value)
     table = pd.DataFrame(
         [figures_of(attack) for attack in by_column.values()], index=list(by_column)
     ).sort_values("low", ascending=False, kind="stable")
-    worst = max(cautious.values(), key=lambda attack: np.nan_to_num(attack.risk.low, nan=-np.inf))
+    worst = max(cautious, key=lambda attack: np.nan_to_num(attack.risk.low, nan=-np.inf))
     return mean, worst, table
 
 
@@ -357,6 +358,14 @@ def figures_of(attack: Attack) -> dict[str, float]:
         "naive": attack.naive,
         "attacks": attack.main.trials,
     }
+
+
+def _cautious(rate: Rate, level: float) -> Rate:
+    """Return a rate with an interval that holds the truth at least as often as the level says."""
+    if rate.trials == 0:
+        return rate
+    low, high = exact(rate.value * rate.trials, rate.trials, level=level)
+    return replace(rate, low=float(low), high=float(high))
 
 
 def _closest(columns: Sequence[Column], rows: list[Rows]) -> tuple[Rows, Rows]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -65,6 +66,25 @@ def wilson(successes: float, trials: float, *, level: float = LEVEL) -> Rate:
     low = 0.0 if successes <= 0 else float(max(middle - half, 0.0))
     high = 1.0 if successes >= trials else float(min(middle + half, 1.0))
     return Rate(float(share), low, high, float(trials))
+
+
+def exact(successes: Any, trials: float, *, level: float = LEVEL) -> tuple[Any, Any]:
+    """Return both ends of Clopper and Pearson's interval, which holds the truth at least so often.
+
+    Parameters
+    ----------
+    successes : float or ndarray
+    trials : float
+    level : float, default=0.95
+
+    Returns
+    -------
+    low, high : float or ndarray
+    """
+    tail = 0.5 - 0.5 * level
+    low = stats.beta.ppf(tail, successes, trials - successes + 1)
+    high = stats.beta.ppf(1.0 - tail, successes + 1, trials - successes)
+    return np.nan_to_num(low), np.nan_to_num(high, nan=1.0)
 
 
 def wilson_of_means(means: Floats, *, level: float = LEVEL) -> Rate:

@@ -10,19 +10,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 from sklearn.isotonic import IsotonicRegression
 
 from tabgan.evaluation.attacks import Attack, figures_of
 from tabgan.evaluation.columns import Column
-from tabgan.evaluation.intervals import area, hits_at
-from tabgan.evaluation.membership import FEWEST_ROWS, density_scores, distance_scores
+from tabgan.evaluation.intervals import area, exact, hits_at
+from tabgan.evaluation.membership import density_scores, distance_scores
 from tabgan.evaluation.neighbours import Floats, Rows, embed, nearest, place_quantiles
 
 _OUTLIERS = 0.1  # share of the rows that count as outliers
+_FEWEST_OUTLIERS = 20
 _LEAST = 1e-9  # distance whose logarithm stands for that of a copy
 _FARTHEST = 100.0  # of the scales beyond the highest held-out row
-_CAUTION = 0.99  # level of the bound that a row's risk is
+_CAUTION = 0.98  # level of the intervals whose ends bound a row's risk
 
 Scores = tuple[Floats, Floats]
 """Of training rows and of held-out rows; higher ones for rows that look trained on."""
@@ -73,7 +73,7 @@ def attack_members(
     figures["membership_tpr_01"] = _of_hits(together, 0.001)
     far, far_others = _outliers(columns, members, others)
     outlying = together[0][far], together[1][far_others]
-    if min(len(each) for each in outlying) >= FEWEST_ROWS:
+    if min(len(each) for each in outlying) >= _FEWEST_OUTLIERS:
         figures["outliers_auc"] = _of_area(outlying)
         figures["outliers_tpr_1"] = _of_hits(outlying, 0.01)
     risk = pd.Series(row_risk(*together), index=members, name="risk")
@@ -94,8 +94,9 @@ def _density_scores(
             seed,
             synthetic=made,
         )
-        for all_rows, some in zip(scores, halves, strict=True):
-            all_rows[half::2] = some
+        # A learner's scores compare with its own alone, its p-values with those of the other one.
+        for all_rows, p in zip(scores, _p_values(*halves), strict=True):
+            all_rows[half::2] = -np.log(p)
     return scores
 
 
@@ -166,11 +167,9 @@ def row_risk(of_members: Floats, of_others: Floats) -> Floats:
         sample_weight=np.repeat([1.0 / m, 1.0 / n], [m, n]),
     )
     _, block = np.unique(chances, return_inverse=True)
-    n_true = np.bincount(block, weights=is_member)
-    n_false = np.bincount(block, weights=1.0 - is_member)
-    tail = 1.0 - _CAUTION
-    least_true = np.nan_to_num(stats.beta.ppf(tail, n_true, m - n_true + 1))
-    most_false = np.nan_to_num(stats.beta.ppf(1.0 - tail, n_false + 1, n - n_false), nan=1.0)
+    n_true, n_false = (np.bincount(block, weights=w) for w in (is_member, 1.0 - is_member))
+    least_true, _ = exact(n_true, m, level=_CAUTION)
+    _, most_false = exact(n_false, n, level=_CAUTION)
     bound = np.clip(1.0 - most_false / np.maximum(least_true, 1e-12), 0.0, 1.0)
     return np.maximum.accumulate(bound)[block[:m]]
 

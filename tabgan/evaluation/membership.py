@@ -32,8 +32,7 @@ ATTACKER: dict[str, Any] = {
 }
 """Parameters of the learner of density ratios."""
 
-FEWEST_ROWS = 10
-"""Fewest rows on either side of an attack: an area under a curve of fewer says nothing."""
+_FEWEST = 10  # rows on either side; an area under a curve of fewer says nothing
 
 
 @dataclass(frozen=True, repr=False)
@@ -216,7 +215,7 @@ def density_scores(
 
 
 def _distance_area(columns: Sequence[Column], members: Rows, others: Rows) -> float:
-    if len(members) < FEWEST_ROWS:
+    if len(members) < _FEWEST:
         return float("nan")
     return _area(*distance_scores(columns, members, others))
 
@@ -224,7 +223,7 @@ def _distance_area(columns: Sequence[Column], members: Rows, others: Rows) -> fl
 def _density_area(
     columns: Sequence[Column], members: Rows, others: Rows, reference: Rows, seed: int
 ) -> float:
-    if min(len(members), len(reference), len(columns[0].values[1])) < FEWEST_ROWS:
+    if min(len(members), len(reference), len(columns[0].values[1])) < _FEWEST:
         return float("nan")
     return _area(*density_scores(columns, members, others, reference, seed))
 

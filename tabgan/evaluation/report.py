@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from tabgan.checks import LABEL, NONE, SEED, ParameterError, check, integer, short
+from tabgan.checks import FLAG, LABEL, NONE, SEED, ParameterError, check, integer, short
 from tabgan.constraints import Constraint
+from tabgan.evaluation.auditing import PrivacyAudit
+from tabgan.evaluation.auditing import audit as audit_privacy
 from tabgan.evaluation.columns import Table, align_columns, check_target, read_frame
 from tabgan.evaluation.coverage import beta_recall
 from tabgan.evaluation.drawing import (
@@ -135,6 +137,9 @@ class FidelityReport:
         Number of rows of the tables compared.
     target : hashable or None
         The column that learners predicted.
+    audit : PrivacyAudit or None
+        What attacks find out about training rows, see `tabgan.evaluation.audit`; None unless it was
+        asked for.
 
     Examples
     --------
@@ -161,6 +166,7 @@ class FidelityReport:
     marginals: list[Marginal]
     n_rows: dict[str, int]
     target: Hashable | None = None
+    audit: PrivacyAudit | None = None
 
     def summary(self) -> pd.DataFrame:
         """Return one row for each metric.
@@ -239,6 +245,7 @@ class FidelityReport:
                 {"columns": [names[i], names[j]], "score": float(score)}
                 for i, j, score in zip(left, right, scores, strict=True)
             ],
+            "audit": None if self.audit is None else self.audit.to_dict(),
         }
 
     def plot(self, *, figure: Any = None, n_marginals: int = 6) -> Any:
@@ -309,10 +316,12 @@ class FidelityReport:
     def __str__(self) -> str:
         rows = ", ".join(f"{count:,} {name} rows" for name, count in self.n_rows.items())
         aim = "" if self.target is None else f"; target {short(self.target)}"
-        return f"Fidelity report: {len(self.column_shapes)} columns; {rows}{aim}\n{self.summary()}"
+        text = f"Fidelity report: {len(self.column_shapes)} columns; {rows}{aim}\n{self.summary()}"
+        return text if self.audit is None else f"{text}\n{self.audit}"
 
     def _repr_html_(self) -> str:
-        return fragment(self.summary(), self.columns(), self.n_rows, self.target, self.rules)
+        audit = None if self.audit is None else self.audit.summary()
+        return fragment(self.summary(), self.columns(), self.n_rows, self.target, self.rules, audit)
 
     def _page_figures(self) -> tuple[list[Any], list[Any]]:
         """Draw the figures of a page: of all columns, and of single columns."""
@@ -346,6 +355,7 @@ def evaluate(
     classifier: str | BaseEstimator = "hist",
     categorical_features: Sequence[Hashable] | None = None,
     constraints: Sequence[Constraint] | None = None,
+    audit: bool = False,
     random_state: int | np.random.RandomState | None = 0,
 ) -> FidelityReport:
     """Compare a synthetic table with the real one it was learnt from.
@@ -370,6 +380,9 @@ def evaluate(
     constraints : sequence of constraints, optional
         Rules of the real table; rows that break them are counted. By default those that
         `tabgan.constraints.discover` finds in the real table.
+    audit : bool, default=False
+        Whether to attack the training rows, with the rows of `test` as the control, see
+        `tabgan.evaluation.audit`.
     random_state : int, RandomState or None, default=0
         Decides the rows drawn, the folds and the learners' seeds.
 
@@ -382,8 +395,9 @@ def evaluate(
     TypeError
         If a table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
     ValueError
-        If the tables have different columns, no rows or infinite numbers, if `target` is no column
-        or is given without `test`, or if an argument is out of its range.
+        If the tables have different columns, no rows or infinite numbers, if `target` is no column,
+        if `target` or `audit` is given without `test`, if there are too few rows for an audit, or
+        if an argument is out of its range.
 
     Examples
     --------
@@ -399,12 +413,18 @@ def evaluate(
     check("target", target, NONE | LABEL)
     check("classifier", classifier, LEARNER)
     check("constraints", constraints, CONSTRAINTS)
+    check("audit", audit, FLAG)
     check("random_state", random_state, SEED)
     given = {"real": real, "synthetic": synthetic} | ({} if test is None else {"test": test})
     if target is not None and test is None:
         raise ParameterError(
             f"target={short(target)} needs real rows to score on; pass them as test or leave "
             "target out."
+        )
+    if audit and test is None:
+        raise ParameterError(
+            "audit=True needs real rows that the synthesizer has not seen; pass them as test or "
+            "leave audit out."
         )
     tables = {name: read_frame(table, name) for name, table in given.items()}
     real, synthetic, test = tables["real"], tables["synthetic"], tables.get("test")
@@ -415,7 +435,9 @@ def evaluate(
     options: dict[str, Any] = {"categorical_features": categorical_features}
     strong = strong_pairs(real, **options)
     measured: dict[str, Any] = {"max_rows": _MOST_ROWS_MEASURED, "random_state": seed, **options}
-    utility, dcr, membership, reference = None, None, None, {}
+    utility, dcr, membership, audited, reference = None, None, None, None, {}
+    if test is not None and audit:
+        audited = audit_privacy(real, synthetic, test, random_state=seed, **options)
     if test is not None:
         dcr = distance_to_closest_record(real, synthetic, test, **measured)
         membership = membership_inference(
@@ -457,6 +479,7 @@ def evaluate(
             table: len(values) for table, values in zip(tables, aligned[0].values, strict=True)
         },
         target=target,
+        audit=audited,
     )
 
 
