@@ -26,7 +26,7 @@ _MORE_MEMBERS = 10  # times as many rows as by other attacks are attacked for me
 _MORE_MADE = 20  # times as many synthetic rows as rows attacked are searched
 
 _RISK = "0"
-_MEANINGS = {
+MEANINGS = {
     "singling_out_univariate": (
         _RISK,
         "Share of values taken from the synthetic rows that one training row alone has, "
@@ -97,6 +97,7 @@ _MEANINGS = {
         "synthetic rows repeat, beyond those of held-out rows",
     ),
 }
+"""The best value of each figure, and what it says."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -155,7 +156,7 @@ class PrivacyAudit:
 
         Among rows that give nothing away, one figure in forty is named by chance.
         """
-        best = [float(_MEANINGS[name][0]) for name in self.figures.index]
+        best = [float(MEANINGS[name][0]) for name in self.figures.index]
         return list(self.figures.index[self.figures["low"] > best])
 
     def summary(self) -> pd.DataFrame:
@@ -175,7 +176,7 @@ class PrivacyAudit:
                 "value": row["value"],
                 "interval": f"{row['low']:.3f} to {row['high']:.3f}",
             }
-            | dict(zip(("best", "meaning"), _MEANINGS[str(name)], strict=True))
+            | dict(zip(("best", "meaning"), MEANINGS[str(name)], strict=True))
             for name, row in made.iterrows()
         ]
         return Summary(pd.DataFrame(rows).set_index("metric"))
@@ -363,7 +364,7 @@ def audit(
         "extremes": ends,
     }
     lines |= {name: figures_of(attack) for name, attack in attacks.items()}
-    figures = pd.DataFrame({name: lines[name] for name in _MEANINGS if name in lines}).T
+    figures = pd.DataFrame({name: lines[name] for name in MEANINGS if name in lines}).T
     return PrivacyAudit(
         figures=figures,
         inference=by_secret,
