@@ -146,7 +146,7 @@ def _singled_out(
     held-out rows, since the expectation rests on the training rows too.
 
     NOTE[DIFF]: predicates that match the same rows succeed together. They count for as many
-    independent ones as would make the rate scatter as much as it does when training and held-out
+    independent ones as would make the rates scatter as much as they do when training and held-out
     rows are shuffled.
     """
     n_train, _, n_holdout = _lengths(columns)
@@ -170,7 +170,10 @@ def _singled_out(
     alone = float(np.sum(expected * (1.0 - expected))) / n_attacks**2
     trials = n_attacks * min(alone / scatter, 1.0) if scatter > 0 else float(n_attacks)
     main = wilson(share * trials, trials)
+    spread = float(expected.mean() * (1.0 - expected.mean()))
+    beyond = scatter * (n_both / n_holdout) ** 2 - spread / trials
     trials *= n_holdout / n_train
+    trials = min(trials, spread / beyond) if beyond > 0 and spread > 0 else trials
     control = wilson(float(np.clip(unseen, 0.0, 1.0)) * trials, trials)
     return (
         replace(main, value=share, trials=n_attacks),

@@ -129,7 +129,7 @@ def excess(main: Rate, control: Rate) -> Rate:
     Examples
     --------
     >>> from tabgan.evaluation.intervals import excess, wilson
-    >>> excess(wilson(60, 100), wilson(20, 100)).value
+    >>> excess(wilson(75, 100), wilson(50, 100)).value
     0.5
     """
 
