@@ -73,10 +73,17 @@ def fragment(
         f"<p>{rows}{aim}</p>"
         f"{figures_table(summary)}"
         f"{_rules_table(rules)}"
-        f"{'' if audit is None else '<h3>Privacy audit</h3>' + figures_table(audit)}"
+        f"{_audit_table(audit)}"
         f"<details><summary>{len(columns)} columns, worst first</summary>"
         f'<div class="scrolls">{listing}</div></details></div>'
     )
+
+
+def _audit_table(audit: pd.DataFrame | None) -> str:
+    """Return the figures of an audit of privacy, which scroll where a window is narrow."""
+    if audit is None:
+        return ""
+    return f'<h3>Privacy audit</h3><div class="scrolls">{figures_table(audit)}</div>'
 
 
 def _rules_table(rules: pd.DataFrame) -> str:
