@@ -293,8 +293,9 @@ def audit(
     A risk of zero says that these attacks found nothing. It is no guarantee, and no differential
     privacy.
 
-    An audit of 30,000 rows of 15 columns, as many synthetic and 15,000 held-out rows takes about a
-    minute on one core, without `model`.
+    Without `model`, an audit of 30,000 training, 30,000 synthetic and 15,000 held-out rows of 15
+    columns (Adult) took 33 seconds of one processor, one of 5,000 rows each 10 seconds, and one
+    of 300 rows of ten columns 2 seconds.
 
     References
     ----------
