@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -413,6 +414,7 @@ AUDIT_FIGURES = {
     "singling_out_multivariate": "singling out, several",
     "linkability": "linkability",
     "inference": "inference",
+    "membership_shadow_auc": "shadow models AUC",
     "membership_auc": "membership AUC",
     "membership_tpr_1": "found at 1 %",
     "membership_tpr_01": "found at 0.1 %",
@@ -423,13 +425,15 @@ AUDIT_FIGURES = {
 
 def audit() -> str:
     """Write one line for each audited table of synthetic rows: means over seeds."""
-    entries = [entry for entry in read("audit") if not entry["shadows"]]
+    entries = read("audit")
     rows = []
     for name in dict.fromkeys(entry["table"] for entry in entries):
-        for case, shown in AUDITED.items():
-            runs = [e for e in entries if (e["table"], e["case"]) == (name, case)]
+        for (case, shown), shadows in product(AUDITED.items(), (False, True)):
+            key = (name, case, shadows)
+            runs = [e for e in entries if (e["table"], e["case"], e["shadows"]) == key]
             if not runs:
                 continue
+            shown += ", with shadow models" if shadows else ""
             figures = [
                 np.mean([e["figures"][key][0] for e in runs if key in e["figures"]] or [np.nan])
                 for key in AUDIT_FIGURES
