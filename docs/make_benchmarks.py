@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -396,6 +397,57 @@ def constraints() -> str:
         line["of sample: rules, s"] = f"{with_rules['rule_cpu_s'].mean():.3f}"
         lines.append(line)
     return markdown(list(lines[0]), [list(line.values()) for line in lines])
+
+
+# ---------------------------------------------------------------------- privacy
+
+AUDITED = {
+    "copy": "copies",
+    "redrawn": "redrawn rows",
+    "jitter": "jittered copies",
+    "tenth": "a copy of one row in ten",
+    "fresh": "fresh rows",
+    "autoregressive": "`AutoregressiveSynthesizer`",
+    "autoregressive x10": "ten times as many rows of it",
+}
+AUDIT_FIGURES = {
+    "singling_out_univariate": "singling out, one column",
+    "singling_out_multivariate": "singling out, several",
+    "linkability": "linkability",
+    "inference": "inference",
+    "membership_shadow_auc": "shadow models AUC",
+    "membership_auc": "membership AUC",
+    "membership_tpr_1": "found at 1 %",
+    "membership_tpr_01": "found at 0.1 %",
+    "outliers_auc": "outliers AUC",
+    "extremes": "extremes",
+}
+
+
+def audit() -> str:
+    """Write one line for each audited table of synthetic rows: means over seeds."""
+    entries = read("audit")
+    rows = []
+    for name in dict.fromkeys(entry["table"] for entry in entries):
+        for (case, shown), shadows in product(AUDITED.items(), (False, True)):
+            key = (name, case, shadows)
+            runs = [e for e in entries if (e["table"], e["case"], e["shadows"]) == key]
+            if not runs:
+                continue
+            shown += ", with shadow models" if shadows else ""
+            figures = [
+                np.mean([e["figures"][key][0] for e in runs if key in e["figures"]] or [np.nan])
+                for key in AUDIT_FIGURES
+            ]
+            at_risk = [e["rows at risk"]["above_0.5"] / e["rows at risk"]["attacked"] for e in runs]
+            seconds = np.median([e["processor seconds"] for e in runs])
+            rows.append(
+                [f"{name}, {runs[0]['rows']:,} rows", shown, str(len(runs))]
+                + [number(np.mean([e["mean risk"] for e in runs])), *map(number, figures)]
+                + [f"{np.mean(at_risk):.0%}", f"{seconds:.0f}"]
+            )
+    header = ["table", "synthetic rows", "seeds", "mean risk", *AUDIT_FIGURES.values()]
+    return markdown([*header, "rows at risk", "processor s"], rows)
 
 
 # ---------------------------------------------------------------------- many categories
@@ -840,6 +892,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "linked": linked,
         "processes": processes,
         "constraints": constraints,
+        "audit": audit,
         "many_categories": many_categories,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),

@@ -276,6 +276,9 @@ class TestErrors:
         argv += ["--test", "people.csv"]
         message = "--target bougt: there is no such column; did you mean 'bought'?"
         fails(capsys, argv, message)
+        argv = ["evaluate", "people.csv", "people.csv", "--audit"]
+        message = "--audit needs real rows that were not learnt; give them with --test TABLE."
+        fails(capsys, argv, message)
         argv = ["evaluate", "people.csv", "people.csv", "--html", "no/report.html"]
         fails(capsys, argv, "no/report.html: there is no folder no; make it first.")
 
@@ -407,13 +410,14 @@ class TestForReal:
         make_mixed_table(300, random_state=1).to_csv("made.csv", index=False)
         make_mixed_table(200, random_state=2).to_csv("test.csv.gz", index=False)
         argv = ["evaluate", "people.csv", "made.csv", "--test", "test.csv.gz"]
-        argv += ["--target", "bought", "--html", "report.html", "--json", "report.json"]
+        argv += ["--target", "bought", "--html", "report.html", "--json", "report.json", "--audit"]
         assert main(argv) == 0
         captured = capsys.readouterr()
         assert captured.err == ""
         assert re.search(r"^shape +0\.\d{3} +0\.\d{3} ", captured.out, re.MULTILINE)
-        assert "<table" in Path("report.html").read_text(encoding="utf-8")
-        assert json.loads(Path("report.json").read_text(encoding="utf-8"))
+        assert re.search(r"^linkability +-?0\.\d{3} +", captured.out, re.MULTILINE)
+        assert "Privacy audit" in Path("report.html").read_text(encoding="utf-8")
+        assert json.loads(Path("report.json").read_text(encoding="utf-8"))["audit"]["figures"]
 
     def test_demo(self, folder, capsys, monkeypatch):
         few = tuple(table.head(2000) for table in load_adult())

@@ -10,7 +10,7 @@ from evaluation_cases import mixed_table
 from tabgan import evaluation
 from tabgan.displays import LatentSpaceDisplay, LatentWalkDisplay, PairTrendDisplay, RowGridDisplay
 
-TABLE = mixed_table(30, 0)
+TABLE = mixed_table(40, 0)
 WAVES = np.zeros((4, 3, 1))
 WRONG = [
     -1, 0.5, float("nan"), float("inf"), 1 + 2j, True, "nonsense", b"bytes", [], {}, [None], object,
@@ -20,6 +20,7 @@ FITTING = {
     # Values of the list above that a parameter takes.
     "categorical_features": (None, []),
     "columns": (None, []),
+    "model": (None,),
     "test_size": (0.5,),
     "extent": (0.5,),
     "vmin": (-1, 0.5),
@@ -46,7 +47,14 @@ CALLS = {
         (TABLE, TABLE, "large"),
         ["estimator", "task", "target_transform", "categorical_features", "random_state"],
     ),
-    "evaluate": ((TABLE, TABLE), ["classifier", "categorical_features", "random_state"]),
+    "audit": (
+        (TABLE, TABLE, TABLE),
+        ["model", "n_shadows", "max_rows", "categorical_features", "random_state"],
+    ),
+    "evaluate": (
+        (TABLE, TABLE),
+        ["classifier", "categorical_features", "audit", "random_state"],
+    ),
     "discriminative_score": (
         (WAVES, WAVES),
         ["test_size", "n_steps", "hidden_dim", "random_state"],

@@ -32,7 +32,7 @@ def page(tmp_path_factory):
     train, test = mixed_table(300, 0), mixed_table(200, 1)
     names = {"size": "a_rather_long_name_of_a_column_" * 3, "kind": "<kind> & 'co'"}
     tables = [table.rename(columns=names) for table in (train, shuffled(train), test)]
-    report = evaluate(*tables[:2], test=tables[2], target="large")
+    report = evaluate(*tables[:2], test=tables[2], target="large", audit=True)
     return report.to_html(tmp_path_factory.mktemp("page") / "report.html")
 
 

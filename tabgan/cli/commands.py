@@ -150,6 +150,10 @@ def evaluate(args: argparse.Namespace) -> None:
             check_output(path, *inputs)
     if args.target is not None and not args.test:
         raise InputError("--target needs real rows to score on; give them with --test TABLE.")
+    if args.audit and not args.test:
+        raise InputError(
+            "--audit needs real rows that were not learnt; give them with --test TABLE."
+        )
     real, *others = [read_table(path) for path in inputs]
     for path, table in zip(inputs[1:], others, strict=True):
         absent = [name for name in real if name not in table]
@@ -172,12 +176,16 @@ def evaluate(args: argparse.Namespace) -> None:
         entity=args.entity,
         time=args.time,
         window=args.window,
+        audit=args.audit,
     )
     if args.html:
         report.to_html(args.html)
     if args.json:
         args.json.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
     _print_summary(report.summary())
+    if report.audit is not None:
+        print()
+        _print_summary(report.audit.summary())
 
 
 def demo(args: argparse.Namespace) -> None:

@@ -173,6 +173,11 @@ def _add_evaluate(subparsers: Any) -> None:
         help="rows of the windows into which longer series are cut; without --entity a table is "
         "one series",
     )
+    parser.add_argument(
+        "--audit",
+        action="store_true",
+        help="attack the learnt rows, with those of --test as the control, and print what is found",
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     _add_debug(parser)

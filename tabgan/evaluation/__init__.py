@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tabgan.evaluation.auditing import PrivacyAudit, audit
 from tabgan.evaluation.coverage import beta_recall
 from tabgan.evaluation.fidelity import (
     c2st,
@@ -28,6 +29,8 @@ __all__ = [
     "FidelityReport",
     "Marginal",
     "MembershipAttack",
+    "PrivacyAudit",
+    "audit",
     "beta_recall",
     "broken_rules",
     "c2st",

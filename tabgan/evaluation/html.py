@@ -45,8 +45,25 @@ def fragment(
     n_rows: Mapping[str, int],
     target: Hashable | None,
     rules: pd.DataFrame,
+    audit: pd.DataFrame | None = None,
 ) -> str:
-    """Return the tables of a report as a piece of HTML that can stand in a notebook."""
+    """Return the tables of a report as a piece of HTML that can stand in a notebook.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The figures of the report.
+    columns : DataFrame
+        One row for each column.
+    n_rows : mapping of str to int
+        Number of rows of each table.
+    target : hashable or None
+        The column that learners predicted.
+    rules : DataFrame
+        How many rows break each rule.
+    audit : DataFrame, optional
+        The figures of an audit of privacy.
+    """
     rows = ", ".join(f"{count:,} {name} rows" for name, count in n_rows.items())
     aim = "" if target is None else f"; target {escape(str(target))}"
     table = columns.rename_axis(None).rename(columns=lambda name: str(name).replace("_", " "))
@@ -56,9 +73,17 @@ def fragment(
         f"<p>{rows}{aim}</p>"
         f"{figures_table(summary)}"
         f"{_rules_table(rules)}"
+        f"{_audit_table(audit)}"
         f"<details><summary>{len(columns)} columns, worst first</summary>"
         f'<div class="scrolls">{listing}</div></details></div>'
     )
+
+
+def _audit_table(audit: pd.DataFrame | None) -> str:
+    """Return the figures of an audit of privacy, which scroll where a window is narrow."""
+    if audit is None:
+        return ""
+    return f'<h3>Privacy audit</h3><div class="scrolls">{figures_table(audit)}</div>'
 
 
 def _rules_table(rules: pd.DataFrame) -> str:
@@ -77,13 +102,17 @@ def _rules_table(rules: pd.DataFrame) -> str:
 
 def figures_table(summary: pd.DataFrame) -> str:
     """Return a summary as a table with each meaning below its metric, narrow enough for a phone."""
+    figures = summary.drop(columns="meaning")
     lines = [
-        f"<tr><th>{_breakable(str(metric))}<small>{escape(row['meaning'])}</small></th>"
-        f"<td>{_number(row['value'])}</td><td>{_number(row['real'])}</td>"
-        f"<td>{escape(row['best'])}</td></tr>"
-        for metric, row in summary.iterrows()
+        f"<tr><th>{_breakable(str(metric))}<small>{escape(meaning)}</small></th>"
+        + "".join(f"<td>{_cell(value)}</td>" for value in row)
+        + "</tr>"
+        for metric, meaning, row in zip(
+            figures.index, summary["meaning"], figures.itertuples(index=False), strict=True
+        )
     ]
-    head = "<tr><th>metric</th><th>value</th><th>real</th><th>best</th></tr>"
+    names = "".join(f"<th>{escape(str(name))}</th>" for name in figures)
+    head = f"<tr><th>metric</th>{names}</tr>"
     return f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"
 
 
@@ -136,6 +165,10 @@ def image(figure: Any, description: str) -> str:
 def _breakable(name: str) -> str:
     """Escape a name and let lines break behind its underscores."""
     return escape(name).replace("_", "_<wbr>")
+
+
+def _cell(value: float | str) -> str:
+    return escape(value) if isinstance(value, str) else _number(value)
 
 
 def _number(value: float) -> str:

@@ -23,13 +23,15 @@ from tabgan.evaluation.text import figures_line
 from tabgan.randomness import draw_seed, own_stream
 
 # Copies are single rows. The usual learner, whose leaves hold many rows, does not see them.
-_ATTACKER: dict[str, Any] = {
+ATTACKER: dict[str, Any] = {
     "early_stopping": False,
     "max_features": 0.5,
     "max_iter": 50,
     "max_leaf_nodes": 1023,
     "min_samples_leaf": 1,
 }
+"""Parameters of the learner of density ratios."""
+
 _FEWEST = 10  # rows on either side; an area under a curve of fewer says nothing
 
 
@@ -137,8 +139,8 @@ def membership_inference(
     train, held_out = rng.permutation(n_train)[:max_rows], rng.permutation(n_holdout)
     reference, others = held_out[: n_holdout // 2], held_out[n_holdout // 2 :]
     return MembershipAttack(
-        distance_auc=_distance_attack(columns, *_even(train, held_out)),
-        density_auc=_density_attack(columns, *_even(train, others), reference, seed),
+        distance_auc=_distance_area(columns, *_even(train, held_out)),
+        density_auc=_density_area(columns, *_even(train, others), reference, seed),
     )
 
 
@@ -147,28 +149,83 @@ def _even(members: Rows, others: Rows) -> tuple[Rows, Rows]:
     return members[:n_rows], others[:n_rows]
 
 
-def _distance_attack(columns: Sequence[Column], members: Rows, others: Rows) -> float:
+def distance_scores(
+    columns: Sequence[Column], members: Rows, others: Rows, *, synthetic: Rows | None = None
+) -> tuple[Floats, Floats]:
+    """Score real rows by how near the closest synthetic row lies.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Of the training, the synthetic and the held-out table.
+    members, others : ndarray of int
+        The positions of the training rows and of the held-out rows to score.
+    synthetic : ndarray of int, optional
+        The positions of the synthetic rows that serve the attacker; all by default.
+
+    Returns
+    -------
+    of_members, of_others : ndarray
+        Minus the distances.
+    """
+    if synthetic is None:
+        synthetic = np.arange(len(columns[0].values[1]))
+    member_points, made, other_points = embed(
+        columns, [members, synthetic, others], place_quantiles
+    )
+    return -nearest(member_points, made)[1], -nearest(other_points, made)[1]
+
+
+def density_scores(
+    columns: Sequence[Column],
+    members: Rows,
+    others: Rows,
+    reference: Rows,
+    seed: int,
+    *,
+    synthetic: Rows | None = None,
+) -> tuple[Floats, Floats]:
+    """Score real rows by the density of synthetic rows divided by that of held-out rows.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Of the training, the synthetic and the held-out table.
+    members, others : ndarray of int
+        The positions of the training rows and of the held-out rows to score.
+    reference : ndarray of int
+        The positions of the held-out rows that the attacker compares the synthetic rows with.
+    seed : int
+        Of the learner that tells synthetic rows from the reference.
+    synthetic : ndarray of int, optional
+        The positions of the synthetic rows that serve the attacker; all by default.
+
+    Returns
+    -------
+    of_members, of_others : ndarray
+        The logarithms of the ratio.
+    """
+    model, (train, made, holdout) = build_learner("hist", columns, random_state=seed)
+    if synthetic is not None:
+        made = made[synthetic]
+    model.set_params(**ATTACKER)
+    is_synthetic = np.repeat([1, 0], [len(made), len(reference)])
+    model.fit(np.concatenate([made, holdout[reference]]), is_synthetic)
+    return model.decision_function(train[members]), model.decision_function(holdout[others])
+
+
+def _distance_area(columns: Sequence[Column], members: Rows, others: Rows) -> float:
     if len(members) < _FEWEST:
         return float("nan")
-    every = np.arange(len(columns[0].values[1]))
-    member_points, synthetic, other_points = embed(
-        columns, [members, every, others], place_quantiles
-    )
-    _, of_members = nearest(member_points, synthetic)
-    _, of_others = nearest(other_points, synthetic)
-    return _area(-of_members, -of_others)
+    return _area(*distance_scores(columns, members, others))
 
 
-def _density_attack(
+def _density_area(
     columns: Sequence[Column], members: Rows, others: Rows, reference: Rows, seed: int
 ) -> float:
-    model, (train, synthetic, holdout) = build_learner("hist", columns, random_state=seed)
-    if min(len(members), len(reference), len(synthetic)) < _FEWEST:
+    if min(len(members), len(reference), len(columns[0].values[1])) < _FEWEST:
         return float("nan")
-    model.set_params(**_ATTACKER)
-    is_synthetic = np.repeat([1, 0], [len(synthetic), len(reference)])
-    model.fit(np.concatenate([synthetic, holdout[reference]]), is_synthetic)
-    return _area(model.decision_function(train[members]), model.decision_function(holdout[others]))
+    return _area(*density_scores(columns, members, others, reference, seed))
 
 
 def _area(of_members: Floats, of_others: Floats) -> float:

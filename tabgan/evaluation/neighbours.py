@@ -40,6 +40,13 @@ class Points:
         """Return the points at some positions."""
         return Points(self.numbers[rows], self.codes[:, rows])
 
+    def joined(self, others: Points) -> Points:
+        """Return the points of both."""
+        return Points(
+            np.concatenate([self.numbers, others.numbers]),
+            np.concatenate([self.codes, others.codes], axis=1),
+        )
+
 
 def draw_rows(n_rows: int, n_drawn: int, rng: np.random.RandomState) -> Rows:
     """Return the positions of `n_drawn` rows out of `n_rows`, drawn at random, in order."""

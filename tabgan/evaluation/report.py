@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from tabgan.checks import LABEL, NONE, SEED, ParameterError, check, integer, short
+from tabgan.checks import FLAG, LABEL, NONE, SEED, ParameterError, check, integer, short
 from tabgan.constraints import Constraint
+from tabgan.evaluation.auditing import PrivacyAudit
+from tabgan.evaluation.auditing import audit as audit_privacy
 from tabgan.evaluation.columns import Table, align_columns, check_target, read_frame
 from tabgan.evaluation.coverage import beta_recall
 from tabgan.evaluation.drawing import (
@@ -147,6 +149,9 @@ class FidelityReport:
     sequences : dict of str to float
         Scores of the sequences, see `tabgan.evaluation.discriminative_score` and
         `tabgan.evaluation.predictive_score`; empty if `evaluate` was told of no sequences.
+    audit : PrivacyAudit or None
+        What attacks find out about training rows, see `tabgan.evaluation.audit`; None unless it was
+        asked for.
 
     Examples
     --------
@@ -174,6 +179,7 @@ class FidelityReport:
     n_rows: dict[str, int]
     target: Hashable | None = None
     sequences: dict[str, float] = field(default_factory=dict)
+    audit: PrivacyAudit | None = None
 
     def summary(self) -> pd.DataFrame:
         """Return one row for each metric.
@@ -253,6 +259,7 @@ class FidelityReport:
                 {"columns": [names[i], names[j]], "score": float(score)}
                 for i, j, score in zip(left, right, scores, strict=True)
             ],
+            "audit": None if self.audit is None else self.audit.to_dict(),
         }
 
     def plot(self, *, figure: Any = None, n_marginals: int = 6) -> Any:
@@ -323,10 +330,12 @@ class FidelityReport:
     def __str__(self) -> str:
         rows = ", ".join(f"{count:,} {name} rows" for name, count in self.n_rows.items())
         aim = "" if self.target is None else f"; target {short(self.target)}"
-        return f"Fidelity report: {len(self.column_shapes)} columns; {rows}{aim}\n{self.summary()}"
+        text = f"Fidelity report: {len(self.column_shapes)} columns; {rows}{aim}\n{self.summary()}"
+        return text if self.audit is None else f"{text}\n{self.audit}"
 
     def _repr_html_(self) -> str:
-        return fragment(self.summary(), self.columns(), self.n_rows, self.target, self.rules)
+        audit = None if self.audit is None else self.audit.summary()
+        return fragment(self.summary(), self.columns(), self.n_rows, self.target, self.rules, audit)
 
     def _page_figures(self) -> tuple[list[Any], list[Any]]:
         """Draw the figures of a page: of all columns, and of single columns."""
@@ -363,6 +372,7 @@ def evaluate(
     entity: Hashable | None = None,
     time: Hashable | None = None,
     window: int | None = None,
+    audit: bool = False,
     random_state: int | np.random.RandomState | None = 0,
 ) -> FidelityReport:
     """Compare a synthetic table with the real one it was learnt from.
@@ -396,6 +406,9 @@ def evaluate(
     window : int >= 2, optional
         Number of rows of the windows that are compared, if sequences are longer series, see
         `tabgan.evaluation.discriminative_score`. Without `entity`, a table is one series.
+    audit : bool, default=False
+        Whether to attack the training rows, with the rows of `test` as the control, see
+        `tabgan.evaluation.audit`.
     random_state : int, RandomState or None, default=0
         Decides the rows drawn, the folds and the learners' seeds.
 
@@ -408,8 +421,9 @@ def evaluate(
     TypeError
         If a table is no DataFrame (of pandas or polars), Arrow table or two-dimensional array.
     ValueError
-        If the tables have different columns, no rows or infinite numbers, if `target` is no column
-        or is given without `test`, or if an argument is out of its range.
+        If the tables have different columns, no rows or infinite numbers, if `target` is no column,
+        if `target` or `audit` is given without `test`, if there are too few rows for an audit, or
+        if an argument is out of its range.
 
     Examples
     --------
@@ -428,6 +442,7 @@ def evaluate(
     check("entity", entity, NONE | LABEL)
     check("time", time, NONE | LABEL)
     check("window", window, NONE | integer(2))
+    check("audit", audit, FLAG)
     check("random_state", random_state, SEED)
     if time is not None and entity is None and window is None:
         raise ParameterError("time orders the rows of sequences; name their column in entity.")
@@ -436,6 +451,11 @@ def evaluate(
         raise ParameterError(
             f"target={short(target)} needs real rows to score on; pass them as test or leave "
             "target out."
+        )
+    if audit and test is None:
+        raise ParameterError(
+            "audit=True needs real rows that the synthesizer has not seen; pass them as test or "
+            "leave audit out."
         )
     tables = {name: read_frame(table, name) for name, table in given.items()}
     sequences: dict[str, float] = {}
@@ -455,7 +475,9 @@ def evaluate(
     options: dict[str, Any] = {"categorical_features": categorical_features}
     strong = strong_pairs(real, **options)
     measured: dict[str, Any] = {"max_rows": _MOST_ROWS_MEASURED, "random_state": seed, **options}
-    utility, dcr, membership, reference = None, None, None, {}
+    utility, dcr, membership, audited, reference = None, None, None, None, {}
+    if test is not None and audit:
+        audited = audit_privacy(real, synthetic, test, random_state=seed, **options)
     if test is not None:
         dcr = distance_to_closest_record(real, synthetic, test, **measured)
         membership = membership_inference(
@@ -499,6 +521,7 @@ def evaluate(
         },
         target=target,
         sequences=sequences,
+        audit=audited,
     )
 
 

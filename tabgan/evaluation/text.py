@@ -33,7 +33,7 @@ class Summary(pd.DataFrame):
         return pd.DataFrame
 
     def __repr__(self) -> str:
-        figures = pd.DataFrame(self[["value", "real", "best"]]).rename_axis(None)
+        figures = pd.DataFrame(self).drop(columns="meaning").rename_axis(None)
         text = figures.to_string(float_format="{:.3f}".format, na_rep="–")
         head, *lines = text.splitlines()
         printed = [head]
