@@ -41,7 +41,7 @@ def main() -> None:
     for seed in args.seeds:
         started = time.perf_counter()
         infogan = InfoGANFeaturizer(
-            n_steps=3000, n_critic=2, batch_size=128, random_state=seed
+            n_steps=3000, batch_size=128, random_state=seed, **CODES_ALONE
         ).fit(X)
         infogan_s = time.perf_counter() - started
         aae = AAESynthesizer(

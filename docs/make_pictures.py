@@ -136,7 +136,7 @@ def bigan() -> plt.Figure:
     """Draw digits, and what encoder and generator make of them."""
     X, X_valid, _, _ = train_test_split(*digits(), random_state=0)
     model = tabgan.BiGANSynthesizer(
-        n_steps=1500, batch_size=128, hidden_dim=128, random_state=0
+        n_steps=1500, batch_size=128, hidden_dim=128, random_state=0, **CODES_ALONE
     ).fit(X)
     rebuilt = model.inverse_transform(model.transform(X_valid[:10]))
     rows = np.concatenate([X_valid[:10], rebuilt])
@@ -155,7 +155,7 @@ def cgan() -> plt.Figure:
 def infogan() -> plt.Figure:
     """Draw digits by two codes."""
     X, _ = digits()
-    model = tabgan.InfoGANFeaturizer(n_steps=1500, n_critic=2, batch_size=128, random_state=0)
+    model = tabgan.InfoGANFeaturizer(n_steps=1500, batch_size=128, random_state=0, **CODES_ALONE)
     codes = {0: np.repeat(np.arange(10), 10), 1: np.tile(np.linspace(-1, 1, 10), 10)}
     rows = model.fit(X).sample(codes=codes, random_state=0)
     return grid(rows, "down: categorical code; across: continuous code")

@@ -27,8 +27,16 @@ IMAGE = (8, 8)
 
 # %%
 # InfoGAN: each row is a class of the categorical code; from left to right a continuous code goes
-# from -1 to 1. No label was seen.
-infogan = InfoGANFeaturizer(n_steps=2 * N_STEPS, n_critic=2, batch_size=128, random_state=0).fit(X)
+# from -1 to 1. No label was seen. The generator of the game draws the digits, smoother than a
+# decoder of single pixels would.
+infogan = InfoGANFeaturizer(
+    n_steps=2 * N_STEPS,
+    batch_size=128,
+    decoder="joint",
+    early_stopping=False,
+    acceptance_rounds=0,
+    random_state=0,
+).fit(X)
 codes = {0: np.repeat(np.arange(10), 10), 1: np.tile(np.linspace(-1, 1, 10), 10)}
 display = RowGridDisplay.from_rows(infogan.sample(codes=codes, random_state=0), image_shape=IMAGE)
 display.ax_.set_title("InfoGAN: rows by class, columns by continuous code")
