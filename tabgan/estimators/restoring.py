@@ -257,14 +257,12 @@ def get_state(estimator: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
         for part, module in core.modules().items()
         for k, v in module.state_dict().items()
     }
-    rates = {}
-    for player, optimizer in training.update.optimizers.items():
-        rates[player] = optimizer.param_groups[0]["lr"]
-        for i, entries in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{player}.{i}.{k}": v for k, v in entries.items()}
+    update = training.update
+    tensors |= update.state()
+    rates = {name: each.param_groups[0]["lr"] for name, each in update.optimizers.items()}
     values = estimator._get_values()
     values["training"] = {name: getattr(training, name) for name in _TRAINING}
-    values["n_made"], values["rates"] = training.update.n_made, rates
+    values["n_made"], values["rates"] = update.n_made, rates
     return tensors, values
 
 
