@@ -125,20 +125,16 @@ class InfoGANGame(CausalDecoder, GANGame):
         codes = self.draw_codes(n, rng)
         if self.networks is None:
             return codes
-        return EncodedTable(
-            self._classes(self.class_rates.clamp(min=1e-9).log().expand(n, -1), rng), codes.scalars
-        )
-
-    def _classes(self, raw: Tensor, rng: torch.Generator) -> Tensor:
-        """Draw a class of each categorical code from raw codes, shape (n, n_categorical)."""
-        return self.code_layout.draw(raw, draw_gumbel(len(raw), raw.shape[1], rng))[0]
+        raw = self.class_rates.clamp(min=1e-9).log().expand(n, -1)
+        classes, _ = self.code_layout.draw(raw, draw_gumbel(n, raw.shape[1], rng))
+        return EncodedTable(classes, codes.scalars)
 
     def real_codes(self, batch: Batch) -> Tensor:
-        """Draw a code for each row of a batch from Q's posterior, means with noise."""
+        """Return what Q infers of each row of a batch: the likeliest classes, and noisy means."""
         raw = self.infer(self.seen(batch.row))
         means = raw[:, : self.code_layout.n_scalars]
         return self.code_layout.expand(
-            self._classes(raw, batch.rng), self.blurred(means, batch.rng)
+            self.code_layout.draw(raw)[0], self.blurred(means, batch.rng)
         )
 
     def synthetic_codes(self, condition: Tensor, rng: torch.Generator) -> Tensor:
