@@ -14,8 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d
 
-from tabgan.checks import ParameterError
+from tabgan.checks import ParameterError, short
 from tabgan.table.dtypes import factorize
+from tabgan.table.encoder import MAX_DISCRETE_LEVELS
+from tabgan.table.inference import kind_of
 
 
 def append_target(
@@ -102,6 +104,30 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
         row = int(np.flatnonzero(codes < 0)[0])
         raise ValueError(f"y has no class in row {row}; leave out rows whose class is missing.")
     return codes, pd.Index(classes)
+
+
+def refuse_rare_classes(labels: pd.Series, min_rows: int) -> None:
+    """Raise a ValueError if a class of labels has fewer rows than a model may rest on.
+
+    Labels are classes unless they are numbers of more than `MAX_DISCRETE_LEVELS` different values.
+
+    Parameters
+    ----------
+    labels : Series of shape (n,)
+    min_rows : int
+    """
+    codes, classes = factorize(labels)
+    counts = np.bincount(codes[codes >= 0], minlength=len(classes))
+    is_number = kind_of(labels, labels.name, "y").kind not in ("categorical", "boolean")
+    if is_number and len(classes) > MAX_DISCRETE_LEVELS:
+        return
+    rare = [f"{short(classes[i])} ({counts[i]} rows)" for i in np.flatnonzero(counts < min_rows)]
+    if rare:
+        raise ParameterError(
+            f"privacy needs {min_rows} rows of each class of y, and there are fewer of "
+            f"{', '.join(rare[:5])}{' and others' if rare[5:] else ''}; leave out their rows, join "
+            'classes, set min_rows of tabgan.Privacy, or set privacy="none".'
+        )
 
 
 def conditions_on_label(conditions: Any, target_name: Hashable) -> Any:
