@@ -135,6 +135,7 @@ TAKES = {
             "missing",
             "generator",
             "decoder",
+            "privacy",
         ),
         lambda value: False,
     ),
