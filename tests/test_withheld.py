@@ -21,7 +21,7 @@ from tables import N_ROWS, columns
 import tabgan
 from tabgan import Privacy
 from tabgan.checks import ParameterError
-from tabgan.constraints import FixedCombinations, Inequality
+from tabgan.constraints import FixedCombinations, Inequality, Unique
 from tabgan.datasets import make_mixed_table
 from tabgan.generation.conditions import ConditionModel
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
@@ -420,6 +420,20 @@ def test_constraints_keep_their_rules_and_no_rare_combination(tmp_path):
     assert (made["start"] <= made["end"]).all() and made["end"].max() < 100
     estimator.save(tmp_path / "model")
     assert not re.search("Rara|Avis|987654", text_of(tmp_path / "model"))
+
+
+def test_a_key_does_not_tell_its_greatest_number(tmp_path):
+    table = pd.DataFrame({"key": np.random.default_rng(0).permutation(5000)[:300]})
+    table["group"] = np.arange(300) % 3
+    table.loc[8, "key"] = 987_654_321
+    estimator = small(
+        tabgan.AutoregressiveSynthesizer, constraints=[Unique("key")], privacy="standard"
+    )
+    quietly(estimator.fit, table)
+    made = estimator.sample(100, random_state=0)
+    assert made["key"].is_unique and made["key"].max() < 20_000
+    estimator.save(tmp_path / "model")
+    assert "98765" not in text_of(tmp_path / "model")
 
 
 def test_equations_are_found_without_what_is_withheld():

@@ -164,7 +164,8 @@ class Constraints:
             taken.add(text)
             return text
 
-        writer = Writer(schema, _grids(learnt))
+        least = 1 if withheld is None else withheld.min_rows
+        writer = Writer(schema, _grids(learnt), least)
         rewritings = tuple(option.learn(columns, writer, new) for option in chosen)
         fitted = cls(learnt, rewritings, schema, schema)
         fitted.inner = fitted._infer_inner(whole, withheld)

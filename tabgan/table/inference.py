@@ -281,7 +281,7 @@ def _infer_names(
     )
 
 
-def describe_key(values: pd.Series, name: Hashable) -> IdentifierColumn:
+def describe_key(values: pd.Series, name: Hashable, min_rows: int = 1) -> IdentifierColumn:
     """Describe a column of texts or integers as an identifier, whatever its values look like.
 
     Parameters
@@ -290,6 +290,8 @@ def describe_key(values: pd.Series, name: Hashable) -> IdentifierColumn:
         At least one value is there.
     name : hashable
         The column's label.
+    min_rows : int, default=1
+        Rows that the first number of the counter rests on, at least.
 
     Returns
     -------
@@ -300,8 +302,11 @@ def describe_key(values: pd.Series, name: Hashable) -> IdentifierColumn:
     marker = marker_of(values[missing]) if dtype == "object" else "NaN"
     present = values[~missing]
     if kind_of(values, name, "X").kind != "integer":
-        return _text_identifier(list(present), name, dtype, rate, marker)
+        return _text_identifier(list(present), name, dtype, rate, marker, min_rows)
     amounts = raw_amounts(present, "integer", "")
+    if min_rows > 1:
+        counter = _blunted_counter(amounts, min_rows)
+        return _integer_identifier(name, dtype, rate, marker, *counter)
     return _integer_identifier(
         name, dtype, rate, marker, int(amounts.min()), 1, int(np.ptp(amounts))
     )
