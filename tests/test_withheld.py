@@ -170,6 +170,15 @@ def test_four_rows_of_one_large_number_move_nothing_and_five_make_an_atom():
         assert (column.ends[1] == SALARY) is is_kept
 
 
+@pytest.mark.parametrize("n_low", [4, 6, 8, 12, 40])
+def test_a_single_number_between_two_frequent_ones_does_not_come_out(n_low):
+    low = np.random.default_rng(0).uniform(10, 90, n_low).round(2)
+    values = np.r_[np.zeros(100), low, 500_000, np.full(100, 1e6)]
+    column = described(pd.DataFrame({"x": values})).columns[0]
+    made = column.table.values(np.random.default_rng(0).random(20_000))
+    assert not ((made > 1000) & (made < 999_999)).any()
+
+
 def test_ends_stay_if_they_are_not_to_be_blunted():
     values = pd.DataFrame({"x": np.random.default_rng(0).normal(size=300)})
     column = described(values, Privacy(blunt_ends=False)).columns[0]

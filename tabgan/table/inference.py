@@ -249,14 +249,14 @@ def _infer_names(
     ):
         _warn_of_identifier(name, arg_name)
         least = 1 if withheld is None else withheld.min_rows
-        return _text_identifier(list(distinct), name, dtype, missing_rate, marker, least)
+        return _text_identifier(list(present), name, dtype, missing_rate, marker, least)
     counts = np.bincount(codes, minlength=len(distinct))
     if withheld is not None and withheld.privacy.rare_categories != "kept":
         is_rare = counts < withheld.min_rows
         n_rare, all_rare = int(counts[is_rare].sum()), bool(is_rare.all())
         is_fresh = withheld.privacy.rare_categories == "fresh" and not is_learnt
         if declared is None and (all_rare or is_fresh and n_rare > FRESH_SHARE * len(present)):
-            fresh = _fresh(distinct, name, dtype, missing_rate, marker, withheld)
+            fresh = _fresh(present, name, dtype, missing_rate, marker, withheld)
             if fresh is not None:
                 withheld.note("columns drawn afresh", name, len(present), f"{n_rare:,} rare of ")
                 return fresh
@@ -322,7 +322,7 @@ def _integer_identifier(
 
 
 def _fresh(
-    distinct: NDArray[Any],
+    present: pd.Series,
     name: Hashable,
     dtype: str,
     missing_rate: float,
@@ -330,11 +330,9 @@ def _fresh(
     withheld: Withheld,
 ) -> IdentifierColumn | None:
     """Describe rare texts or integers as identifiers; None for values that are neither."""
-    kind = ptypes.infer_dtype(distinct)
+    kind = ptypes.infer_dtype(present.astype(object))
     if kind == "string":
-        return _text_identifier(
-            list(distinct), name, dtype, missing_rate, marker, withheld.min_rows
-        )
+        return _text_identifier(list(present), name, dtype, missing_rate, marker, withheld.min_rows)
     if kind != "integer":
         return None
     # Their counter starts at one whatever they are, for integers of any size may name something.

@@ -234,8 +234,8 @@ def common_quantiles(
     """Summarise values so that no atom, interval or end rests on fewer rows than allowed.
 
     Atoms are values that enough rows hold. The values between two atoms are cut into intervals of
-    enough rows, whose ends are means over as many rows. Where fewer rows lie between two atoms,
-    they count to the nearer atom.
+    enough rows, whose ends are means over as many rows. Where less than twice as many rows lie
+    between two atoms, they count to the nearer atom.
 
     Parameters
     ----------
@@ -288,7 +288,8 @@ def common_quantiles(
         right = high
         if i < len(atoms):
             right = min(atoms[i] - half, np.nextafter(atoms[i], -np.inf))
-        if len(run) >= k and left < right:
+        enough = 2 * k - 1 if len(atoms) else k
+        if len(run) >= enough and left < right:
             parts.append(_intervals(run, left, right, i > 0, i < len(atoms), most, k))
         elif len(atoms):
             n_moved += len(run)
@@ -334,14 +335,14 @@ def _intervals(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Cut the values between two atoms into intervals; return their masses and ends.
 
-    Beside an atom, an interval ends where values that spread evenly would, given the mean and the
-    mean deviation of its outermost `k` rows.
+    Beside an atom, an interval ends where values that spread evenly would. The outermost ``k - 1``
+    rows have no say in that.
     """
     n_parts = max(1, len(run) // most)
     cuts = np.rint(np.linspace(0, len(run), n_parts + 1)).astype(np.int64)
     means = [_mean(run[cut - k // 2 : cut + k - k // 2]) for cut in cuts[1:-1]]
-    first = _even_end(run[:k], -1) if has_left else left
-    last = _even_end(run[-k:], 1) if has_right else right
+    first = _even_end(run[k - 1 : 2 * k - 1], -1) if has_left else left
+    last = _even_end(run[len(run) - 2 * k + 1 :][:k], 1) if has_right else right
     bounds = np.maximum.accumulate(np.clip([first, *means, last], left, right))
     masses = np.diff(cuts).astype(np.float64)
     # Rows of an interval without width count to the next one that has some, or to the last.
@@ -354,10 +355,14 @@ def _intervals(
 
 
 def _even_end(rows: NDArray[np.float64], sign: int) -> float:
-    """Return the end of the even spread that has the mean and the mean deviation of some rows."""
-    mean = _mean(rows)
+    """Return where one row less than twice the rows would end, at the spread that the rows have.
+
+    Of numbers that spread evenly, the mean deviation is a quarter of the width.
+    """
+    mean, k = _mean(rows), len(rows)
     with np.errstate(over="ignore"):
-        return mean + sign * 2.0 * float(np.abs(rows - mean).mean())
+        half = 2.0 * float(np.abs(rows - mean).mean())
+        return mean + sign * half * (1 + 2 * (k - 1) / k)
 
 
 def _is_nearer(run: NDArray[np.float64], below: float, above: float) -> bool:
