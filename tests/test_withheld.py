@@ -388,6 +388,10 @@ def test_a_rare_class_of_labels_is_refused_and_a_rare_condition_is_left_out():
     y = pd.Series(["common"] * 117 + ["rare"] * 3)
     with pytest.raises(ParameterError, match=r"'rare' \(3 rows\)"):
         small(tabgan.CGANSynthesizer, privacy="standard").fit(table, y)
+    with pytest.raises(ParameterError, match=r"fewer of 2 \(3 rows\)"):
+        small(tabgan.CGANSynthesizer, privacy="standard").fit(table, [0] * 60 + [1] * 57 + [2] * 3)
+    amounts = np.r_[np.arange(117) % 3, 9.5, 9.5, 9.5]
+    quietly(small(tabgan.CGANSynthesizer, privacy="standard").fit, table, amounts)
     estimator = small(tabgan.CGANSynthesizer, condition_columns=["note"], privacy="standard")
     quietly(estimator.fit, table)
     assert set(estimator.sample(100, conditions={"note": "paid"})["note"]) == {"paid"}

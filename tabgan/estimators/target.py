@@ -18,6 +18,7 @@ from tabgan.checks import ParameterError, short
 from tabgan.table.dtypes import factorize
 from tabgan.table.encoder import MAX_DISCRETE_LEVELS
 from tabgan.table.inference import kind_of
+from tabgan.table.quantiles import ROWS_PER_ATOM
 
 
 def append_target(
@@ -109,7 +110,8 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
 def refuse_rare_classes(labels: pd.Series, min_rows: int) -> None:
     """Raise a ValueError if a class of labels has fewer rows than a model may rest on.
 
-    Labels are classes unless they are numbers of more than `MAX_DISCRETE_LEVELS` different values.
+    Floats, dates and durations are no classes. Integers are if there are few of them: at most
+    `MAX_DISCRETE_LEVELS`, and on average in `ROWS_PER_ATOM` rows each.
 
     Parameters
     ----------
@@ -118,10 +120,12 @@ def refuse_rare_classes(labels: pd.Series, min_rows: int) -> None:
     """
     codes, classes = factorize(labels)
     counts = np.bincount(codes[codes >= 0], minlength=len(classes))
-    is_number = kind_of(labels, labels.name, "y").kind not in ("categorical", "boolean")
-    if is_number and len(classes) > MAX_DISCRETE_LEVELS:
+    kind = kind_of(labels, labels.name, "y").kind
+    is_few = len(classes) <= min(MAX_DISCRETE_LEVELS, len(labels) / ROWS_PER_ATOM)
+    if kind not in ("categorical", "boolean") and not (kind == "integer" and is_few):
         return
-    rare = [f"{short(classes[i])} ({counts[i]} rows)" for i in np.flatnonzero(counts < min_rows)]
+    names = classes.tolist()
+    rare = [f"{short(names[i])} ({counts[i]} rows)" for i in np.flatnonzero(counts < min_rows)]
     if rare:
         raise ParameterError(
             f"privacy needs {min_rows} rows of each class of y, and there are fewer of "
