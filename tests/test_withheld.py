@@ -416,6 +416,23 @@ def test_many_condition_columns_keep_no_row_of_the_table(tmp_path):
     assert set(estimator.sample(9, conditions={"colour": "red"})["colour"]) == {"red"}
 
 
+def test_columns_of_many_categories_keep_no_row_of_the_table():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({name: rng.integers(0, 30, 600).astype(str) for name in "abc"})
+    table.loc[:99] = ["1", "2", "3"]
+    estimator = small(tabgan.AutoregressiveSynthesizer, max_categories=8, privacy="standard")
+    quietly(estimator.fit, table)
+    encoding = estimator._core.encoding
+    codes = encoding.encoder.encode(table).codes
+    real = {tuple(row) for row in codes.tolist()}
+    contexts = estimator._core.training.game.wide.contexts
+    kept = zip(contexts.combinations.tolist(), contexts.numbers.tolist(), strict=True)
+    counts = {tuple(row): number for row, number in kept}
+    assert max(counts.values()) >= 100
+    alone = [row for row, number in counts.items() if number < 5]
+    assert len(alone) > 300 and sum(row in real for row in alone) < 0.1 * len(alone)
+
+
 def test_constraints_keep_their_rules_and_no_rare_combination(tmp_path):
     rng = np.random.default_rng(0)
     pairs = [("Fiat", "Uno"), ("Fiat", "Panda"), ("Ford", "Focus")]

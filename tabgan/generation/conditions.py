@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
 from tabgan.table.conditions import EncodedCondition, Kind, SyntheticColumn
 from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.privacy import recombined
 from tabgan.table.schema import Schema
 
 N_BINS = 32
@@ -162,14 +163,7 @@ class ConditionModel:
         rows = rows.copy()
         for i in range(n_blocks, rows.shape[1]):
             rows[:, i] = _common_bins(rows[:, i], self.min_rows)
-        _, group, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-        rare = np.flatnonzero(counts[group.ravel()] < self.min_rows)
-        self.n_recombined = int((counts < self.min_rows).sum())
-        # The order of rows is of no account, so that the same rows give the same histogram.
-        rng = np.random.default_rng(len(rows))
-        mixed = np.sort(rows[rare], axis=0)
-        for i in range(rows.shape[1]):
-            rows[rare, i] = rng.permutation(mixed[:, i])
+        rows, self.n_recombined = recombined(rows, self.min_rows)
         return rows
 
     def restore(self, combinations: Combinations) -> None:
