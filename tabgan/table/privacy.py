@@ -41,8 +41,9 @@ class Privacy:
         Least number of training rows that a category, a repeated number, an interval of numbers, or
         a combination of conditions rests on.
     blunt_ends : bool, default=True
-        Whether the range of a number ends where `min_rows` rows reach. If False, the least and the
-        greatest number of training are kept.
+        Whether the range of a number ends where `min_rows` rows reach. If False, it ends at the
+        least and the greatest number of training; but where fewer rows lie beyond the outermost
+        number that `min_rows` rows hold, it ends at that number.
     rare_categories : {"fresh", "dropped", "kept"}, default="fresh"
         What becomes of categories of fewer rows. "dropped" leaves them out, and synthetic rows get
         other categories at their rates. "fresh" does so too; but where more than half of the rows
@@ -269,7 +270,7 @@ def common_quantiles(
 
     Atoms are values that enough rows hold. The values between two atoms are cut into intervals of
     enough rows, whose ends are means over as many rows. Where less than twice as many rows lie
-    between two atoms, they count to the nearer atom.
+    between two atoms, or less than enough beyond all atoms, they count to the nearer atom.
 
     Parameters
     ----------
@@ -322,7 +323,7 @@ def common_quantiles(
         right = high
         if i < len(atoms):
             right = min(atoms[i] - half, np.nextafter(atoms[i], -np.inf))
-        enough = 2 * k - 1 if len(atoms) else k
+        enough = 2 * k - 1 if 0 < i < len(atoms) else k
         if len(run) >= enough and left < right:
             parts.append(_intervals(run, left, right, i > 0, i < len(atoms), most, k))
         elif len(atoms):
@@ -370,13 +371,16 @@ def _intervals(
     """Cut the values between two atoms into intervals; return their masses and ends.
 
     Beside an atom, an interval ends where values that spread evenly would. The outermost ``k - 1``
-    rows have no say in that.
+    rows have no say in that; of fewer than ``2 * k - 1`` rows, the interval reaches to the atom.
     """
     n_parts = max(1, len(run) // most)
     cuts = np.rint(np.linspace(0, len(run), n_parts + 1)).astype(np.int64)
     means = [_mean(run[cut - k // 2 : cut + k - k // 2]) for cut in cuts[1:-1]]
-    first = _even_end(run[k - 1 : 2 * k - 1], -1) if has_left else left
-    last = _even_end(run[len(run) - 2 * k + 1 :][:k], 1) if has_right else right
+    first, last = left, right
+    if has_left and len(run) >= 2 * k - 1:
+        first = _even_end(run[k - 1 : 2 * k - 1], -1)
+    if has_right and len(run) >= 2 * k - 1:
+        last = _even_end(run[len(run) - 2 * k + 1 :][:k], 1)
     bounds = np.maximum.accumulate(np.clip([first, *means, last], left, right))
     masses = np.diff(cuts).astype(np.float64)
     # Rows of an interval without width count to the next one that has some, or to the last.
