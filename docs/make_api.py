@@ -6,6 +6,8 @@ import importlib
 import inspect
 from pathlib import Path
 
+from sklearn.base import BaseEstimator
+
 import tabgan
 
 # The title of each public module's page, in the order of the reference.
@@ -44,7 +46,7 @@ def sections(module: str) -> dict[str, list[str]]:
 def _group(module: str, thing: object) -> str:
     if not inspect.isclass(thing):
         return "Functions"
-    if module != "tabgan":
+    if module != "tabgan" or not issubclass(thing, BaseEstimator):
         return "Classes"
     if thing.__module__.startswith("tabgan.pipeline"):
         return "Pipelines"

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tabgan.persistence import ModelFileError, load, read_card
     from tabgan.pipeline import AugmentedClassifier, AugmentedRegressor, GANSampler, augment
     from tabgan.table.conditions import ANY, PRESENT
+    from tabgan.table.privacy import Privacy
 
 __version__ = version("sklearn-tabgan")
 
@@ -76,6 +77,7 @@ __all__ = [
     "InfoGANFeaturizer",
     "LSGANSynthesizer",
     "ModelFileError",
+    "Privacy",
     "RCGANSynthesizer",
     "SeqGANSynthesizer",
     "SequenceARAESynthesizer",
@@ -105,6 +107,7 @@ _HOMES = {"augment": "pipeline", "evaluate": "evaluation"}
 _HOMES |= dict.fromkeys(["ModelFileError", "load", "read_card"], "persistence")
 _HOMES |= {"SynthesizerImputer": "imputation"}
 _HOMES |= dict.fromkeys(["ANY", "PRESENT"], "table.conditions")
+_HOMES |= {"Privacy": "table.privacy"}
 _HOMES |= dict.fromkeys(["AugmentedClassifier", "AugmentedRegressor", "GANSampler"], "pipeline")
 
 

@@ -144,6 +144,7 @@ TAKES = {
             "missing",
             "generator",
             "decoder",
+            "privacy",
         ),
         lambda value: False,
     ),

@@ -209,10 +209,13 @@ class Writer:
         Schema of the user's table.
     grids : mapping of label to list of Grid
         Grids that rules confine columns to.
+    min_rows : int, default=1
+        Rows that what is learnt of a key rests on, at least.
     """
 
     schema: Schema
     grids: Mapping[Hashable, Sequence[Grid]]
+    min_rows: int = 1
 
     def may_lack(self, name: Hashable) -> bool:
         """Say whether missing values of a column are learnt, and not taken for unknown ones."""

@@ -104,7 +104,8 @@ class Unique(Constraint):
 
         def learn(columns: Columns, writer: Writer, new: Callable[[str], str]) -> FreshKeys:
             rate = writer.schema[name].missing_rate
-            key = replace(describe_key(columns[name], name), missing_rate=rate)
+            key = describe_key(columns[name], name, writer.min_rows)
+            key = replace(key, missing_rate=rate)
             return FreshKeys(key, new(f"{name} known"))
 
         return [Part(self, [Option((name,), (), learn)], is_needed=False)]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabgan.checks import ParameterError
 from tabgan.constraints.amounts import Writer, cast, inner_series
 from tabgan.constraints.asked import Cells
 from tabgan.constraints.base import (
@@ -25,6 +26,7 @@ from tabgan.constraints.base import (
 )
 from tabgan.table.conditions import Kind
 from tabgan.table.dtypes import as_objects, factorize
+from tabgan.table.privacy import Withheld
 from tabgan.table.schema import Schema
 
 Combination = tuple[Any, ...]
@@ -202,6 +204,46 @@ def merge_groups(rules: Sequence[Constraint]) -> list[Constraint]:
             groups.append([r for g in near for r in g] + [rule])
     others = [rule for rule in rules if not isinstance(rule, FixedCombinations | OneHot)]
     return others + [g[0] if len(g) == 1 else _Together(tuple(g)) for g in groups]
+
+
+def with_common_combinations(
+    rules: Sequence[Constraint], table: pd.DataFrame, withheld: Withheld
+) -> pd.DataFrame:
+    """Leave out the rows whose combination, of the columns of a rule, too few rows have.
+
+    Parameters
+    ----------
+    rules : sequence of Constraint
+    table : DataFrame of n rows
+    withheld : Withheld
+        Says how many rows are enough, and remembers how many were left out.
+
+    Returns
+    -------
+    DataFrame of at most n rows
+
+    Raises
+    ------
+    ParameterError
+        No row is left.
+    """
+    is_kept = np.ones(len(table), dtype=bool)
+    for rule in merge_groups(rules):
+        if isinstance(rule, FixedCombinations | OneHot | _Together):
+            rows = distinct(table, rule.names)
+            columns = {name: table[name] for name in rule.names}
+            numbers = level_numbers(columns, rule.names, rows)
+            is_common = np.bincount(numbers)[numbers] >= withheld.min_rows
+            if not is_common.all():
+                n_rare = int((~is_common).sum())
+                withheld.note("combinations left out", str(rule), n_rare)
+            is_kept &= is_common
+    if not is_kept.any():
+        raise ParameterError(
+            f"constraints allow combinations of the training rows alone, and none of them has "
+            f'{withheld.min_rows} rows, which privacy needs; set privacy="none" or drop the rule.'
+        )
+    return table[is_kept].reset_index(drop=True)
 
 
 def level_part(rule: Constraint, names: Sequence[Hashable]) -> Part:

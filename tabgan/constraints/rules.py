@@ -20,13 +20,14 @@ from tabgan.constraints.base import (
     Goal,
     Rewriting,
 )
-from tabgan.constraints.levels import merge_groups
+from tabgan.constraints.levels import merge_groups, with_common_combinations
 from tabgan.constraints.placing import check_circles, choose_options
 from tabgan.table.columns import Column, IdentifierColumn, NumericColumn
 from tabgan.table.conditions import ANY, Kind
 from tabgan.table.dtypes import factorize
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
+from tabgan.table.privacy import Withheld
 from tabgan.table.schema import Schema
 from tabgan.table.soundness import example_rows
 
@@ -122,6 +123,7 @@ class Constraints:
         table: pd.DataFrame,
         schema: Schema,
         keep: Iterable[Hashable] = (),
+        withheld: Withheld | None = None,
     ) -> Constraints:
         """Find rewritings for all rules, and learn them.
 
@@ -134,6 +136,8 @@ class Constraints:
             Schema of the table.
         keep : iterable of labels
             Columns that no rewriting may replace.
+        withheld : Withheld, optional
+            What is to be withheld because too few rows share it, and what was.
 
         Returns
         -------
@@ -144,6 +148,9 @@ class Constraints:
         ValueError
             Two rules contradict each other, or no column is left for a rule that needs one.
         """
+        whole = table
+        if withheld is not None:
+            table = with_common_combinations(rules, table, withheld)
         learnt = tuple(rule.learn(table) for rule in rules)
         check_circles(learnt)
         parts = [part for rule in merge_groups(learnt) for part in rule.plan(schema)]
@@ -157,13 +164,14 @@ class Constraints:
             taken.add(text)
             return text
 
-        writer = Writer(schema, _grids(learnt))
+        least = 1 if withheld is None else withheld.min_rows
+        writer = Writer(schema, _grids(learnt), least)
         rewritings = tuple(option.learn(columns, writer, new) for option in chosen)
         fitted = cls(learnt, rewritings, schema, schema)
-        fitted.inner = fitted._infer_inner(table)
+        fitted.inner = fitted._infer_inner(whole, withheld)
         return fitted
 
-    def _infer_inner(self, table: pd.DataFrame) -> Schema:
+    def _infer_inner(self, table: pd.DataFrame, withheld: Withheld | None) -> Schema:
         expressed = self.express(table)
         categories = {name for rewriting in self.rewritings for name in rewriting.categories()}
         known = set(self.table.names)
@@ -179,8 +187,12 @@ class Constraints:
             if name in known:
                 columns.append(self.table[name])
             else:
-                described = infer_column(expressed[name], name, name in categories, "X", True)
-                if name in whole and described.missing_rate < 1:
+                described = infer_column(
+                    expressed[name], name, name in categories, "X", True, withheld
+                )
+                # Of combinations, those that are withheld are the missing ones.
+                is_whole = name in whole or (withheld is not None and name in categories)
+                if is_whole and described.missing_rate < 1:
                     described = replace(described, missing_rate=0.0)
                 columns.append(described)
         return Schema(tuple(columns))

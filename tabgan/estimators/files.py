@@ -32,6 +32,7 @@ from tabgan.notices import warn
 from tabgan.paths import PATH, replacing
 from tabgan.registry import HOLDERS, MODELS
 from tabgan.table.jsonable import from_jsonable, to_jsonable
+from tabgan.table.privacy import Privacy
 from tabgan.table.schema import Schema
 
 FORMAT = 1
@@ -40,7 +41,7 @@ FORMAT = 1
 MOST_TOLD = 300
 """Characters of another error that an error of a file repeats at most."""
 
-_CLASSES: dict[str, Any] = {**TECHNIQUES, **CONSTRAINTS}
+_CLASSES: dict[str, Any] = {**TECHNIQUES, **CONSTRAINTS, Privacy.__name__: Privacy}
 """Classes of parameters that a file holds, by name."""
 
 

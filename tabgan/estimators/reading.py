@@ -22,6 +22,7 @@ from tabgan.table.columns import IdentifierColumn
 from tabgan.table.conditions import ANY, condition_frame
 from tabgan.table.encoder import Encoder
 from tabgan.table.format import TableFormat, is_frame, read_table
+from tabgan.table.privacy import privacy_of
 from tabgan.table.schema import Schema
 
 MAX_SAMPLES = 2**31 - 1
@@ -133,6 +134,7 @@ def read_known(estimator: Any, frame: pd.DataFrame, schema: Schema) -> pd.DataFr
     ----------
     estimator : Estimator
         Its parameter `handle_unknown` decides what follows from a category that `fit` did not see.
+        With a parameter `privacy`, only categories of as many rows as it asks for count.
     frame : DataFrame of shape (n, d)
         It has the columns of the schema, and may have others.
     schema : Schema
@@ -157,7 +159,10 @@ def read_known(estimator: Any, frame: pd.DataFrame, schema: Schema) -> pd.DataFr
     check_kinds(schema, known)
     if estimator.handle_unknown == "ignore":
         return frame
-    unseen = unseen_categories(schema, known)
+    # What a model withholds may have been seen by fit; so few rows, of a later table too, say
+    # nothing about that.
+    privacy = privacy_of(getattr(estimator, "privacy", "none"))
+    unseen = unseen_categories(schema, known, 1 if privacy is None else privacy.min_rows)
     if unseen:
         told = "; ".join(
             f"column {label!r} has {sum(n for _, n in counts)} values of {len(counts)} categories "

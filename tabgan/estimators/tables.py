@@ -34,6 +34,7 @@ from tabgan.estimators.reading import (
 )
 from tabgan.estimators.restoring import LABELS
 from tabgan.estimators.sampling import RowSampling
+from tabgan.estimators.target import refuse_rare_classes
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.conditions import ConditionModel
 from tabgan.generation.core import resolve_device
@@ -46,6 +47,7 @@ from tabgan.table.chunks import Chunks, is_chunked
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.link_search import find_links
 from tabgan.table.links import Links
+from tabgan.table.privacy import PRIVACY, Privacy, Withheld, privacy_of
 from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
@@ -89,6 +91,12 @@ class TableSynthesizer(RowSampling, Estimator):
     on_violation : {"raise", "drop"}, default="raise"
         What follows from training rows that break a constraint. "raise" raises a ValueError that
         names the constraint and the rows. "drop" leaves the rows out and warns how many there are.
+    privacy : {"none", "standard"} or Privacy, default="none"
+        What is withheld of the training rows. With "standard", no category, no number, no interval
+        and no end of a column that the model keeps, and no combination of conditions, rests on
+        fewer than 5 rows: rare categories are left out or drawn afresh, ends of numbers are
+        blunted, and `fit` says once how much is concerned. `tabgan.Privacy` sets each part. This is
+        no differential privacy; see the guide on privacy.
     **shared
         See `Estimator`.
 
@@ -102,6 +110,7 @@ class TableSynthesizer(RowSampling, Estimator):
     schema_: Schema
     _rules: Constraints | None = None
     _links: Links | None = None
+    _withheld: Withheld | None = None
     _saved: ClassVar[dict[str, Rule]] = {
         "_condition_names": LABELS,
         "_target_name": NONE | instance(Hashable, "a column label"),
@@ -116,6 +125,7 @@ class TableSynthesizer(RowSampling, Estimator):
         )
         | NONE,
         "on_violation": choice("raise", "drop"),
+        "privacy": PRIVACY,
     }
     _core: TableCore
 
@@ -128,6 +138,7 @@ class TableSynthesizer(RowSampling, Estimator):
         acceptance_rounds: int = 0,
         constraints: Sequence[Constraint] | None = None,
         on_violation: str = "raise",
+        privacy: str | Privacy = "none",
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -137,6 +148,7 @@ class TableSynthesizer(RowSampling, Estimator):
         self.acceptance_rounds = acceptance_rounds
         self.constraints = constraints
         self.on_violation = on_violation
+        self.privacy = privacy
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -181,6 +193,7 @@ class TableSynthesizer(RowSampling, Estimator):
         ValueError
             If X has no rows, no columns, infinite values or two columns of one name, if rows break
             a constraint, if constraints contradict each other, or if a parameter is out of range;
+            if `privacy` is set, and there are too few rows or a class of `y` has too few;
             if a file cannot be read or chunks differ in their columns; or if there are labels or
             constraints beside a table that is read a part at a time.
         TypeError
@@ -192,7 +205,8 @@ class TableSynthesizer(RowSampling, Estimator):
         -----
         UserWarning
             If synthetic rows are nearly all alike after training (mode collapse), if training was
-            interrupted by Ctrl-C, or if rows that break a constraint are left out.
+            interrupted by Ctrl-C, if rows that break a constraint are left out, or if `privacy`
+            withholds anything.
         """
         return self._fit(X, y)
 
@@ -239,13 +253,16 @@ class TableSynthesizer(RowSampling, Estimator):
             rules = () if self._rules is None else self._rules.rules
             return self._expressed(self._kept(table, rules))
         table = self._kept(table, self.constraints or ())
+        self._begin_withholding(table)
         self.schema_ = self._infer_schema(table)
         self._condition_names = conditions
         self._n_rows = len(table)
         self._rules = None
         if self.constraints:
             keep = [*conditions, self._target_name]
-            self._rules = Constraints.learn(self.constraints, table, self.schema_, keep)
+            self._rules = Constraints.learn(
+                self.constraints, table, self.schema_, keep, self._withheld
+            )
         self._find_links(table)
         return self._expressed(table)
 
@@ -267,6 +284,7 @@ class TableSynthesizer(RowSampling, Estimator):
         if not table.columns.equals(chunks.columns):
             raise ParameterError(f"{owner} cannot read X a part at a time; load X first.")
         if anew:
+            self._begin_withholding(chunks)
             self.schema_ = self._infer_schema(chunks)
             self._condition_names = conditions
             self._n_rows = len(chunks)
@@ -276,6 +294,20 @@ class TableSynthesizer(RowSampling, Estimator):
             chunks = chunks.with_step(known_parts(self, self.schema_))
         return chunks if self._links is None else chunks.with_step(self._expressed)
 
+    def _begin_withholding(self, table: pd.DataFrame | Chunks) -> None:
+        """Prepare what `privacy` asks for, and refuse labels of classes of too few rows.
+
+        A class that were left out would change what a label can be, without a word of the user's.
+        """
+        privacy = privacy_of(self.privacy)
+        self._withheld = None if privacy is None else Withheld(privacy, len(table))
+        if (
+            privacy is not None
+            and self._target_name is not None
+            and isinstance(table, pd.DataFrame)
+        ):
+            refuse_rare_classes(table[self._target_name], privacy.min_rows)
+
     def _find_links(self, table: pd.DataFrame | Chunks) -> None:
         """Find the equations of a table, on random rows of one that is read a part at a time."""
         self._links = None
@@ -284,7 +316,7 @@ class TableSynthesizer(RowSampling, Estimator):
             cut = self._plan.cut(self._n_rows, schema.n_numeric)
             encoder = Encoder(schema, self._plan.numbers, rare=self._plan.rare, **cut)
             some = table.some(LINK_ROWS) if isinstance(table, Chunks) else table
-            self._links = find_links(self._expressed(some), encoder)
+            self._links = find_links(self._expressed(some), encoder, self._withheld)
 
     def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:
         """Return the training rows that keep all rules, with a fresh index."""
@@ -318,7 +350,7 @@ class TableSynthesizer(RowSampling, Estimator):
                 for name in rule.keys():
                     told = re.escape(f"column {name!r} of X looks like an identifier")
                     warnings.filterwarnings("ignore", told)
-            return Schema.infer(table, forced, learnt=learnt)
+            return Schema.infer(table, forced, learnt=learnt, withheld=self._withheld)
 
     def _make_core(self) -> TableCore:
         device = resolve_device(self.device)
@@ -332,7 +364,10 @@ class TableSynthesizer(RowSampling, Estimator):
             rare=self._plan.rare,
             **cut,
         )
-        conditions = ConditionModel(schema.select(given), self.max_categories)
+        privacy = privacy_of(self.privacy)
+        conditions = ConditionModel(
+            schema.select(given), self.max_categories, 1 if privacy is None else privacy.min_rows
+        )
         encoding = Encoding(encoder, conditions, self._n_rows, device)
         training = self._train_game(encoding, device)
         source = self._make_source(training.averaged, encoding)
@@ -350,6 +385,10 @@ class TableSynthesizer(RowSampling, Estimator):
 
     def _learn(self, data: pd.DataFrame | Chunks, streams: Streams, anew: bool) -> None:
         self._core.learn(data, streams, self._plan, self._run(), anew)
+        if self._withheld is not None:
+            self._withheld.n_combinations = self._core.encoding.conditions.n_recombined
+            self._withheld.warn()
+            self._withheld = None
 
     def _get_values(self) -> dict[str, Any]:
         rules = None if self._rules is None else self._rules.to_dict()

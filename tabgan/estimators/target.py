@@ -14,8 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d
 
-from tabgan.checks import ParameterError
+from tabgan.checks import ParameterError, short
 from tabgan.table.dtypes import factorize
+from tabgan.table.encoder import MAX_DISCRETE_LEVELS
+from tabgan.table.inference import kind_of
+from tabgan.table.quantiles import ROWS_PER_ATOM
 
 
 def append_target(
@@ -102,6 +105,33 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
         row = int(np.flatnonzero(codes < 0)[0])
         raise ValueError(f"y has no class in row {row}; leave out rows whose class is missing.")
     return codes, pd.Index(classes)
+
+
+def refuse_rare_classes(labels: pd.Series, min_rows: int) -> None:
+    """Raise a ValueError if a class of labels has fewer rows than a model may rest on.
+
+    Floats, dates and durations are no classes. Integers are if there are few of them: at most
+    `MAX_DISCRETE_LEVELS`, and on average in `ROWS_PER_ATOM` rows each.
+
+    Parameters
+    ----------
+    labels : Series of shape (n,)
+    min_rows : int
+    """
+    codes, classes = factorize(labels)
+    counts = np.bincount(codes[codes >= 0], minlength=len(classes))
+    kind = kind_of(labels, labels.name, "y").kind
+    is_few = len(classes) <= min(MAX_DISCRETE_LEVELS, len(labels) / ROWS_PER_ATOM)
+    if kind not in ("categorical", "boolean") and not (kind == "integer" and is_few):
+        return
+    names = classes.tolist()
+    rare = [f"{short(names[i])} ({counts[i]} rows)" for i in np.flatnonzero(counts < min_rows)]
+    if rare:
+        raise ParameterError(
+            f"privacy needs {min_rows} rows of each class of y, and there are fewer of "
+            f"{', '.join(rare[:5])}{' and others' if rare[5:] else ''}; leave out their rows, join "
+            'classes, set min_rows of tabgan.Privacy, or set privacy="none".'
+        )
 
 
 def conditions_on_label(conditions: Any, target_name: Hashable) -> Any:

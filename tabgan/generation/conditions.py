@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
 from tabgan.table.conditions import EncodedCondition, Kind, SyntheticColumn
 from tabgan.table.encoder import EncodedTable, Encoder
+from tabgan.table.privacy import recombined
 from tabgan.table.schema import Schema
 
 N_BINS = 32
@@ -59,6 +60,9 @@ class ConditionModel:
         Schema of the condition columns, of which there may be none.
     max_categories : int
         Most levels of a categorical column.
+    min_rows : int, default=1
+        Rows that share a combination which is kept as it is. The values of other rows are
+        recombined at random, each column for itself: rates are kept, and who has what is not.
 
     Attributes
     ----------
@@ -66,6 +70,8 @@ class ConditionModel:
         Encoder of the condition columns.
     combinations : Combinations
         The histogram.
+    n_recombined : int
+        Number of combinations that `learn` recombined.
 
     Raises
     ------
@@ -73,7 +79,7 @@ class ConditionModel:
         A condition column is an identifier.
     """
 
-    def __init__(self, schema: Schema, max_categories: int) -> None:
+    def __init__(self, schema: Schema, max_categories: int, min_rows: int = 1) -> None:
         for column in schema.columns:
             if isinstance(column, IdentifierColumn):
                 raise ValueError(
@@ -81,6 +87,7 @@ class ConditionModel:
                     "identifier; leave it out, or name it in categorical_features."
                 )
         self.encoder = Encoder(schema, "scalar", max_categories=max_categories)
+        self.min_rows, self.n_recombined = min_rows, 0
         layout = self.encoder.layout
         self.combinations = Combinations(
             np.zeros((1, layout.n_blocks), dtype=np.int64),
@@ -131,12 +138,33 @@ class ConditionModel:
         bins = np.clip(ranks * N_BINS, 0, N_BINS - 1).astype(np.int64)
         both = np.concatenate([codes, bins], axis=1)
         if both.shape[1] and len(both):
+            if self.min_rows > 1:
+                both = self._with_common_ties(both, codes.shape[1])
             distinct, counts = np.unique(both, axis=0, return_counts=True)
             distinct_codes, distinct_bins = np.split(distinct, [codes.shape[1]], axis=1)
             self.combinations = Combinations(distinct_codes, distinct_bins, counts)
         elif not len(both) and codes.shape[1] == both.shape[1] == 1:
             levels = np.arange(self.encoder.layout.n_levels[0])[:, None]
             self.combinations = Combinations(levels, levels[:, :0], np.ones_like(levels[:, 0]))
+
+    def _with_common_ties(self, rows: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]:
+        """Merge bins of too few rows, and recombine what too few rows have in common.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, n_blocks + n_scalars), int64
+            Levels and bins of the training rows.
+        n_blocks : int
+
+        Returns
+        -------
+        ndarray of the same shape
+        """
+        rows = rows.copy()
+        for i in range(n_blocks, rows.shape[1]):
+            rows[:, i] = _common_bins(rows[:, i], self.min_rows)
+        rows, self.n_recombined = recombined(rows, self.min_rows)
+        return rows
 
     def restore(self, combinations: Combinations) -> None:
         """Take a histogram from a file.
@@ -289,6 +317,32 @@ class ConditionModel:
         bins = self.combinations.bins[picked]
         scalars = torch.from_numpy(2 * (bins + rng.random(bins.shape)) / N_BINS - 1).float()
         return EncodedTable(codes, self.encoder.layout.gate(codes, scalars))
+
+
+def _common_bins(bins: NDArray[np.int64], min_rows: int) -> NDArray[np.int64]:
+    """Merge neighbouring bins until each has enough rows; each takes the number of its fullest.
+
+    Parameters
+    ----------
+    bins : ndarray of shape (n,), int64, in [0, N_BINS)
+    min_rows : int
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+    """
+    counts = np.bincount(bins, minlength=N_BINS)
+    groups: list[list[int]] = [[]]
+    for place in range(N_BINS):
+        if counts[groups[-1]].sum() >= min_rows:
+            groups.append([])
+        groups[-1].append(place)
+    if counts[groups[-1]].sum() < min_rows and groups[1:]:
+        groups[-2] += groups.pop()
+    number = np.zeros(N_BINS, dtype=np.int64)
+    for group in groups:
+        number[group] = group[int(np.argmax(counts[group]))]
+    return number[bins]
 
 
 def _equal_rows(

@@ -480,5 +480,5 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
         if self._target_name is None:
             return schema
         known = table[[self._target_name]].dropna()
-        label = Schema.infer(known, arg_name="y")
+        label = Schema.infer(known, arg_name="y", withheld=self._withheld)
         return Schema((*schema.columns[:-1], *label.columns))

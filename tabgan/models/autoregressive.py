@@ -278,7 +278,9 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         dropout = self.dropout
         if dropout is None:
             dropout = default_dropout(encoding.n_rows)
-        wide = WideModel(encoding.layout, encoding.masses, encoding.level_ranks)
+        wide = WideModel(
+            encoding.layout, encoding.masses, encoding.level_ranks, encoding.conditions.min_rows
+        )
         wide = wide.to(encoding.layout.offsets.device)
         shared = encoding.masses, encoding.level_ranks, encoding.n_rows
         n_given = encoding.condition_layout.width

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tabgan.networks.contexts import ContextGate, WideContexts
 from tabgan.networks.profiles import Profiles
 from tabgan.table.layout import Layout
+from tabgan.table.privacy import recombined
 
 ENTRY_DIM = 64
 """Entries of the vector by which networks see a category."""
@@ -34,6 +35,9 @@ class WideModel(nn.Module):
     layout : Layout
     masses, level_ranks : sequence of ndarray
         See `Profiles`.
+    min_rows : int, default=1
+        Rows that share a combination of categories which is counted as it is; others are
+        recombined, see `tabgan.table.privacy.recombined`.
 
     Attributes
     ----------
@@ -48,9 +52,11 @@ class WideModel(nn.Module):
         layout: Layout,
         masses: Sequence[NDArray[np.float64]],
         level_ranks: Sequence[NDArray[np.float64]],
+        min_rows: int = 1,
     ) -> None:
         super().__init__()
         self.layout, self.n_wide = layout, len(layout.n_levels_wide)
+        self.min_rows = min_rows
         self.profiles = Profiles(layout, masses, level_ranks)
         self.contexts = WideContexts(layout.n_levels_wide)
         self.gates = nn.ModuleList(
@@ -77,6 +83,9 @@ class WideModel(nn.Module):
         if len(codes) > MOST_COMBINATIONS:
             chosen = torch.from_numpy(rng.choice(len(codes), MOST_COMBINATIONS, replace=False))
             wide_codes = wide_codes[chosen.to(codes.device)]
+        if self.min_rows > 1 and self.n_wide > 1:
+            mixed, _ = recombined(wide_codes.cpu().numpy(), self.min_rows)
+            wide_codes = torch.from_numpy(mixed).to(wide_codes.device)
         clusters = [self.profiles.clusters(wide, rng) for wide in range(self.n_wide)]
         self.contexts.learn(wide_codes, clusters)
         for gate in self._gates():

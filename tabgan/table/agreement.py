@@ -74,7 +74,9 @@ def check_kinds(schema: Schema, frame: pd.DataFrame, name: str = "X") -> None:
         )
 
 
-def unseen_categories(schema: Schema, frame: pd.DataFrame) -> dict[Hashable, list[tuple[Any, int]]]:
+def unseen_categories(
+    schema: Schema, frame: pd.DataFrame, min_rows: int = 1
+) -> dict[Hashable, list[tuple[Any, int]]]:
     """Count the categories of a later table that the schema does not know.
 
     Parameters
@@ -82,6 +84,8 @@ def unseen_categories(schema: Schema, frame: pd.DataFrame) -> dict[Hashable, lis
     schema : Schema
     frame : DataFrame of shape (n, d)
         With the schema's columns in the schema's order.
+    min_rows : int, default=1
+        Categories of fewer rows are passed over.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def unseen_categories(schema: Schema, frame: pd.DataFrame) -> dict[Hashable, lis
     >>> unseen_categories(schema, pd.DataFrame({"colour": ["red", "green", "green"]}))
     {'colour': [('green', 2)]}
     """
-    unseen = {}
+    unseen: dict[Hashable, list[tuple[Any, int]]] = {}
     for i, column in enumerate(schema.columns):
         if isinstance(column, CategoricalColumn):
             values = frame.iloc[:, i]
@@ -107,7 +111,8 @@ def unseen_categories(schema: Schema, frame: pd.DataFrame) -> dict[Hashable, lis
                 codes, distinct = factorize(values[is_unseen].astype(object).to_numpy())
                 counts = np.bincount(codes)
                 order = np.argsort(-counts, kind="stable")
-                unseen[column.name] = [(distinct[j], int(counts[j])) for j in order]
+                told = [(distinct[j], int(counts[j])) for j in order if counts[j] >= min_rows]
+                unseen |= {column.name: told} if told else {}
     return unseen
 
 

@@ -22,6 +22,13 @@ from tabgan.table.columns import (
     signed_steps,
 )
 from tabgan.table.dtypes import dtype_name, factorize, marker_of
+from tabgan.table.privacy import (
+    FRESH_SHARE,
+    Withheld,
+    common_missing,
+    common_quantiles,
+    common_step,
+)
 from tabgan.table.quantiles import QuantileTable
 
 MAX_DECIMALS = 8
@@ -51,6 +58,7 @@ def infer_column(
     is_categorical: bool,
     arg_name: str,
     is_learnt: bool = False,
+    withheld: Withheld | None = None,
 ) -> Column:
     """Describe one column.
 
@@ -65,6 +73,8 @@ def infer_column(
         How errors name the table.
     is_learnt : bool, default=False
         Whether the column is never taken for an identifier.
+    withheld : Withheld, optional
+        What is to be withheld, and what was; by default nothing is.
 
     Raises
     ------
@@ -81,14 +91,15 @@ def infer_column(
             f"convert it first, for example with {arg_name}[{name!r}].astype(object)."
         ) from error
     missing = values.isna().to_numpy()
-    rate = float(missing.mean())
+    rate, is_enough = common_missing(missing, name, withheld)
     marker = marker_of(values[missing]) if dtype == "object" else "NaN"
     kind, inner = kind_of(values, name, arg_name)
     present = values[~missing] if missing.any() else values
+    present = present if is_enough else present[:0]
     if kind in ("categorical", "boolean") or is_categorical or not len(present):
         kind = "boolean" if kind == "boolean" else "categorical"
         is_known = is_categorical or is_learnt
-        return _infer_names(present, name, kind, is_known, dtype, rate, marker, arg_name)
+        return _infer_names(present, name, kind, is_known, dtype, rate, marker, arg_name, withheld)
     amounts = raw_amounts(present, kind, inner)
     if kind == "float":
         if not np.isfinite(amounts).all():
@@ -96,8 +107,15 @@ def infer_column(
                 f"{arg_name} contains infinity in column {name!r}; replace infinite values, "
                 "for example by missing ones: X.replace([np.inf, -np.inf], np.nan)."
             )
-        table = QuantileTable.from_values(amounts)
-        decimals = _scale(present) if inner == "decimal" else _decimals(amounts, values.dtype)
+        least = 1 if withheld is None else withheld.min_rows
+        if inner == "decimal":
+            decimals: int | None = _scale(present, least)
+        else:
+            decimals = _decimals(amounts, values.dtype, least)
+        if withheld is None:
+            table = QuantileTable.from_values(amounts)
+        else:
+            table = common_quantiles(amounts, name, withheld, decimals)
         return NumericColumn(
             name, kind, dtype, table, rate, decimals=decimals, marker=marker, inner=inner
         )
@@ -107,8 +125,13 @@ def infer_column(
     last = int(distances.max()) // step
     if kind == "integer" and not is_learnt and _repeats_too_seldom(distances // np.uint64(step)):
         _warn_of_identifier(name, arg_name, is_number=True)
+        if withheld is not None:
+            origin, step, last = _blunted_counter(amounts, withheld.min_rows)
         return _integer_identifier(name, dtype, rate, marker, origin, step, last)
-    table = QuantileTable.from_values(signed_steps(amounts, origin, step))
+    if withheld is None:
+        table = QuantileTable.from_values(signed_steps(amounts, origin, step))
+    else:
+        table, origin, step, last = _common_steps(amounts, origin, step, name, withheld)
     return NumericColumn(
         name, kind, dtype, table, rate, origin, step, last, marker=marker, inner=inner
     )
@@ -203,6 +226,7 @@ def _infer_names(
     missing_rate: float,
     marker: str,
     arg_name: str,
+    withheld: Withheld | None = None,
 ) -> CategoricalColumn | IdentifierColumn:
     try:
         codes, distinct = factorize(present.astype(object).to_numpy())
@@ -223,8 +247,23 @@ def _infer_names(
         and len(distinct) >= MIN_IDENTIFIER_SHARE * len(present)
         and all(isinstance(value, str) for value in distinct)
     ):
-        return _infer_identifier(list(distinct), name, dtype, missing_rate, marker, arg_name)
+        _warn_of_identifier(name, arg_name)
+        least = 1 if withheld is None else withheld.min_rows
+        return _text_identifier(list(present), name, dtype, missing_rate, marker, least)
     counts = np.bincount(codes, minlength=len(distinct))
+    if withheld is not None and withheld.privacy.rare_categories != "kept":
+        is_rare = counts < withheld.min_rows
+        n_rare, all_rare = int(counts[is_rare].sum()), bool(is_rare.all())
+        is_fresh = withheld.privacy.rare_categories == "fresh" and not is_learnt
+        if declared is None and (all_rare or is_fresh and n_rare > FRESH_SHARE * len(present)):
+            fresh = _fresh(present, name, dtype, missing_rate, marker, withheld)
+            if fresh is not None:
+                withheld.note("columns drawn afresh", name, len(present), f"{n_rare:,} rare of ")
+                return fresh
+        if is_rare.any():
+            withheld.note("categories left out", name, n_rare, f"{int(is_rare.sum()):,} of ")
+        counts, distinct = counts[~is_rare], distinct[~is_rare]
+        missing_rate = 1.0 if all_rare else missing_rate
     # Categories of one frequency keep the order in which they appear; nothing else in a schema
     # depends on the order of rows.
     order = np.argsort(-counts, kind="stable")
@@ -233,7 +272,7 @@ def _infer_names(
         kind,
         dtype,
         categories=tuple(distinct[order]),
-        frequencies=tuple((counts[order] / max(1, len(present))).tolist()),
+        frequencies=tuple((counts[order] / max(1, counts.sum())).tolist()),
         missing_rate=missing_rate,
         marker=marker,
         declared=declared,
@@ -242,7 +281,7 @@ def _infer_names(
     )
 
 
-def describe_key(values: pd.Series, name: Hashable) -> IdentifierColumn:
+def describe_key(values: pd.Series, name: Hashable, min_rows: int = 1) -> IdentifierColumn:
     """Describe a column of texts or integers as an identifier, whatever its values look like.
 
     Parameters
@@ -251,6 +290,8 @@ def describe_key(values: pd.Series, name: Hashable) -> IdentifierColumn:
         At least one value is there.
     name : hashable
         The column's label.
+    min_rows : int, default=1
+        Rows that the first number of the counter rests on, at least.
 
     Returns
     -------
@@ -261,8 +302,11 @@ def describe_key(values: pd.Series, name: Hashable) -> IdentifierColumn:
     marker = marker_of(values[missing]) if dtype == "object" else "NaN"
     present = values[~missing]
     if kind_of(values, name, "X").kind != "integer":
-        return _text_identifier(list(present), name, dtype, rate, marker)
+        return _text_identifier(list(present), name, dtype, rate, marker, min_rows)
     amounts = raw_amounts(present, "integer", "")
+    if min_rows > 1:
+        counter = _blunted_counter(amounts, min_rows)
+        return _integer_identifier(name, dtype, rate, marker, *counter)
     return _integer_identifier(
         name, dtype, rate, marker, int(amounts.min()), 1, int(np.ptp(amounts))
     )
@@ -277,20 +321,69 @@ def _integer_identifier(
     )
 
 
-def _infer_identifier(
-    texts: list[str], name: Hashable, dtype: str, missing_rate: float, marker: str, arg_name: str
-) -> IdentifierColumn:
-    _warn_of_identifier(name, arg_name)
-    return _text_identifier(texts, name, dtype, missing_rate, marker)
+def _fresh(
+    present: pd.Series,
+    name: Hashable,
+    dtype: str,
+    missing_rate: float,
+    marker: str,
+    withheld: Withheld,
+) -> IdentifierColumn | None:
+    """Describe rare texts or integers as identifiers; None for values that are neither."""
+    kind = ptypes.infer_dtype(present.astype(object))
+    if kind == "string":
+        return _text_identifier(list(present), name, dtype, missing_rate, marker, withheld.min_rows)
+    if kind != "integer":
+        return None
+    # Their counter starts at one whatever they are, for integers of any size may name something.
+    return _integer_identifier(name, dtype, missing_rate, marker, 0, 1, 0)
+
+
+def _blunted_counter(amounts: NDArray[Any], min_rows: int) -> tuple[int, int, int]:
+    """Return origin, step and last of a counter whose range single rows do not move.
+
+    The range between the ends that enough rows reach is as wide again at either side, so that a
+    counter without gaps lies within it.
+    """
+    ordered = np.sort(amounts)
+    low, high = int(ordered[min_rows - 1]), int(ordered[-min_rows])
+    width = max(1, high - low)
+    lowest, highest = (-(2**63), 2**63 - 1) if low - width < 0 else (0, 2**64 - 1)
+    low, high = max(lowest, low - width), min(highest - 1, high + width)
+    return low, 1, high - low
+
+
+def _common_steps(
+    amounts: NDArray[Any], origin: int, step: int, name: Hashable, withheld: Withheld
+) -> tuple[QuantileTable, int, int, int]:
+    """Summarise integers; return the table of their steps, origin, step and last step."""
+    greatest = int(amounts.max())
+    step, origin = common_step(amounts, origin, step, withheld.min_rows)
+    n_steps = (greatest - origin) // step
+    steps = np.clip(np.rint(signed_steps(amounts, origin, step)), 0.0, float(n_steps))
+    table = common_quantiles(steps, name, withheld)
+    first = np.rint(table.low[0])
+    last = min(int(np.rint(table.high[-1]) - first), n_steps - int(first))
+    table = QuantileTable(table.mass, table.low - first, table.high - first)
+    return table, origin + int(first) * step, step, last
 
 
 def _text_identifier(
-    texts: list[str], name: Hashable, dtype: str, missing_rate: float, marker: str
+    texts: list[str],
+    name: Hashable,
+    dtype: str,
+    missing_rate: float,
+    marker: str,
+    min_rows: int = 1,
 ) -> IdentifierColumn:
     prefix = os.path.commonprefix(texts).rstrip("0123456789")
     tails = [text[len(prefix) :] for text in texts]
     if all(tail.isdecimal() for tail in tails):
-        start, digits = max(map(int, tails)) + 1, max(map(len, tails))
+        numbers = sorted(map(int, tails))
+        start, digits = numbers[-1] + 1, max(map(len, tails))
+        if min_rows > 1:
+            low, high = numbers[min_rows - 1], numbers[-min_rows]
+            start, digits = 2 * high - low + 1, sorted(map(len, tails))[-min_rows]
     else:
         prefix, start, digits = f"{name}_" if isinstance(name, str) else "id_", 1, 1
     return IdentifierColumn(name, dtype, prefix, start, digits, missing_rate, marker)
@@ -338,17 +431,22 @@ def _warn_of_identifier(name: Hashable, arg_name: str, is_number: bool = False) 
     )
 
 
-def _decimals(numbers: NDArray[np.float64], dtype: Any) -> int | None:
-    """Return the fewest decimals that lose no number of a dtype; None beyond `MAX_DECIMALS`."""
+def _decimals(numbers: NDArray[np.float64], dtype: Any, min_rows: int = 1) -> int | None:
+    """Return the fewest decimals that fewer numbers of a dtype lose than `min_rows`.
+
+    None is returned beyond `MAX_DECIMALS`.
+    """
     held = str(getattr(dtype, "numpy_dtype", dtype))
     precision = held if held in ("float16", "float32") else "float64"
     with np.errstate(over="ignore"):
         for decimals in range(MAX_DECIMALS + 1):
-            if np.array_equal(np.round(numbers, decimals).astype(precision), numbers):
+            rounded = np.round(numbers, decimals).astype(precision)
+            if (rounded != numbers).sum() < min_rows:
                 return decimals
     return None
 
 
-def _scale(values: pd.Series) -> int:
-    """Return the most decimals that a ``decimal.Decimal`` is written with, zeros included."""
-    return max(0, *(-value.as_tuple().exponent for value in values.astype(object)))
+def _scale(values: pd.Series, min_rows: int = 1) -> int:
+    """Return the most decimals that `min_rows` values are written with, zeros included."""
+    scales = sorted(-value.as_tuple().exponent for value in values.astype(object))
+    return max(0, scales[-min_rows])

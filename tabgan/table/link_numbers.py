@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tabgan.table.columns import NumericColumn
 from tabgan.table.encoder import Encoder, NumericCodec
 from tabgan.table.equations import Amounts, Equation, is_kept, to_amounts
+from tabgan.table.privacy import Withheld
 
 SEARCHED, CHECKED = 4000, 20_000
 """Rows for the search, and for the check of what it finds."""
@@ -28,9 +29,14 @@ class Numbers:
     ----------
     table : DataFrame of n rows
     encoder : Encoder
+    withheld : Withheld, optional
+        What is to be withheld because too few rows share it.
     """
 
-    def __init__(self, table: pd.DataFrame, encoder: Encoder) -> None:
+    def __init__(
+        self, table: pd.DataFrame, encoder: Encoder, withheld: Withheld | None = None
+    ) -> None:
+        self.withheld = withheld
         self.rng = np.random.default_rng(0)
         self.columns: dict[Hashable, NumericColumn] = {}
         self.amounts: Amounts = {}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tabgan.table.equations import Equation
 from tabgan.table.link_numbers import MIN_HELD, SEARCHED, Numbers
+from tabgan.table.privacy import common_quantiles
 from tabgan.table.quantiles import QuantileTable
 
 TRIED = 400
@@ -268,7 +269,11 @@ def _noise(numbers: Numbers, equation: Equation, y: int) -> Equation | None:
     if np.nanmax(apart) - np.nanmin(apart) <= 2 * (high - low):
         low, high = np.nanmin(apart), np.nanmax(apart)
     inside = apart[(apart >= low) & (apart <= high)]
-    return replace(equation, noise=QuantileTable.from_values(inside))
+    if numbers.withheld is not None:
+        noise = common_quantiles(inside, str(equation), numbers.withheld, None)
+    else:
+        noise = QuantileTable.from_values(inside)
+    return replace(equation, noise=noise)
 
 
 def _peak(values: NDArray[np.float64], width: float) -> float | None:

@@ -20,6 +20,7 @@ from tabgan.table.equations import Equation, first_held
 from tabgan.table.link_numbers import Numbers
 from tabgan.table.link_relations import MIN_ROWS, lines, many, triples
 from tabgan.table.links import ALWAYS, Links
+from tabgan.table.privacy import Withheld
 
 MIN_GAIN = 0.005
 """Share of rows in which an equation must hold and no earlier one for its target does."""
@@ -34,7 +35,9 @@ MAX_SWITCHES = 32
 """Most switches of a table."""
 
 
-def find_links(table: pd.DataFrame, encoder: Encoder) -> Links | None:
+def find_links(
+    table: pd.DataFrame, encoder: Encoder, withheld: Withheld | None = None
+) -> Links | None:
     """Find the equations of a table.
 
     Parameters
@@ -43,6 +46,8 @@ def find_links(table: pd.DataFrame, encoder: Encoder) -> Links | None:
     encoder : Encoder
         Encoder of the table with bins. Equations are looked for where bins are wider than the
         steps of a column: elsewhere a level says the value.
+    withheld : Withheld, optional
+        What is to be withheld because too few rows share it, and what was.
 
     Returns
     -------
@@ -64,7 +69,7 @@ def find_links(table: pd.DataFrame, encoder: Encoder) -> Links | None:
     """
     if len(table) < MIN_ROWS:
         return None
-    numbers = Numbers(table, encoder)
+    numbers = Numbers(table, encoder, withheld)
     if len(numbers.names) < 2 or not numbers.is_fine.any():
         return None
     equations = _in_order(_accepted(numbers))
@@ -72,7 +77,7 @@ def find_links(table: pd.DataFrame, encoder: Encoder) -> Links | None:
         return None
     switch_of = _switch_of(equations, numbers)
     equations = [one for one in equations if one.target in switch_of]
-    return Links.learn(table, encoder.schema, equations, switch_of)
+    return Links.learn(table, encoder.schema, equations, switch_of, withheld)
 
 
 def _switch_of(equations: Sequence[Equation], numbers: Numbers) -> dict[Hashable, int]:
@@ -109,12 +114,14 @@ def _accepted(numbers: Numbers) -> list[Equation]:
     relations += [ways for ways in many(numbers, sure) if ways]
     relations.sort(key=lambda ways: (-round(max(map(numbers.rate, ways)), 2), len(ways[0].parents)))
     chosen: list[Equation] = []
+    least = 1 if numbers.withheld is None else numbers.withheld.min_rows
     covered = np.zeros((len(numbers.names), len(numbers.unseen)), dtype=bool)
     for one in (one for ways in relations for one in ways):
         place = numbers.order[one.target]
         rows = numbers.checked(one) & ~covered[place]
         gain = rows.sum() / max(1, numbers.is_fine[place][numbers.unseen].sum())
-        if gain >= MIN_GAIN and not _reaches(chosen, one):
+        is_enough = gain >= MIN_GAIN and rows.sum() >= least
+        if is_enough and not _reaches(chosen, one):
             chosen.append(one)
             covered[place] |= rows
     return chosen

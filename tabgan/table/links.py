@@ -32,6 +32,7 @@ from tabgan.table.equations import (
 )
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
+from tabgan.table.privacy import Withheld
 from tabgan.table.quantiles import QuantileTable
 from tabgan.table.schema import Schema
 from tabgan.table.soundness import check_quantiles
@@ -84,6 +85,7 @@ class Links:
         schema: Schema,
         equations: Sequence[Equation],
         switch_of: dict[Hashable, int],
+        withheld: Withheld | None = None,
     ) -> Links:
         """Name and describe the switches of equations; see the class for parameters."""
         bare = cls(schema, tuple(equations), switch_of, Schema(()))
@@ -95,7 +97,7 @@ class Links:
                 name = f"{name}_"
             taken.add(name)
             levels = pd.Series(bare._levels(switch, table), name=name)
-            columns.append(infer_column(levels, name, True, "X", True))
+            columns.append(infer_column(levels, name, True, "X", True, withheld))
         return cls(schema, tuple(equations), switch_of, Schema(tuple(columns)))
 
     @property

@@ -75,9 +75,7 @@ class QuantileTable:
         """
         unique, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
         n = counts.sum()
-        is_atom = counts >= max(2, n * ATOM_RATE)
-        if len(unique) == 1 or len(unique) <= min(MAX_INTERVALS, n / ROWS_PER_ATOM):
-            is_atom[:] = True
+        is_atom = repeats_often(unique, counts)
         # A run is a stretch of neighbouring values of which none is an atom.
         run = np.cumsum(is_atom | np.r_[True, is_atom[:-1]])
         position = np.cumsum(np.where(is_atom, 0, counts)) - counts
@@ -192,6 +190,24 @@ class QuantileTable:
         )
         partly = edges[segment] + np.clip(part, 0.0, 1.0) * self.mass[inside]
         return np.where(segment < self.n_segments, partly, 1.0)
+
+
+def repeats_often(unique: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which of the distinct values of a column are atoms (`ATOM_RATE`, `ROWS_PER_ATOM`).
+
+    Parameters
+    ----------
+    unique, counts : ndarray of shape (m,)
+        The distinct values, and how many rows hold each.
+
+    Returns
+    -------
+    ndarray of shape (m,), bool
+    """
+    n = counts.sum()
+    if len(unique) == 1 or len(unique) <= min(MAX_INTERVALS, n / ROWS_PER_ATOM):
+        return np.ones(len(unique), dtype=bool)
+    return counts >= max(2, n * ATOM_RATE)
 
 
 def uniform(n: int, rng: np.random.Generator | None) -> NDArray[np.float64]:

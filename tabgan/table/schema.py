@@ -17,6 +17,7 @@ from tabgan.table.columns import CategoricalColumn, Column, IdentifierColumn, Nu
 from tabgan.table.dtypes import dtype_name, dtype_named
 from tabgan.table.inference import infer_column
 from tabgan.table.jsonable import from_jsonable, to_jsonable
+from tabgan.table.privacy import Withheld
 from tabgan.table.quantiles import QuantileTable
 from tabgan.table.soundness import check_schema
 
@@ -120,6 +121,7 @@ class Schema:
         categorical_features: Iterable[Hashable] = (),
         arg_name: str = "X",
         learnt: Iterable[Hashable] = (),
+        withheld: Withheld | None = None,
     ) -> Schema:
         """Describe each column of a table.
 
@@ -132,6 +134,8 @@ class Schema:
             How errors name the table.
         learnt : iterable of column labels
             Columns that are never taken for identifiers, such as a label.
+        withheld : Withheld, optional
+            What is to be withheld because too few rows share it, and what was.
 
         Raises
         ------
@@ -148,7 +152,7 @@ class Schema:
         check_unique_names(frame, arg_name)
         forced, known = set(categorical_features), set(learnt)
         columns = tuple(
-            infer_column(values, name, name in forced, arg_name, name in known)
+            infer_column(values, name, name in forced, arg_name, name in known, withheld)
             for name, values in frame.items()
         )
         return cls(columns, Header.of(frame.columns))
