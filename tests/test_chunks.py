@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from contract import those_of
 
 import tabgan
 from tabgan.cli.files import read_table
 from tabgan.datasets import make_mixed_table
+from tabgan.estimators import features
 from tabgan.generation import encoding
 from tabgan.generation.level_rates import LevelRates
 from tabgan.table import chunks
@@ -37,6 +39,11 @@ def fit(X, **parameters):
     """Fit without rejection, which takes most of the time of a model that has learnt little."""
     settings = {"n_steps": 3, "hidden_dim": 32, "acceptance_rounds": 0, "random_state": 0}
     return tabgan.AutoregressiveSynthesizer(**{**settings, "device": "cpu", **parameters}).fit(X)
+
+
+def fit_other(cls, X):
+    settings = those_of(cls, n_steps=3, hidden_dim=8, acceptance_rounds=0, random_state=0)
+    return cls(**settings).fit(X)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,28 @@ GIVEN = {
 @pytest.mark.parametrize("size", [7, 300])
 def test_chunks_are_learnt_like_the_whole_table(table, whole, given, size):
     assert_same_rows(fit(GIVEN[given](cut(table, size))), whole)
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [tabgan.GANSynthesizer, tabgan.BiGANSynthesizer, tabgan.InfoGANFeaturizer],
+    ids=lambda cls: cls.__name__,
+)
+def test_features_of_chunks_are_those_of_the_whole_table(table, cls):
+    one, other = (fit_other(cls, X) for X in (cut(table), table))
+    np.testing.assert_allclose(one.transform(table), other.transform(table), atol=1e-6)
+
+
+def test_features_are_scaled_by_a_bounded_number_of_rows(table, monkeypatch):
+    seen = []
+    monkeypatch.setattr(features, "SCALING_ROWS", 50)
+    over_rows = features.over_rows
+    monkeypatch.setattr(
+        features, "over_rows", lambda rows, *args: seen.append(len(rows)) or over_rows(rows, *args)
+    )
+    one, other = (fit_other(tabgan.GANSynthesizer, X) for X in (cut(table), table))
+    assert len(set(seen)) == 1 and 20 < seen[0] < 90
+    np.testing.assert_allclose(one.transform(table), other.transform(table), atol=1e-6)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

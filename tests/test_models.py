@@ -21,6 +21,7 @@ from tabgan import (
 # ---------------------------------------------------------------------- GAN
 from tabgan.datasets import make_mixed_table
 from tabgan.generation.encoding import Rows
+from tabgan.models import infogan as infogan_module
 from tabgan.table.encoder import EncodedTable
 
 
@@ -279,7 +280,8 @@ def infogan():
 
 @pytest.fixture
 def used(infogan, monkeypatch):
-    """Codes that rows were made from: classes (n, 3) and numbers (n, 2)."""
+    """Codes that rows were first made from: classes (n, 3) and numbers (n, 2)."""
+    monkeypatch.setattr(infogan_module, "MAX_DRAWS", 0)
     seen, game = [], infogan._core.game
     generate = type(game).generate
 
@@ -381,6 +383,28 @@ def test_two_columns_of_one_name_are_refused():
     message = "^X has more than one column named 'a'; column names must be unique\\.$"
     with pytest.raises(ValueError, match=message):
         AAESynthesizer(n_steps=1).fit(table)
+
+
+def test_rows_have_the_classes_that_are_asked_for():
+    """Three well-parted groups, which Q tells apart; rows of an asked class are inferred as that."""
+    rng = np.random.default_rng(seed(0))
+    group = rng.integers(0, 3, 900)
+    table = pd.DataFrame(
+        {"letter": np.array(list("abc"))[group], "x": 4 * group + rng.normal(size=900)}
+    )
+    infogan = InfoGANFeaturizer(
+        codes=(3,),
+        n_steps=120,
+        hidden_dim=32,
+        latent_dim=4,
+        acceptance_rounds=0,
+        learning_rate=2e-3,
+        random_state=seed(0),
+    ).fit(table)
+    occurring = np.unique(infogan.predict(table))
+    asked = np.resize(occurring, 300)
+    made = infogan.sample(codes={0: asked}, random_state=0)
+    assert (infogan.predict(made) == asked).mean() > 0.95
 
 
 def test_rows_of_codes_pass_rejection_too():

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tabgan.adversarial.priors import code_step
 from tabgan.generation.source import CHUNK
 from tabgan.randomness import Streams
+from tabgan.table.chunks import Chunks, some_rows
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -56,6 +57,10 @@ VARIANCE = 0.25
 
 N_COMPONENTS = 4
 """Most principal components of a critic's hidden layer."""
+
+
+SCALING_ROWS = 50_000
+"""Most rows from which the last step of features is learnt."""
 
 
 def factor_of(total: Tensor) -> Tensor:
@@ -231,10 +236,10 @@ class Scaling:
         """Return the last step, before it has learnt."""
         raise NotImplementedError
 
-    def _learn(self, data: pd.DataFrame, streams: Streams, anew: bool) -> None:
+    def _learn(self, data: pd.DataFrame | Chunks, streams: Streams, anew: bool) -> None:
         super()._learn(data, streams, anew)  # type: ignore[misc]
-        encoding = self._core.encoding
-        table = encoding.encoder.encode(data[encoding.encoder.schema.names]).to(self._core.device)
+        encoding, some = self._core.encoding, some_rows(data, SCALING_ROWS)
+        table = encoding.encoder.encode(some[encoding.encoder.schema.names]).to(self._core.device)
         self._core.scaling.learn(over_rows(table, encoding.layout, self._unscaled))
 
     def _features(self, row: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ from tabgan.generation.source import RawRows, Source
 from tabgan.generation.tables import TableCore
 from tabgan.notices import warn
 from tabgan.randomness import Streams, begin_stream
-from tabgan.table.chunks import Chunks, is_chunked
+from tabgan.table.chunks import Chunks, is_chunked, some_rows
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.link_search import find_links
 from tabgan.table.links import Links
@@ -315,7 +315,7 @@ class TableSynthesizer(RowSampling, Estimator):
             schema = self._inner_schema
             cut = self._plan.cut(self._n_rows, schema.n_numeric)
             encoder = Encoder(schema, self._plan.numbers, rare=self._plan.rare, **cut)
-            some = table.some(LINK_ROWS) if isinstance(table, Chunks) else table
+            some = some_rows(table, LINK_ROWS) if isinstance(table, Chunks) else table
             self._links = find_links(self._expressed(some), encoder, self._withheld)
 
     def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:

@@ -226,8 +226,15 @@ class CodedRows(GivenCodes, RawRows):
     """Raw rows of InfoGAN's generator, for given codes or for drawn ones."""
 
 
+MAX_DRAWS = 50
+"""Most draws of a row whose class is asked for. If all have other classes, the last one stays."""
+
+
 class CodedColumns(GivenCodes, DecodedRows):
     """Rows whose columns are drawn in turn, for given codes or for drawn ones.
+
+    The class of a row is what Q infers of the row. Rows of asked classes are therefore drawn until
+    Q infers the classes.
 
     Parameters
     ----------
@@ -239,6 +246,21 @@ class CodedColumns(GivenCodes, DecodedRows):
     def __init__(self, game: InfoGANGame, encoding: Encoding) -> None:
         super().__init__(game, encoding)
         self.game = game
+
+    @torch.no_grad()
+    def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
+        """Draw one encoded row for each line of codes, of the classes that are asked for."""
+        made, wanted = super().draw(given, noise), given.codes
+        if not (wanted >= 0).any():
+            return made
+        for _ in range(MAX_DRAWS):
+            raw = self.game.infer(self.game.seen(self.encoding.layout.expand(*made)))
+            is_other = (self.game.code_layout.draw(raw)[0] != wanted) & (wanted >= 0)
+            wrong = is_other.any(dim=1).nonzero().squeeze(1)
+            if not len(wrong):
+                break
+            made.codes[wrong] = super().draw(given.rows(wrong), noise).codes
+        return made
 
     @torch.no_grad()
     def learn(self, real: Rows, streams: Streams) -> None:

@@ -108,12 +108,6 @@ class Chunks:
         for table in self._tables(self._names):
             yield self._step(self._labelled(self._to_frame(table)))
 
-    def some(self, n: int) -> pd.DataFrame:
-        """Return about `n` random rows in their order, the same ones each time; all if fewer."""
-        rng, rate = np.random.default_rng(0), n / max(1, self._n_rows)
-        parts = [frame[rng.random(len(frame)) < rate] for frame in self.frames()]
-        return pd.concat(parts, ignore_index=True)
-
     def with_step(self, step: Callable[[pd.DataFrame], pd.DataFrame]) -> Chunks:
         """Return the same table, of which each part passes through a function."""
         other = Chunks.__new__(Chunks)
@@ -406,3 +400,21 @@ def _is_dask(X: Any) -> bool:
     """Whether X is a dask DataFrame."""
     is_of_dask = type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
     return is_of_dask and hasattr(X, "get_partition")
+
+
+def some_rows(table: pd.DataFrame | Chunks, n: int) -> pd.DataFrame:
+    """Return about `n` random rows in their order, the same ones each time; all if fewer.
+
+    Parameters
+    ----------
+    table : DataFrame or Chunks
+        In memory or in files, the same rows are drawn.
+    n : int >= 1
+
+    Returns
+    -------
+    DataFrame
+    """
+    rng, rate = np.random.default_rng(0), n / max(1, len(table))
+    parts = [frame[rng.random(len(frame)) < rate] for frame in parts_of(table)]
+    return pd.concat(parts, ignore_index=True)
