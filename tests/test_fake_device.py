@@ -30,7 +30,7 @@ class Caught(Exception):
 def about_to_train(cls, monkeypatch, table=None, **parameters):
     """Begin to fit a tiny instance; return its training, and the data that it would train on."""
 
-    def watched(training, data, *args):
+    def watched(training, data, *args, **settings):
         raise Caught(training, data)
 
     monkeypatch.setattr(Training, "run", watched)

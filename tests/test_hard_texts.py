@@ -160,3 +160,11 @@ def test_evaluation_tells_texts_apart():
     table = column_of(ENCODABLE, 1)
     for column in align_columns({"real": table, "synthetic": table}):
         assert len(column.labels) == len(ENCODABLE)
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_missing_texts_have_no_number(sort):
+    for values in (pd.Series(["b", None, "a\0"]), np.array(["b", None, "a\0"], dtype=object)):
+        codes, distinct = factorize(values, sort=sort)
+        assert codes.tolist() == ([1, -1, 0] if sort else [0, -1, 1])
+        assert len(distinct) == 2

@@ -152,7 +152,7 @@ def test_losses_and_penalties_reach_torch_alone(name):
 )
 def test_networks_and_games_reach_no_estimator_of_others(module):
     assert outside(module) <= {"torch", "numpy", "tabgan"}
-    reads = ("layout", "encoder", "evidence")
+    reads = ("layout", "encoder", "evidence", "privacy")
     own = {f"tabgan.table.{name}" for name in reads}
     assert {m for m in GRAPH[module] if room_of(m) == "table"} <= own
 

@@ -140,4 +140,4 @@ def test_narrow_tables_stay_pandas():
 def test_a_missing_entity_is_told_with_labels_and_not_with_data(make):
     with pytest.raises(ValueError, match="^entity must name the column") as caught:
         tabgan.RCGANSynthesizer(n_steps=1).fit(make(plain_table()))
-    assert str(caught.value).endswith("columns: ['length', 'kind', 'flag', 'count', 'day'].")
+    assert "columns: ['length', 'kind', 'flag', 'count', 'day']." in str(caught.value)

@@ -337,7 +337,9 @@ def test_consensus_converges_where_plain_updates_circle():
 def test_every_technique_with_every_system(cls, technique, tmp_path):
     synthesizer = fit_small(cls, narrow_table(), techniques=[technique()], n_steps=3)
     history = synthesizer.history_.drop(columns="log_likelihood", errors="ignore")
-    assert np.isfinite(history).all(axis=None)
+    # Players of one stage have no loss while those of another move.
+    stages = {player.stage for player in synthesizer._core.game.players()}
+    assert np.isfinite(history.bfill().ffill() if len(stages) > 1 else history).all(axis=None)
     rows = synthesizer.sample(40, random_state=0)
     assert list(rows) == list(narrow_table()) and len(rows) == 40
     assert clone(synthesizer).techniques == [technique()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -245,7 +246,9 @@ class Training:
         captures: bool = False,
         keeper: Keeper | None = None,
         stage: int | None = None,
-    ) -> None:
+        n_before: int = 0,
+        n_after: int = 0,
+    ) -> bool:
         """Make `n_steps` steps, or fewer if a callback, the validation or Ctrl-C ends the run.
 
         The learning rate is constant in the first half of the run and falls linearly to zero in the
@@ -274,6 +277,13 @@ class Training:
         stage : int, optional
             The stage whose players are updated. The others stay as they are, with their averaged
             weights. By default all players are updated.
+        n_before, n_after : int, default=0
+            Steps of the stages before and after this one, for the progress bar.
+
+        Returns
+        -------
+        bool
+            Whether the run ended as it should: neither a callback nor Ctrl-C ended it.
 
         Raises
         ------
@@ -288,7 +298,7 @@ class Training:
             Ctrl-C ended the run.
         """
         if keeper and keeper.begin():
-            return
+            return True
         kept = keeper.kept() if keeper else None
         if kept is not None:
             rng.set_state(kept[0]["order"].cpu())
@@ -306,8 +316,13 @@ class Training:
         started, before = time.perf_counter(), self.seconds
         _keep_freed_memory()
         self.game.train()
+        is_whole = True
         try:
-            with Progress(progress, n_steps, "step") as bar, fast_matmul(), recording:
+            with (
+                Progress(progress, n_before + n_steps + n_after, "step") as bar,
+                fast_matmul(),
+                recording,
+            ):
                 for i in range(first, n_steps):
                     behind = i / n_steps
                     # Rise during the warm-up, stay in the first half, fall to 0 in the second.
@@ -323,9 +338,10 @@ class Training:
                     if seen or is_last or (i + 1) % every == 0:
                         self.seconds = before + time.perf_counter() - started
                         self._record(losses, next(batches), seen)
-                        bar.reach(i + 1, self._last_losses())
+                        bar.reach(n_before + i + 1, self._last_losses())
                         called = any([callback(self) is True for callback in callbacks])
                         is_called_off = processes.any(called)
+                        is_whole = not is_called_off
                         is_over = is_called_off or is_over or is_last
                         if is_over and not is_last:
                             bar.stop(_reason(is_called_off, watch))
@@ -336,6 +352,7 @@ class Training:
                     if is_over:
                         break
         except KeyboardInterrupt:
+            is_whole = False
             warn(
                 f"training was interrupted after {self.step} steps; the model is usable, and "
                 "partial_fit goes on from here."
@@ -343,6 +360,7 @@ class Training:
         if watch:
             watch.restore()
         self.game.eval()
+        return is_whole
 
     @torch.no_grad()
     def _begin(self, stage: int | None) -> None:
@@ -438,7 +456,10 @@ class Training:
                 f"training diverged at step {self.step} ({named}); "
                 "lower learning_rate, or raise batch_size."
             )
-        self.history.append({"step": self.step, "seconds": self.seconds, **named, **seen})
+        # Players of other stages have no loss now.
+        absent = dict.fromkeys((player.name for player in self.update.players), math.nan)
+        now = {"step": self.step, "seconds": self.seconds}
+        self.history.append({**now, **absent, **named, **seen})
 
     def _last_losses(self) -> dict[str, float]:
         """Return the last row of the history without the step and the seconds."""

@@ -121,7 +121,6 @@ class Causal:
 
     hidden_dim: int
     plan: ClassVar[Plan] = CAUSAL_PLAN
-    causal_plan: ClassVar[Plan] = CAUSAL_PLAN
     joint_plan: ClassVar[Plan] = Plan(numbers="bins")
     _n_critic_of_joint: ClassVar[int] = 5
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
@@ -158,7 +157,7 @@ class Causal:
 
     @property
     def _plan(self) -> Plan:
-        return self.causal_plan if self._is_causal else self.joint_plan
+        return self.plan if self._is_causal else self.joint_plan
 
     def _n_critic(self) -> int:
         """Return the number of updates of the critic for each update of the generator."""

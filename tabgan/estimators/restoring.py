@@ -209,7 +209,8 @@ def check_labels(estimator: Any) -> None:
     if form is None:
         _check_known(labels, known)
         return
-    places = [form.entity.name, *([] if form.clock is None else [form.clock.column.name])]
+    places = [] if form.entity is None else [form.entity.name]
+    places += [] if form.clock is None else [form.clock.column.name]
     known += [name for name in places if name not in known]
     _check_known(labels, known)
     _check_known(list(form.labels), known)

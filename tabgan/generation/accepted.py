@@ -263,7 +263,8 @@ class Acceptance(nn.Module):
         n_trees = int(self.n_trees)
         if not 0 <= n_trees <= len(self.feature):
             raise ValueError(f"there are {n_trees} trees among {len(self.feature)}")
-        if (self.feature < 0).any() or (self.feature >= self.n_features).any():
+        feature = self.feature[:n_trees]
+        if (feature < 0).any() or (feature >= self.n_features).any():
             raise ValueError("a tree splits by a feature that rows lack")
         if self.threshold.isnan().any():
             raise ValueError("a threshold of a tree is no number")

@@ -82,9 +82,10 @@ class Run:
         n_last = max(1, n_steps // 3) if len(stages) > 1 else n_steps
         for stage in stages:
             is_last = stage == stages[-1]
-            training.run(
+            n_others = n_steps - n_last
+            is_whole = training.run(
                 data,
-                n_last if is_last else n_steps - n_last,
+                n_last if is_last else n_others,
                 self.batch_size,
                 noise,
                 self.callbacks,
@@ -94,7 +95,11 @@ class Run:
                 self.captures,
                 self.keeper,
                 stage if len(stages) > 1 else None,
+                n_before=n_others if is_last else 0,
+                n_after=0 if is_last else n_last,
             )
+            if not is_whole:
+                break
 
 
 class Core:

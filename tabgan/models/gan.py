@@ -13,7 +13,7 @@ from tabgan.adversarial.game import Batch, Game, Player, draw_normal, soften
 from tabgan.adversarial.losses import MINIMAX, NON_SATURATING, AdversarialLoss
 from tabgan.adversarial.plan import Plan
 from tabgan.checks import Rule, choice
-from tabgan.estimators.adversarial import Causal, Latent
+from tabgan.estimators.adversarial import CAUSAL_PLAN, Causal, Latent
 from tabgan.estimators.features import CriticFeatures
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -191,7 +191,8 @@ class GANSynthesizer(CriticFeatures, Causal, Latent, TableSynthesizer):
     5
     """
 
-    plan = joint_plan = Plan()
+    plan = Plan()
+    causal_plan = CAUSAL_PLAN
     _n_critic_of_joint = 1
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
         "loss": choice("non-saturating", "minimax")
@@ -215,6 +216,10 @@ class GANSynthesizer(CriticFeatures, Causal, Latent, TableSynthesizer):
             **shared,
         )
         self.loss = loss
+
+    @property
+    def _plan(self) -> Plan:
+        return self.causal_plan if self._is_causal else self.plan
 
     def _make_game(self, encoding: Encoding) -> GANGame:
         layout, n_given = encoding.layout, encoding.condition_layout.width

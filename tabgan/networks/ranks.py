@@ -211,6 +211,11 @@ class RankView(nn.Module):
 
     scalar_of: Tensor
     has_rank: Tensor
+    ordered: Tensor
+    gated: Tensor
+    gates: Tensor
+    taken: Tensor
+    put: Tensor
 
     def __init__(self, levels: Layout, level_ranks: Sequence[NDArray[np.float64]]) -> None:
         super().__init__()
@@ -225,22 +230,29 @@ class RankView(nn.Module):
             [place.get(b, -1) for b in self._ordered],
         )
         ranks = levels.along_row(softmax, fill=math.nan)
+        starts, seen = levels.offsets.tolist(), self.layout.offsets.tolist()
+        others = list(zip(self._others, seen[len(self._gated) :], strict=True))
+        indices = {
+            "ordered": self._ordered,
+            "gated": self._gated,
+            "gates": seen[: len(self._gated)],
+            "taken": [starts[b] + i for b, _ in others for i in range(levels.n_levels[b])],
+            "put": [start + i for b, start in others for i in range(levels.n_levels[b])],
+        }
+        for name, index in indices.items():
+            self.register_buffer(name, torch.tensor(index, dtype=torch.long), persistent=False)
         self.register_buffer("scalar_of", (2.0 * ranks - 1.0).nan_to_num(), persistent=False)
         self.register_buffer("has_rank", (~ranks.isnan()).float(), persistent=False)
 
     def forward(self, row: Tensor) -> Tensor:
         """See rows of levels, shape (n, levels.width), as rows of shape (n, layout.width)."""
-        scalars = self._of_blocks(row * self.scalar_of)[:, self._ordered]
-        there = self._of_blocks(row * self.has_rank)[:, self._gated]
-        elsewhere = self._of_blocks(row * (1.0 - self.has_rank))[:, self._gated]
         seen = row.new_zeros(len(row), self.layout.width)
-        seen[:, : self.layout.n_scalars] = scalars
-        offsets, n_gated = self.layout.offsets, len(self._gated)
-        seen[:, offsets[:n_gated]] = there
-        seen[:, offsets[:n_gated] + 1] = elsewhere
-        for block, start in zip(self._others, offsets[n_gated:].tolist(), strict=True):
-            first, k = int(self.levels.offsets[block]), self.levels.n_levels[block]
-            seen[:, start : start + k] = row[:, first : first + k]
+        if not self.levels.n_softmax:
+            return seen
+        seen[:, : self.layout.n_scalars] = self._of_blocks(row * self.scalar_of)[:, self.ordered]
+        seen[:, self.gates] = self._of_blocks(row * self.has_rank)[:, self.gated]
+        seen[:, self.gates + 1] = self._of_blocks(row * (1.0 - self.has_rank))[:, self.gated]
+        seen[:, self.put] = row[:, self.taken]
         return seen
 
     def _of_blocks(self, row: Tensor) -> Tensor:

@@ -136,7 +136,8 @@ def factorize(values: Any, sort: bool = False) -> tuple[NDArray[np.int64], Any]:
     codes, distinct = codes[:-1], distinct[:-1]
     if sort:
         order = np.argsort(distinct, kind="stable")
-        codes, distinct = np.argsort(order)[codes], distinct[order]
+        codes = np.where(codes < 0, -1, np.argsort(order)[codes])
+        distinct = distinct[order]
     if isinstance(values, np.ndarray):
         return codes, distinct
     return codes, pd.Index(distinct, dtype=values.dtype)
