@@ -109,9 +109,9 @@ def test_models_are_recorded(cls, monkeypatch):
     settings = {"n_steps": 40, "random_state": seed(0), "acceptance_rounds": 0}
     plain, stand_in, run = fit_small(cls, narrow_table(), **settings), StandIn(), Training.run
 
-    def watched(training, *args):
+    def watched(training, *args, **stages):
         with Capture(stand_in).of(training.update):
-            run(training, *args)
+            return run(training, *args, **stages)
 
     monkeypatch.setattr(Training, "run", watched)
     recorded = fit_small(cls, narrow_table(), **settings)
