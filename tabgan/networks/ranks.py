@@ -221,23 +221,23 @@ class RankView(nn.Module):
         super().__init__()
         self.levels = levels
         softmax = level_ranks[: levels.n_softmax]
-        self._ordered = [b for b, ranks in enumerate(softmax) if not np.isnan(ranks).all()]
-        self._gated = [b for b in self._ordered if np.isnan(softmax[b]).any()]
-        self._others = [b for b in range(len(softmax)) if b not in set(self._ordered)]
-        place = {block: i for i, block in enumerate(self._gated)}
+        ordered = [b for b, ranks in enumerate(softmax) if not np.isnan(ranks).all()]
+        gated = [b for b in ordered if np.isnan(softmax[b]).any()]
+        others = [b for b in range(len(softmax)) if b not in set(ordered)]
+        place = {block: i for i, block in enumerate(gated)}
         self.layout = Layout(
-            [2] * len(self._gated) + [levels.n_levels[b] for b in self._others],
-            [place.get(b, -1) for b in self._ordered],
+            [2] * len(gated) + [levels.n_levels[b] for b in others],
+            [place.get(b, -1) for b in ordered],
         )
         ranks = levels.along_row(softmax, fill=math.nan)
         starts, seen = levels.offsets.tolist(), self.layout.offsets.tolist()
-        others = list(zip(self._others, seen[len(self._gated) :], strict=True))
+        places = list(zip(others, seen[len(gated) :], strict=True))
         indices = {
-            "ordered": self._ordered,
-            "gated": self._gated,
-            "gates": seen[: len(self._gated)],
-            "taken": [starts[b] + i for b, _ in others for i in range(levels.n_levels[b])],
-            "put": [start + i for b, start in others for i in range(levels.n_levels[b])],
+            "ordered": ordered,
+            "gated": gated,
+            "gates": seen[: len(gated)],
+            "taken": [starts[b] + i for b, _ in places for i in range(levels.n_levels[b])],
+            "put": [start + i for b, start in places for i in range(levels.n_levels[b])],
         }
         for name, index in indices.items():
             self.register_buffer(name, torch.tensor(index, dtype=torch.long), persistent=False)
@@ -271,22 +271,16 @@ class RankView(nn.Module):
         Tensor of shape (n, levels.width)
         """
         codes, scalars = self.layout.draw(seen)
-        known = codes.new_zeros(len(seen), self.levels.n_softmax)
-        raw = self.levels.expand(known - 1, scalars[:, :0])
-        n_gated = len(self._gated)
-        for block, start in zip(self._others, self.layout.offsets[n_gated:].tolist(), strict=True):
+        raw = seen.new_zeros(len(seen), self.levels.width)
+        raw[:, self.taken] = seen[:, self.put]
+        gates = self.layout.gates.tolist()
+        for i, (block, gate) in enumerate(zip(self.ordered.tolist(), gates, strict=True)):
             first, k = int(self.levels.offsets[block]), self.levels.n_levels[block]
-            raw[:, first : first + k] = seen[:, start : start + k]
-        for i, block in enumerate(self._ordered):
-            first, k = int(self.levels.offsets[block]), self.levels.n_levels[block]
-            own, has_rank = slice(first, first + k), self.has_rank[first : first + k]
+            own, has_rank = slice(first, first + k), self.has_rank[first : first + k] > 0
             gap = (scalars[:, i : i + 1] - self.scalar_of[own]).abs()
-            raw[:, own] = torch.where(has_rank > 0, -gap, -math.inf)
-        for i, block in enumerate(self._gated):
-            first, k = int(self.levels.offsets[block]), self.levels.n_levels[block]
-            has_rank = self.has_rank[first : first + k]
-            applies = codes[:, i : i + 1] == 0
-            raw[:, first : first + k] = torch.where(
-                applies, raw[:, first : first + k], torch.where(has_rank > 0, -math.inf, 0.0)
-            )
+            raw[:, own] = torch.where(has_rank, -gap, -math.inf)
+            if gate >= 0:
+                elsewhere = torch.where(has_rank, -math.inf, 0.0)
+                applies = codes[:, gate : gate + 1] == 0
+                raw[:, own] = torch.where(applies, raw[:, own], elsewhere)
         return raw
