@@ -22,6 +22,7 @@ from seeds import seed
 import tabgan
 from tabgan import AutoregressiveSynthesizer, BiGANSynthesizer, WGANSynthesizer
 from tabgan.adversarial.training import Training
+from tabgan.estimators.checkpoints import _told
 
 N_STEPS = 6
 
@@ -217,6 +218,15 @@ def test_a_checkpoint_of_other_parameters_is_refused(path, cls, parameters, told
     with pytest.raises(ValueError, match=says(message)):
         make(cls, checkpoint=path, **parameters).fit(narrow_table())
     assert path.read_bytes() == before
+
+
+def test_parameters_that_are_objects_are_told_apart():
+    for cls, name, values in (
+        (tabgan.Privacy, "min_rows", (5, 5, 6)),
+        (WeightAveraging, "decay", (0.1, 0.1, 0.2)),
+    ):
+        one, same, other = (cls(**{name: value}) for value in values)
+        assert _told(one) == _told(same) != _told(other)
 
 
 def test_a_checkpoint_of_another_table_is_refused(path):

@@ -13,13 +13,9 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from tabgan.adversarial.techniques import TECHNIQUES
 from tabgan.adversarial.training import State
-from tabgan.constraints import CONSTRAINTS
-from tabgan.estimators.files import checksum
-from tabgan.paths import replacing
+from tabgan.estimators.files import CLASSES, checksum, write_file
 from tabgan.table.jsonable import to_jsonable
 
 _NOT_COMPARED = ("checkpoint", "checkpoint_every", "callbacks", "verbose", "random_state")
@@ -124,16 +120,10 @@ class Checkpoint:
             The file cannot be written.
         """
         tensors, values = state
-        tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        # safetensors refuses tensors that share memory.
-        tensors = {name: value.clone() for name, value in tensors.items()}
         document = {"fit": self._fit, "run": self._run, "training": values}
-        metadata = {"tabgan_checkpoint": json.dumps(document)}
-        metadata["checksum"] = checksum(metadata, tensors)
         try:
-            with replacing(self.path) as unfinished:
-                save_file(tensors, str(unfinished), metadata=metadata)
-        except (SafetensorError, OSError) as error:
+            write_file(self.path, {"tabgan_checkpoint": json.dumps(document)}, tensors)
+        except OSError as error:
             raise OSError(
                 f"checkpoint is {str(self.path)!r}, which could not be written ({error})."
             ) from error
@@ -174,6 +164,6 @@ def _told(value: Any) -> str:
     if isinstance(value, pd.Index | pd.Series | np.ndarray):
         value = value.tolist()
     try:
-        return json.dumps(to_jsonable(value, {**TECHNIQUES, **CONSTRAINTS}))
+        return json.dumps(to_jsonable(value, CLASSES))
     except TypeError:
         return str(value) if isinstance(value, torch.device) else type(value).__name__

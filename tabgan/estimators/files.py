@@ -41,7 +41,7 @@ FORMAT = 1
 MOST_TOLD = 300
 """Characters of another error that an error of a file repeats at most."""
 
-_CLASSES: dict[str, Any] = {**TECHNIQUES, **CONSTRAINTS, Privacy.__name__: Privacy}
+CLASSES: dict[str, Any] = {**TECHNIQUES, **CONSTRAINTS, Privacy.__name__: Privacy}
 """Classes of parameters that a file holds, by name."""
 
 
@@ -65,16 +65,35 @@ def save(
     document, tensors = _describe(estimator)
     document["version"] = version("sklearn-tabgan")
     document["card"] = write_card(estimator, card)
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     metadata = {"tabgan": json.dumps(document), "format": str(FORMAT)}
-    metadata["checksum"] = checksum(metadata, tensors)
-    content = safetensors.torch.save(tensors, metadata)
     try:
-        with replacing(path) as unfinished:
-            unfinished.write_bytes(content)
+        write_file(path, metadata, tensors)
     except OSError as error:
         told = error.strerror or error
         raise OSError(f"{path!r} could not be written ({told}).") from error
+
+
+def write_file(
+    path: str | os.PathLike[str], metadata: dict[str, str], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write texts and tensors to one safetensors file, with a checksum of all of them.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file there is replaced once the new one is whole, see `tabgan.paths.replacing`.
+    metadata : dict of str to str
+    tensors : mapping of str to Tensor
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    content = safetensors.torch.save(own, {**metadata, "checksum": checksum(metadata, own)})
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def _describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -123,7 +142,7 @@ def _parameters(estimator: Any, but: str = "") -> Any:
             parameters[key] = None
         if key == "constraints" and value is not None:
             parameters[key] = _saved_constraints(value)
-    return to_jsonable(parameters, _CLASSES)
+    return to_jsonable(parameters, CLASSES)
 
 
 def _saved_classes() -> dict[str, Any]:
@@ -280,7 +299,7 @@ def _rebuild(document: dict[str, Any], tensors: dict[str, Tensor], device: str) 
 
 def _unfitted(document: dict[str, Any]) -> Any:
     """Build the estimator, without what it learnt, that a JSON document describes."""
-    parameters = from_jsonable(document["parameters"], _CLASSES)
+    parameters = from_jsonable(document["parameters"], CLASSES)
     if parameters.get("callbacks"):
         raise ValueError("callbacks are code, which no file holds")
     return _saved_classes()[document["class"]](**parameters)
