@@ -223,7 +223,7 @@ def test_a_checkpoint_of_other_parameters_is_refused(path, cls, parameters, told
 def test_parameters_that_are_objects_are_told_apart():
     for cls, name, values in (
         (tabgan.Privacy, "min_rows", (5, 5, 6)),
-        (WeightAveraging, "decay", (0.1, 0.1, 0.2)),
+        (tabgan.adversarial.WeightAveraging, "decay", (0.1, 0.1, 0.2)),
     ):
         one, same, other = (cls(**{name: value}) for value in values)
         assert _told(one) == _told(same) != _told(other)
