@@ -41,7 +41,7 @@ class NoData:
             yield Batch(EncodedTable(nothing, nothing), nothing, nothing, None, rng)
 
 
-def run(scores, n_steps=100, every=1, patience=2, rate_cuts=0):
+def run(scores, n_steps=100, every=1, patience=2, **rules):
     """Train with scores told beforehand; the training, and the weights seen at each look."""
     told, seen = iter(scores), []
 
@@ -50,7 +50,7 @@ def run(scores, n_steps=100, every=1, patience=2, rate_cuts=0):
         return next(told)
 
     training = Training(Climb(), TrainingRule(adam(1.0, (0.0, 0.9)), averaging=0.0))
-    validation = Validation("figure", score, every, patience, rate_cuts)
+    validation = Validation("figure", score, every, patience, **rules)
     training.run(NoData(), n_steps, 1, torch.Generator(), validation=validation)
     return training, seen
 
@@ -103,6 +103,23 @@ def test_rate_is_cut_and_training_goes_on_from_the_best():
     # After two worse looks it is back at the first weight, and steps are a third as long.
     assert seen[3] - seen[0] == pytest.approx(RATE_CUT * (seen[0]), rel=0.3)
     assert training.game.weight.item() == seen[0]
+
+
+def test_a_score_that_hardly_gains_shortens_the_run():
+    """After four steps the score gained .1 since the second one: the run ends after eight."""
+    scores = [0, 1, 1.05, 1.1, *range(2, 99)]
+    training, seen = run(scores, settled=0.2)
+    assert training.step == 8
+    paces = np.diff([0, *seen])
+    assert paces[:4] == pytest.approx(1.0) and (np.diff(paces[4:]) < -0.1).all()
+    assert run(scores, settled=0.05)[0].step == run(scores)[0].step == 100
+    assert run(scores, n_steps=6, settled=0.2)[0].step == 6
+
+
+def test_a_run_is_not_made_shorter_than_the_fewest_steps():
+    scores = [1 - 0.1**i for i in range(1, 99)]
+    assert run(scores, settled=0.2, patience=99)[0].step == 4
+    assert run(scores, settled=0.2, fewest_steps=30, patience=99)[0].step == 32
 
 
 def test_scores_that_are_no_numbers_are_never_the_best():

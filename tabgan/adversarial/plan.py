@@ -36,6 +36,12 @@ class Plan:
     rate_cuts : int, default=0
         How often training continues from the best weights at a third of the learning rate before
         training ends.
+    settled : float >= 0, default=0.0
+        Gain of the score on held-out rows over the second half of the steps so far, below which the
+        learning rate begins to fall. The run then ends after twice as many steps. With 0 the
+        learning rate begins to fall at half of `n_steps`.
+    fewest_steps : int >= 1, default=1
+        Fewest steps of a run that ends by `settled`.
     numbers : {"scalar", "bins", "rank"}, default="scalar"
         Encoding of numeric columns, see `tabgan.table.encoder.Encoder`.
     max_bins : int, default=64
@@ -77,6 +83,8 @@ class Plan:
     n_looks: int = 20
     steps_per_look: int = 1
     rate_cuts: int = 0
+    settled: float = 0.0
+    fewest_steps: int = 1
     numbers: NumericEncoding = "scalar"
     max_bins: int = 64
     max_bins_of_table: int = 20_000

@@ -252,8 +252,9 @@ class Training:
         """Make `n_steps` steps, or fewer if a callback, the validation or Ctrl-C ends the run.
 
         The learning rate is constant in the first half of the run and falls linearly to zero in the
-        second half. A `validation` may lower the learning rate earlier and may end the run. At the
-        end of a run with a `validation`, the weights with the best score are restored.
+        second half. A `validation` may shorten the run, may lower the learning rate, and may end
+        the run. At the end of a run with a `validation`, the weights with the best score are
+        restored.
 
         Parameters
         ----------
@@ -324,14 +325,15 @@ class Training:
                 recording,
             ):
                 for i in range(first, n_steps):
-                    behind = i / n_steps
+                    end = watch.end(n_steps) if watch else n_steps
+                    behind = i / end
                     # Rise during the warm-up, stay in the first half, fall to 0 in the second.
                     rate = min(1.0, 2 - 2 * behind, (self.step - self._since + 1) / self.warm_up)
                     rate *= watch.rate if watch else 1.0
                     losses = self.update.step(lambda: next(batches), rate, behind)
                     self.step += 1
                     self._average()
-                    is_last = i + 1 == n_steps
+                    is_last = i + 1 == end
                     seen, is_over = {}, False
                     if watch and (watch.is_due(i + 1) or is_last):
                         seen[watch.validation.name], is_over = watch.look()
@@ -343,7 +345,7 @@ class Training:
                         is_called_off = processes.any(called)
                         is_whole = not is_called_off
                         is_over = is_called_off or is_over or is_last
-                        if is_over and not is_last:
+                        if is_over and i + 1 < n_steps:
                             bar.stop(_reason(is_called_off, watch))
                     if keeper and (is_over or keeper.is_due()):
                         self.seconds = before + time.perf_counter() - started

@@ -33,6 +33,11 @@ class Validation:
         training ends.
     rate_cuts : int >= 0, default=0
         How often the learning rate is cut before training ends.
+    settled : float >= 0, default=0.0
+        Gain of the score over the second half of the steps so far, below which the learning rate
+        begins to fall. With 0 the score has no say in that.
+    fewest_steps : int >= 1, default=1
+        Fewest steps of a run that ends by `settled`.
     """
 
     name: str
@@ -40,6 +45,8 @@ class Validation:
     every: int
     patience: int
     rate_cuts: int = 0
+    settled: float = 0.0
+    fewest_steps: int = 1
 
 
 class Watch:
@@ -50,6 +57,11 @@ class Watch:
     weights at a third of the learning rate. After `rate_cuts` such cuts, training ends instead.
     Held-out scores fall once a network starts to memorise the training rows, so the best evaluation
     marks the weights that fit new rows best (Prechelt, 1998, "Early Stopping - But When?").
+
+    The watch also shortens the run of a table that is learnt quickly. Where a score approaches its
+    limit as one over the number of steps, it has as much left to gain as it gained since half of
+    the steps. Once that gain is below `settled`, as many steps follow as were made, during which
+    the learning rate falls.
 
     Parameters
     ----------
@@ -76,9 +88,15 @@ class Watch:
         self._games = (game, averaged)
         self.rate = 1.0
         self.best = -math.inf
+        self._end: int | None = None
+        self._scores: list[float] = []
         self._n_worse = 0
         self._n_cuts = 0
         self._kept: list[dict[str, torch.Tensor]] = []
+
+    def end(self, n_steps: int) -> int:
+        """Return the steps of a run of at most `n_steps`, as far as the scores tell by now."""
+        return n_steps if self._end is None else min(n_steps, self._end)
 
     def is_due(self, step: int) -> bool:
         """Return whether the step is one at which the weights are scored."""
@@ -95,6 +113,9 @@ class Watch:
             Whether training should end.
         """
         score = self.processes.first(self.validation.score(self._games[1]))
+        self._scores.append(score)
+        if self.validation.settled:
+            self._shorten()
         if score > self.best:
             self.best, self._n_worse = score, 0
             self._kept = [
@@ -112,6 +133,14 @@ class Watch:
         self.restore()
         return score, False
 
+    def _shorten(self) -> None:
+        """Let the run end at twice the steps so far, if the score gains little by now."""
+        n_looks, rules = len(self._scores), self.validation
+        end = 2 * n_looks * rules.every
+        if self._end is None and n_looks % 2 == 0 and end >= rules.fewest_steps:
+            if self._scores[-1] - self._scores[n_looks // 2 - 1] < rules.settled:
+                self._end = end
+
     def restore(self) -> None:
         """Put the best weights back into both games, if an evaluation has found any."""
         for game, weights in zip(self._games, self._kept, strict=False):
@@ -124,7 +153,7 @@ class Watch:
             for i, weights in enumerate(self._kept)
             for key, value in weights.items()
         }
-        names = ("rate", "best", "_n_worse", "_n_cuts")
+        names = ("rate", "best", "_end", "_scores", "_n_worse", "_n_cuts")
         return tensors, {name: getattr(self, name) for name in names}
 
     def resume(self, tensors: dict[str, torch.Tensor], values: dict[str, Any]) -> None:

@@ -57,16 +57,22 @@ class Latent(Adversarial):
 
 
 CAUSAL_PLAN = Plan(
-    n_steps=400,
+    n_steps=600,
     warm_up=50,
     n_looks=160,
     steps_per_look=25,
     rate_cuts=1,
+    settled=0.2,
+    fewest_steps=400,
     numbers="bins",
     max_bins=256,
     max_halvings=4,
 )
-"""The plan of a game with a causal generator, whose likelihood says when to stop."""
+"""The plan of a game with a causal generator, whose likelihood says when to stop.
+
+A table whose held-out rows gain less than .2 nats from the 100th to the 200th step is learnt in 400
+steps. Other tables have up to 600.
+"""
 
 
 def column_networks(encoding: Encoding, n_given: int, hidden_dim: int) -> ColumnNetworks:

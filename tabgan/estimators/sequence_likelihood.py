@@ -22,7 +22,9 @@ from tabgan.networks.steps import StepNetworks, n_seen
 from tabgan.randomness import Streams
 from tabgan.table.sequences import Cuts
 
-CAUSAL_SEQUENCE_PLAN = replace(CAUSAL_PLAN, n_steps=4000, averaging=0.999, max_halvings=0)
+CAUSAL_SEQUENCE_PLAN = replace(
+    CAUSAL_PLAN, n_steps=4000, settled=0.0, fewest_steps=1, averaging=0.999, max_halvings=0
+)
 """The plan of a generator that draws the steps and columns of sequences in turn."""
 
 MAX_HELD_OUT = 10_000

@@ -170,7 +170,8 @@ class TableCore(ConditionedCore):
             name, score = "log_likelihood", self._mean_log_likelihood(held)
         else:
             name, score = "fidelity", self._held_out_fidelity(held)
-        return Validation(name, score, every, run.n_iter_no_change, plan.rate_cuts)
+        rules = plan.rate_cuts, plan.settled, plan.fewest_steps
+        return Validation(name, score, every, run.n_iter_no_change, *rules)
 
     def _mean_log_likelihood(self, held: Rows) -> Callable[[Game], float]:
         """Return a function that computes the mean log-likelihood of held-out rows, in nats."""

@@ -422,8 +422,9 @@ class AAESynthesizer(Decoding, AAECodes, Inverse, Latent, TableSynthesizer):
         inferred from rows and from corrupted copies. With 0, known labels teach the decoder alone.
     n_steps : int >= 0 or None, default=None
         Number of training steps. In each step the decoder of columns is updated once and the others
-        twice. None takes 400 steps, or 2,000 with ``decoder="joint"``, and fewer on small tables:
-        at most 300 passes over the rows if early stopping is off.
+        twice. None takes up to 600 steps, and 400 where held-out rows gain little by then. With
+        ``decoder="joint"``, None takes 2,000 steps, and fewer on small tables: at most 300 passes
+        over the rows if early stopping is off.
     learning_rate : float > 0, default=1e-3
     **shared
         See `TableSynthesizer`.

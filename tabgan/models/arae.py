@@ -220,8 +220,9 @@ class ARAESynthesizer(Inverse, Scaling, Features, Decoding, Latent, TableSynthes
     ----------
     n_steps : int >= 0 or None, default=None
         Number of training steps. In each step the autoencoder is updated twice, and the others are
-        updated once. None takes 400 steps, or 1,500 with ``decoder="joint"``, and fewer on small
-        tables: at most 300 passes over the rows if early stopping is off.
+        updated once. None takes up to 600 steps, and 400 where held-out rows gain little by then.
+        With ``decoder="joint"``, None takes 1,500 steps, and fewer on small tables: at most 300
+        passes over the rows if early stopping is off.
     learning_rate : float > 0, default=1e-3
     latent_dim : int >= 1, default=64
         Width of z, the vector of standard normal noise that the generator turns into a code.
