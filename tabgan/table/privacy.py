@@ -328,9 +328,9 @@ def common_quantiles(
             parts.append(_intervals(run, left, right, i > 0, i < len(atoms), most, k))
         elif len(atoms):
             n_moved += len(run)
-            is_above = i > 0 and (i == len(atoms) or _is_nearer(run, atoms[i - 1], atoms[i]))
-            nearest = np.where(is_above, i - 1, i)
-            masses[nearest] += len(run)
+            # As `QuantileTable.nearest` moves them.
+            beside = QuantileTable(np.ones(len(atoms)), atoms, atoms).nearest(run)
+            np.add.at(masses, np.searchsorted(atoms, beside), 1.0)
         else:
             parts.append((np.array([float(len(run))]), np.array([low]), np.array([low])))
     if n_moved:
@@ -347,16 +347,65 @@ def _ends(
     decimals: int | None,
     withheld: Withheld,
 ) -> tuple[float, float]:
-    """Return the ends that enough rows reach: means over rows, or atoms further out."""
+    """Return the ends, which are estimated from many rows, or atoms further out."""
     if not withheld.privacy.blunt_ends:
         return ordered[0], ordered[-1]
     n, k = len(ordered), withheld.min_rows
     outer = [] if not len(atoms) else [atoms[0], atoms[-1]]
     if n < 3 * k:
         return outer[0], outer[1]
-    low = _rounded(_mean(ordered[k - 1 : 2 * k - 1]), decimals)
-    high = _rounded(_mean(ordered[n - 2 * k + 1 : n - k + 1]), decimals)
+    low, high = -_reach(-ordered[::-1], decimals, k), _reach(ordered, decimals, k)
     return min([low, *outer]), max([high, *outer])
+
+
+def _reach(ordered: NDArray[np.float64], decimals: int | None, k: int) -> float:
+    """Estimate the upper end of sorted numbers without a look at how large the outermost are.
+
+    The greatest of `n` numbers is extrapolated from means over rows of lower ranks, by the quantile
+    function of a generalised Pareto tail with shape ``s``: the number of rank ``r`` lies at
+    ``(r ** -s - 1) / s`` in units of the tail's scale. The ratio of two distances of such means
+    gives the shape, as in Pickands (1975), "Statistical inference using extreme order statistics".
+    The outermost ``k - 1`` rows only say whether they lie beyond that end. If they do not, the end
+    of a shorter tail is taken, so that no number comes out beyond the range that was seen.
+
+    Parameters
+    ----------
+    ordered : ndarray of shape (n,), n >= 3 * k
+    decimals : int or None
+        Decimals to which the end is rounded.
+    k : int
+
+    Returns
+    -------
+    float
+        At most the greatest number.
+    """
+    n = len(ordered)
+    near = _mean(ordered[n - 2 * k + 1 : n - k + 1])
+    ends = []
+    if n >= 8 * k:
+        with np.errstate(over="ignore"):  # Quarters keep distances of the largest floats finite.
+            inner = _mean(ordered[n - 8 * k : n - 4 * k])
+            scale = near / 4 - inner / 4
+            shapes = [-0.5, -1.0]
+            if n >= 32 * k:
+                next_scale = inner / 4 - _mean(ordered[n - 32 * k : n - 16 * k]) / 4
+                if min(scale, next_scale) > 0:
+                    shape = float(np.log(scale / next_scale) / np.log(4))
+                    shapes = sorted({*shapes, float(np.clip(shape, -1.0, 0.5))}, reverse=True)
+            ends = [near + 4 * scale * _tail_ratio(shape, k) for shape in shapes]
+    for end in [*ends, near]:
+        if _rounded(end, decimals) <= ordered[-1]:
+            return _rounded(end, decimals)
+    return float(ordered[n - k])
+
+
+def _tail_ratio(shape: float, k: int) -> float:
+    """Return the distance of the ranks 1 and 1.5 k of a tail, over that of 1.5 k and 6 k."""
+    near, inner = 1.5 * k, 6.0 * k
+    if abs(shape) < 1e-6:
+        return float(np.log(near) / np.log(inner / near))
+    return float((1 - near**-shape) / (near**-shape - inner**-shape))
 
 
 def _intervals(
@@ -401,12 +450,6 @@ def _even_end(rows: NDArray[np.float64], sign: int) -> float:
     with np.errstate(over="ignore"):
         half = 2.0 * float(np.abs(rows - mean).mean())
         return mean + sign * half * (1 + 2 * (k - 1) / k)
-
-
-def _is_nearer(run: NDArray[np.float64], below: float, above: float) -> bool:
-    """Whether the middle of a run is nearer to the atom below than to the one above."""
-    middle = _mean(run)
-    return bool(middle / 2 - below / 2 <= above / 2 - middle / 2)
 
 
 def _mean(rows: NDArray[np.float64]) -> float:
