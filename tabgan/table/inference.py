@@ -251,14 +251,20 @@ def _infer_names(
         least = 1 if withheld is None else withheld.min_rows
         return _text_identifier(list(present), name, dtype, missing_rate, marker, least)
     counts = np.bincount(codes, minlength=len(distinct))
-    if withheld is not None and withheld.privacy.rare_categories != "kept":
+    is_label = withheld is not None and withheld.label is not None and name == withheld.label
+    if withheld is not None and is_label:
+        n_rare = int(counts[counts < withheld.min_rows].sum())
+        if n_rare:
+            withheld.note("rare classes of labels kept", name, n_rare, is_grave=True)
+    elif withheld is not None and withheld.privacy.rare_categories != "kept":
         is_rare = counts < withheld.min_rows
         n_rare, all_rare = int(counts[is_rare].sum()), bool(is_rare.all())
         is_fresh = withheld.privacy.rare_categories == "fresh" and not is_learnt
         if declared is None and (all_rare or is_fresh and n_rare > FRESH_SHARE * len(present)):
             fresh = _fresh(present, name, dtype, missing_rate, marker, withheld)
             if fresh is not None:
-                withheld.note("columns drawn afresh", name, len(present), f"{n_rare:,} rare of ")
+                told = f"{n_rare:,} rare of "
+                withheld.note("columns drawn afresh", name, len(present), told, is_grave=True)
                 return fresh
         if is_rare.any():
             withheld.note("categories left out", name, n_rare, f"{int(is_rare.sum()):,} of ")

@@ -30,6 +30,12 @@ LEAK = {300: 0.60, 1000: 0.57}
 MOST_TOLD = 5
 """Most columns that a sentence of the warning names."""
 
+TOLD_SHARE = 0.01
+"""Share of a column's rows from which on `fit` tells that they are withheld."""
+
+FEWEST_ROWS = 15
+"""Rows below which "standard" withholds nothing: of fewer, hardly anything would be left."""
+
 
 @dataclass(frozen=True)
 class Privacy:
@@ -85,11 +91,18 @@ PRIVACY: Rule = choice("none", "standard") | instance(Privacy, "a tabgan.Privacy
 """What the parameter `privacy` takes."""
 
 
-def privacy_of(parameter: Any) -> Privacy | None:
-    """Return what a parameter `privacy` asks for, None if nothing is to be withheld."""
+def privacy_of(parameter: Any, n_rows: int = FEWEST_ROWS) -> Privacy | None:
+    """Return what a parameter `privacy` asks for, None if nothing is to be withheld.
+
+    Parameters
+    ----------
+    parameter : {"none", "standard"} or Privacy
+    n_rows : int, default=FEWEST_ROWS
+        Number of training rows, of which "standard" needs `FEWEST_ROWS`.
+    """
     if isinstance(parameter, Privacy):
         return parameter
-    return Privacy() if parameter == "standard" else None
+    return Privacy() if parameter == "standard" and n_rows >= FEWEST_ROWS else None
 
 
 class Withheld:
@@ -100,6 +113,8 @@ class Withheld:
     privacy : Privacy
     n_rows : int
         Number of training rows.
+    label : hashable or None, default=None
+        The column of labels whose classes are kept, however few rows they have.
 
     Raises
     ------
@@ -107,24 +122,26 @@ class Withheld:
         There are fewer than ``2 * min_rows`` rows, of which nothing could be said.
     """
 
-    def __init__(self, privacy: Privacy, n_rows: int) -> None:
+    def __init__(self, privacy: Privacy, n_rows: int, label: Hashable | None = None) -> None:
         least = 2 * privacy.min_rows
         if n_rows < least:
             raise ValueError(
                 f"X has n_samples={n_rows}, and privacy with min_rows={privacy.min_rows} needs at "
                 f'least {least} rows; pass more rows, or set privacy="none".'
             )
-        self.privacy, self.n_rows = privacy, n_rows
+        self.privacy, self.n_rows, self.label = privacy, n_rows, label
         self.n_combinations = 0
-        self._told: dict[str, list[str]] = {}
+        self._told: dict[str, dict[Hashable, str]] = {}
 
     @property
     def min_rows(self) -> int:
         """Least number of rows that anything rests on."""
         return self.privacy.min_rows
 
-    def note(self, what: str, name: Hashable, n_rows: int, of: str = "") -> None:
-        """Remember what was withheld of a column.
+    def note(
+        self, what: str, name: Hashable, n_rows: int, of: str = "", is_grave: bool = False
+    ) -> None:
+        """Remember what was withheld of a column, if enough rows are concerned.
 
         Parameters
         ----------
@@ -136,14 +153,18 @@ class Withheld:
             Number of rows concerned.
         of : str, default=""
             What else is to be told of the column.
+        is_grave : bool, default=False
+            Whether it is told however few rows are concerned.
         """
-        told = f"{short(name)} ({of}{n_rows:,} rows)"
-        self._told.setdefault(what, []).append(told)
+        if is_grave or n_rows >= TOLD_SHARE * self.n_rows:
+            told = f"{short(name)} ({of}{n_rows:,} rows)"
+            self._told.setdefault(what, {})[name] = told
 
     def warn(self) -> None:
-        """Warn, once, of all that was withheld; and, for few rows, of what leaks all the same."""
-        parts = []
-        for what, columns in self._told.items():
+        """Warn once of all that was withheld, and of what leaks from few rows all the same."""
+        parts, told = [], []
+        for what, each in self._told.items():
+            columns = list(each.values())
             more = f" and {len(columns) - MOST_TOLD} more columns" if columns[MOST_TOLD:] else ""
             parts.append(f"{what}: {', '.join(columns[:MOST_TOLD])}{more}")
         if self.n_combinations:
@@ -151,18 +172,29 @@ class Withheld:
                 f"combinations of conditions recombined at random: {self.n_combinations:,}"
             )
         if parts:
-            warn(
+            told.append(
                 f"privacy withholds what fewer than {self.min_rows} rows share. "
                 f'{"; ".join(parts)}. Set the parts of tabgan.Privacy, or privacy="none".'
             )
         if self.n_rows < FEW_ROWS:
-            warn(
+            told.append(
                 f"X has {self.n_rows:,} rows, of which synthetic rows give something away whatever "
                 "is withheld: on rows of a census, an attack that looks for the nearest rows tells "
                 f"training rows from others with an AUC of {LEAK[300]:.2f} for 300 rows and "
                 f"{LEAK[1000]:.2f} for 1,000 (0.5 is chance), given ten times as many synthetic "
                 "rows. Draw fewer rows, or learn from more."
             )
+        if told:
+            warn(" ".join(told))
+
+
+def warn_of_too_few(n_rows: int) -> None:
+    """Warn that nothing is withheld of a table of fewer than `FEWEST_ROWS` rows."""
+    warn(
+        f"X has {n_rows} rows, too few to withhold anything of them: the model and synthetic rows "
+        "hold values as single rows have them. Learn from at least "
+        f'{FEWEST_ROWS} rows, or set privacy="none", which says nothing.'
+    )
 
 
 def common_missing(
@@ -188,7 +220,7 @@ def common_missing(
     if withheld is None:
         return float(missing.mean()), n_present > 0
     if 0 < n_present < withheld.min_rows:
-        withheld.note("columns of too few values left empty", name, n_present)
+        withheld.note("columns of too few values left empty", name, n_present, is_grave=True)
         return 1.0, False
     if 0 < n_missing < withheld.min_rows:
         withheld.note("missing values left out", name, n_missing)
@@ -301,12 +333,9 @@ def common_quantiles(
     is_atom = repeats_often(unique, counts) & (counts >= k)
     if n < 3 * k and not is_atom.any():
         middle = np.array([_rounded(_mean(ordered[(n - k) // 2 :][:k]), decimals)])
-        withheld.note("numbers made one, of too few values", name, n)
+        withheld.note("numbers made one, of too few values", name, n, is_grave=True)
         return QuantileTable(np.ones(1), middle, middle)
     low, high = _ends(ordered, unique[is_atom], decimals, withheld)
-    n_beyond = int((ordered < low).sum() + (ordered > high).sum())
-    if n_beyond:
-        withheld.note("ends blunted", name, n_beyond)
     ordered = np.clip(ordered, low, high)
     atoms, firsts, masses = unique[is_atom], starts[is_atom], counts[is_atom].astype(np.float64)
     edges = np.r_[0, np.c_[firsts, firsts + counts[is_atom]].ravel(), n].reshape(-1, 2)
@@ -383,12 +412,12 @@ def _reach(ordered: NDArray[np.float64], decimals: int | None, k: int) -> float:
     n = len(ordered)
     near = _mean(ordered[n - 2 * k + 1 : n - k + 1])
     ends = []
-    if n >= 8 * k:
+    if n >= 9 * k:
         with np.errstate(over="ignore"):  # Quarters keep distances of the largest floats finite.
             inner = _mean(ordered[n - 8 * k : n - 4 * k])
             scale = near / 4 - inner / 4
             shapes = [-0.5, -1.0]
-            if n >= 32 * k:
+            if n >= 33 * k:
                 next_scale = inner / 4 - _mean(ordered[n - 32 * k : n - 16 * k]) / 4
                 if min(scale, next_scale) > 0:
                     shape = float(np.log(scale / next_scale) / np.log(4))
