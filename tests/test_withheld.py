@@ -414,18 +414,43 @@ def test_wrong_privacy_is_refused(privacy):
         small(tabgan.GANSynthesizer, privacy=privacy).fit(planted_table())
 
 
-def test_too_few_rows_are_refused():
+def test_too_few_rows_are_refused_by_parts_and_kept_by_the_standard():
     with pytest.raises(ValueError, match="at least 10 rows"):
-        small(tabgan.GANSynthesizer, privacy="standard").fit(planted_table()[:9])
+        small(tabgan.GANSynthesizer, privacy=Privacy()).fit(planted_table()[:9])
+    table = planted_table()[:14]
+    estimator = small(tabgan.CGANSynthesizer, condition_columns=["note", "colour"])
+    with pytest.warns(UserWarning) as caught:
+        estimator.fit(table)
+    told = [str(each.message) for each in caught]
+    assert len(told) == 1 and "14 rows, too few to withhold anything" in told[0]
+    assert estimator.schema_["salary"].ends[1] == SALARY
+    assert len(estimator.sample(3, conditions={"note": TEXT})) == 3
+    estimator = small(tabgan.GANSynthesizer)
+    quietly(estimator.fit, planted_table()[:15])
+    assert estimator.schema_["salary"].ends[1] < SALARY / 10
 
 
-def test_a_rare_class_of_labels_is_refused_and_a_rare_condition_is_left_out():
+def test_a_rare_class_of_labels_is_refused_by_parts_and_kept_by_the_standard():
     table = planted_table()
     y = pd.Series(["common"] * 117 + ["rare"] * 3)
+    numbers = [0] * 60 + [1] * 57 + [2] * 3
     with pytest.raises(ParameterError, match=r"'rare' \(3 rows\)"):
-        small(tabgan.CGANSynthesizer, privacy="standard").fit(table, y)
+        small(tabgan.CGANSynthesizer, privacy=Privacy()).fit(table, y)
     with pytest.raises(ParameterError, match=r"fewer of 2 \(3 rows\)"):
-        small(tabgan.CGANSynthesizer, privacy="standard").fit(table, [0] * 60 + [1] * 57 + [2] * 3)
+        small(tabgan.CGANSynthesizer, privacy=Privacy()).fit(table, numbers)
+    for cls in (tabgan.CGANSynthesizer, tabgan.AAESynthesizer):
+        for labels, rare in ((y, "rare"), (numbers, 2)):
+            estimator = small(cls)
+            with pytest.warns(UserWarning, match=r"labels kept: 'target' \(3 rows\)"):
+                estimator.fit(table, labels)
+            assert len(estimator.sample(4, conditions=[rare] * 4)) == 4
+    teacher = small(tabgan.TeachingSynthesizer, target="class")
+    with pytest.warns(UserWarning, match=r"labels kept: 'class' \(3 rows\)"):
+        teacher.fit(table.assign(**{"class": y}))
+
+
+def test_a_rare_condition_is_left_out():
+    table = planted_table()
     amounts = np.r_[np.arange(117) % 3, 9.5, 9.5, 9.5]
     quietly(small(tabgan.CGANSynthesizer, privacy="standard").fit, table, amounts)
     estimator = small(tabgan.CGANSynthesizer, condition_columns=["note"], privacy="standard")
@@ -522,10 +547,32 @@ def test_a_table_in_chunks_is_described_as_in_memory():
     assert chunked.schema_.to_dict() == whole.schema_.to_dict()
 
 
-def test_nothing_is_said_or_withheld_by_default():
+def test_nothing_is_said_or_withheld_with_none():
     table = planted_table()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator = fit_small(tabgan.GANSynthesizer, table)
+        estimator = fit_small(tabgan.GANSynthesizer, table, privacy="none")
     assert not any("privacy" in str(each.message) for each in caught)
     assert estimator.schema_["salary"].ends[1] == SALARY
+
+
+def test_a_large_table_of_which_little_is_withheld_is_learnt_without_a_word():
+    """Nothing is said of four rows in a thousand, and all of a column that is no longer itself."""
+    rng = np.random.default_rng(0)
+    n = 3000
+    table = pd.DataFrame(
+        {
+            "amount": rng.gamma(2, 40, n).round(2),
+            "count": rng.poisson(3, n),
+            "word": rng.choice([*"abc", "rare"], n, p=[0.5, 0.3, 0.199, 0.001]),
+        }
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        small(tabgan.GANSynthesizer).fit(table)
+    table["note"] = [f"note of {i}" if i % 5 else "none" for i in range(n)]
+    with pytest.warns(UserWarning) as caught:
+        small(tabgan.GANSynthesizer).fit(table)
+    told = [str(each.message) for each in caught]
+    assert len(told) == 1
+    assert "columns drawn afresh: 'note' (2,400 rare of 3,000 rows)" in told[0]

@@ -34,7 +34,7 @@ from tabgan.estimators.reading import (
 )
 from tabgan.estimators.restoring import LABELS
 from tabgan.estimators.sampling import RowSampling
-from tabgan.estimators.target import refuse_rare_classes
+from tabgan.estimators.target import are_classes, refuse_rare_classes
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.conditions import ConditionModel
 from tabgan.generation.core import resolve_device
@@ -307,10 +307,15 @@ class TableSynthesizer(RowSampling, Estimator):
             if self.privacy != "none":
                 warn_of_too_few(len(table))
             return
-        is_strict = isinstance(self.privacy, Privacy)
-        self._withheld = Withheld(privacy, len(table), None if is_strict else self._target_name)
-        if is_strict and self._target_name is not None and isinstance(table, pd.DataFrame):
-            refuse_rare_classes(table[self._target_name], privacy.min_rows)
+        label = self._target_name
+        if label is not None and not (
+            isinstance(table, pd.DataFrame) and are_classes(table[label])
+        ):
+            label = None
+        if label is not None and isinstance(self.privacy, Privacy):
+            refuse_rare_classes(table[label], privacy.min_rows)
+            label = None
+        self._withheld = Withheld(privacy, len(table), label)
 
     def _find_links(self, table: pd.DataFrame | Chunks) -> None:
         """Find the equations of a table, on random rows of one that is read a part at a time."""

@@ -91,6 +91,9 @@ def infer_column(
             f"convert it first, for example with {arg_name}[{name!r}].astype(object)."
         ) from error
     missing = values.isna().to_numpy()
+    if withheld is not None and withheld.label is not None and name == withheld.label:
+        withheld.note_classes(values)
+        withheld = None
     rate, is_enough = common_missing(missing, name, withheld)
     marker = marker_of(values[missing]) if dtype == "object" else "NaN"
     kind, inner = kind_of(values, name, arg_name)
@@ -251,12 +254,7 @@ def _infer_names(
         least = 1 if withheld is None else withheld.min_rows
         return _text_identifier(list(present), name, dtype, missing_rate, marker, least)
     counts = np.bincount(codes, minlength=len(distinct))
-    is_label = withheld is not None and withheld.label is not None and name == withheld.label
-    if withheld is not None and is_label:
-        n_rare = int(counts[counts < withheld.min_rows].sum())
-        if n_rare:
-            withheld.note("rare classes of labels kept", name, n_rare, is_grave=True)
-    elif withheld is not None and withheld.privacy.rare_categories != "kept":
+    if withheld is not None and withheld.privacy.rare_categories != "kept":
         is_rare = counts < withheld.min_rows
         n_rare, all_rare = int(counts[is_rare].sum()), bool(is_rare.all())
         is_fresh = withheld.privacy.rare_categories == "fresh" and not is_learnt

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.checks import FLAG, Rule, check, choice, instance, integer, short
@@ -114,7 +115,7 @@ class Withheld:
     n_rows : int
         Number of training rows.
     label : hashable or None, default=None
-        The column of labels whose classes are kept, however few rows they have.
+        The column of labels that is kept as it is, for its classes are the user's statement.
 
     Raises
     ------
@@ -159,6 +160,13 @@ class Withheld:
         if is_grave or n_rows >= TOLD_SHARE * self.n_rows:
             told = f"{short(name)} ({of}{n_rows:,} rows)"
             self._told.setdefault(what, {})[name] = told
+
+    def note_classes(self, labels: pd.Series) -> None:
+        """Remember how many rows have a label of few rows, which is kept."""
+        counts = labels.value_counts()
+        n_rare = int(counts[counts < self.min_rows].sum())
+        if n_rare:
+            self.note("rare classes of labels kept", self.label, n_rare, is_grave=True)
 
     def warn(self) -> None:
         """Warn once of all that was withheld, and of what leaks from few rows all the same."""
