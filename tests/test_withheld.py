@@ -11,7 +11,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from contract import SYNTHESIZERS, fit_small, labels_of, small
+from contract import (
+    SYNTHESIZERS,
+    TABLES,
+    fit_small,
+    labels_of,
+    small,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -23,6 +29,7 @@ from tabgan import Privacy
 from tabgan.checks import ParameterError
 from tabgan.constraints import FixedCombinations, Inequality, Unique
 from tabgan.datasets import make_mixed_table
+from tabgan.estimators.adversarial import Latent
 from tabgan.generation.conditions import ConditionModel
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn, NumericColumn
 from tabgan.table.encoder import Encoder
@@ -392,6 +399,33 @@ def test_every_synthesizer_learns_and_keeps_what_it_is_told_to_withhold(cls, tmp
     quietly(estimator.partial_fit, table)
 
 
+@pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
+def test_what_is_withheld_is_the_default(cls):
+    assert small(cls).get_params()["privacy"] == "none"
+    assert cls().privacy == "standard"
+
+
+@pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
+def test_rows_fit_the_table_by_default(cls):
+    """The contract under the default; files and later rows are tested above."""
+    table = TABLES["mixed" if issubclass(cls, Latent) else "every kind"]()
+    estimator = quietly(fit_small, cls, table, privacy=cls().privacy)
+    made = estimator.sample(80, random_state=0)
+    pd.testing.assert_series_equal(made.dtypes, table.dtypes)
+    for label in table:
+        seen, new = table[label].dropna(), made[label].dropna()
+        if pd.api.types.is_numeric_dtype(table[label]) or "time" in str(table[label].dtype):
+            assert new.between(seen.min(), seen.max()).all() or not len(seen), label
+        else:
+            assert set(new) <= set(seen), label
+        assert table[label].isna().any() or not made[label].isna().any(), label
+    if cls is not tabgan.TeachingSynthesizer:
+        for label in table.columns[[0, -1]]:
+            wanted = table[label].dropna().sort_values().iloc[len(table) // 3]
+            given = estimator.sample(2, random_state=0, conditions={label: wanted})
+            assert (given[label] == wanted).all(), label
+
+
 def test_parts_are_kept_in_files_and_clones(tmp_path):
     privacy = Privacy(min_rows=8, blunt_ends=False, rare_categories="dropped")
     estimator = quietly(fit_small, tabgan.GANSynthesizer, planted_table(), privacy=privacy)
@@ -418,14 +452,16 @@ def test_too_few_rows_are_refused_by_parts_and_kept_by_the_standard():
     with pytest.raises(ValueError, match="at least 10 rows"):
         small(tabgan.GANSynthesizer, privacy=Privacy()).fit(planted_table()[:9])
     table = planted_table()[:14]
-    estimator = small(tabgan.CGANSynthesizer, condition_columns=["note", "colour"])
+    estimator = small(
+        tabgan.CGANSynthesizer, condition_columns=["note", "colour"], privacy="standard"
+    )
     with pytest.warns(UserWarning) as caught:
         estimator.fit(table)
     told = [str(each.message) for each in caught]
     assert len(told) == 1 and "14 rows, too few to withhold anything" in told[0]
     assert estimator.schema_["salary"].ends[1] == SALARY
     assert len(estimator.sample(3, conditions={"note": TEXT})) == 3
-    estimator = small(tabgan.GANSynthesizer)
+    estimator = small(tabgan.GANSynthesizer, privacy="standard")
     quietly(estimator.fit, planted_table()[:15])
     assert estimator.schema_["salary"].ends[1] < SALARY / 10
 
@@ -440,11 +476,11 @@ def test_a_rare_class_of_labels_is_refused_by_parts_and_kept_by_the_standard():
         small(tabgan.CGANSynthesizer, privacy=Privacy()).fit(table, numbers)
     for cls in (tabgan.CGANSynthesizer, tabgan.AAESynthesizer):
         for labels, rare in ((y, "rare"), (numbers, 2)):
-            estimator = small(cls)
+            estimator = small(cls, privacy="standard")
             with pytest.warns(UserWarning, match=r"labels kept: 'target' \(3 rows\)"):
                 estimator.fit(table, labels)
             assert len(estimator.sample(4, conditions=[rare] * 4)) == 4
-    teacher = small(tabgan.TeachingSynthesizer, target="class")
+    teacher = small(tabgan.TeachingSynthesizer, target="class", privacy="standard")
     with pytest.warns(UserWarning, match=r"labels kept: 'class' \(3 rows\)"):
         teacher.fit(table.assign(**{"class": y}))
 
@@ -569,10 +605,10 @@ def test_a_large_table_of_which_little_is_withheld_is_learnt_without_a_word():
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        small(tabgan.GANSynthesizer).fit(table)
+        small(tabgan.GANSynthesizer, privacy="standard").fit(table)
     table["note"] = [f"note of {i}" if i % 5 else "none" for i in range(n)]
     with pytest.warns(UserWarning) as caught:
-        small(tabgan.GANSynthesizer).fit(table)
+        small(tabgan.GANSynthesizer, privacy="standard").fit(table)
     told = [str(each.message) for each in caught]
     assert len(told) == 1
     assert "columns drawn afresh: 'note' (2,400 rare of 3,000 rows)" in told[0]
