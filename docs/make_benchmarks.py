@@ -471,7 +471,7 @@ def withheld_fits() -> str:
     """Write one line for each model, table and `privacy`: means over seeds."""
     lines: dict[tuple[str, ...], list[Entry]] = {}
     for entry in read("withheld_fits"):
-        key = (entry["table"], entry["model"], entry["privacy"])
+        key = (entry["table"], entry["model"], number(entry["rows"]), entry["privacy"])
         lines.setdefault(key, []).append(entry)
     order = sorted(lines, key=lambda key: (key[0] not in REAL_TABLES, key))
     rows = [
@@ -479,7 +479,7 @@ def withheld_fits() -> str:
         + [number(np.mean([entry[figure] for entry in lines[key]])) for figure in WITHHELD_FITS]
         for key in order
     ]
-    return markdown(["table", "model", "privacy", "seeds", *WITHHELD_FITS.values()], rows)
+    return markdown(["table", "model", "rows", "privacy", "seeds", *WITHHELD_FITS.values()], rows)
 
 
 def withheld_rows(is_encoded: bool) -> str:
