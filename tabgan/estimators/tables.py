@@ -307,15 +307,13 @@ class TableSynthesizer(RowSampling, Estimator):
             if self.privacy != "none":
                 warn_of_too_few(len(table))
             return
-        label = self._target_name
-        if label is not None and not (
-            isinstance(table, pd.DataFrame) and are_classes(table[label])
-        ):
-            label = None
-        if label is not None and isinstance(self.privacy, Privacy):
-            refuse_rare_classes(table[label], privacy.min_rows)
-            label = None
-        self._withheld = Withheld(privacy, len(table), label)
+        kept, label = None, self._target_name
+        if label is not None and not isinstance(table, Chunks) and are_classes(table[label]):
+            if isinstance(self.privacy, Privacy):
+                refuse_rare_classes(table[label], privacy.min_rows)
+            else:
+                kept = label
+        self._withheld = Withheld(privacy, len(table), kept)
 
     def _find_links(self, table: pd.DataFrame | Chunks) -> None:
         """Find the equations of a table, on random rows of one that is read a part at a time."""
