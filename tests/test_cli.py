@@ -84,6 +84,10 @@ class TestArguments:
         assert list(model.table) == list(people)
         assert len(pd.read_csv("made.csv")) == 7
 
+    def test_privacy_reaches_the_synthesizer(self, people, recorder):
+        assert main(["synthesize", "people.csv", "--out", "made.csv", "--privacy", "none"]) == 0
+        assert recorder.made[0].settings["privacy"] == "none"
+
     def test_defaults_are_the_synthesizers(self, people, recorder, capsys):
         assert main(["synthesize", "people.csv", "--out", "made.csv", "--quiet"]) == 0
         [model] = recorder.made
