@@ -592,6 +592,25 @@ def test_nothing_is_said_or_withheld_with_none():
     assert estimator.schema_["salary"].ends[1] == SALARY
 
 
+def test_an_imputer_withholds_nothing_unless_it_is_told_to():
+    table = planted_table()
+    table.loc[::7, "note"] = None
+    for privacy, kept in (("standard", "none"), (Privacy(), Privacy())):
+        imputer = tabgan.SynthesizerImputer(
+            small(tabgan.AutoregressiveSynthesizer, privacy=privacy)
+        )
+        quietly(imputer.fit, table)
+        assert imputer.synthesizer_.privacy == kept
+        assert quietly(imputer.transform, table)["salary"].equals(table["salary"])
+
+
+def test_ends_are_numbers_that_a_narrow_dtype_holds():
+    values = np.random.default_rng(0).normal(size=200).astype("float32")
+    column = described(pd.DataFrame({"x": values})).columns[0]
+    for end in column.ends:
+        assert column.table.low[0] <= float(end) <= column.table.high[-1]
+
+
 def test_a_large_table_of_which_little_is_withheld_is_learnt_without_a_word():
     """Nothing is said of four rows in a thousand, and all of a column that is no longer itself."""
     rng = np.random.default_rng(0)

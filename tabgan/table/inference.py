@@ -118,7 +118,7 @@ def infer_column(
         if withheld is None:
             table = QuantileTable.from_values(amounts)
         else:
-            table = common_quantiles(amounts, name, withheld, decimals)
+            table = _as_held(common_quantiles(amounts, name, withheld, decimals), values.dtype)
         return NumericColumn(
             name, kind, dtype, table, rate, decimals=decimals, marker=marker, inner=inner
         )
@@ -440,14 +440,30 @@ def _decimals(numbers: NDArray[np.float64], dtype: Any, min_rows: int = 1) -> in
 
     None is returned beyond `MAX_DECIMALS`.
     """
-    held = str(getattr(dtype, "numpy_dtype", dtype))
-    precision = held if held in ("float16", "float32") else "float64"
+    precision = _precision(dtype)
     with np.errstate(over="ignore"):
         for decimals in range(MAX_DECIMALS + 1):
             rounded = np.round(numbers, decimals).astype(precision)
             if (rounded != numbers).sum() < min_rows:
                 return decimals
     return None
+
+
+def _precision(dtype: Any) -> str:
+    """Return the NumPy dtype in which a column of floats holds its values."""
+    held = str(getattr(dtype, "numpy_dtype", dtype))
+    return held if held in ("float16", "float32") else "float64"
+
+
+def _as_held(table: QuantileTable, dtype: Any) -> QuantileTable:
+    """Round the ends of segments to numbers that a column of a dtype can hold.
+
+    Means are none of the column's values. An end beyond the nearest such number would be out of
+    the range that the column says it has.
+    """
+    precision = _precision(dtype)
+    low, high = (ends.astype(precision).astype(np.float64) for ends in (table.low, table.high))
+    return QuantileTable(table.mass, low, high)
 
 
 def _scale(values: pd.Series, min_rows: int = 1) -> int:
