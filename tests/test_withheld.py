@@ -614,7 +614,7 @@ def test_ends_are_numbers_that_a_narrow_dtype_holds():
 def test_a_large_table_of_which_little_is_withheld_is_learnt_without_a_word():
     """Nothing is said of four rows in a thousand, and all of a column that is no longer itself."""
     rng = np.random.default_rng(0)
-    n = 3000
+    n = 10_000
     table = pd.DataFrame(
         {
             "amount": rng.gamma(2, 40, n).round(2),
@@ -630,4 +630,4 @@ def test_a_large_table_of_which_little_is_withheld_is_learnt_without_a_word():
         small(tabgan.GANSynthesizer, privacy="standard").fit(table)
     told = [str(each.message) for each in caught]
     assert len(told) == 1
-    assert "columns drawn afresh: 'note' (2,400 rare of 3,000 rows)" in told[0]
+    assert "columns drawn afresh: 'note' (8,000 rare of 10,000 rows)" in told[0]
