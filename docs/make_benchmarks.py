@@ -450,6 +450,51 @@ def audit() -> str:
     return markdown([*header, "rows at risk", "processor s"], rows)
 
 
+WITHHELD_FITS = {
+    "c2st": "C2ST-XGB vs test",
+    "trend_test": "Trend vs test",
+    "trend_common": "same bins",
+    "shape": "Shape",
+    "trend": "Trend, strong pairs, vs train",
+    "mle": "MLE",
+}
+WITHHELD_ATTACKS = {
+    "distance_auc": "attack, distance",
+    "density_auc": "attack, density",
+    "shape": "Shape",
+    "trend": "Trend",
+    "trend_common": "same bins",
+}
+
+
+def withheld_fits() -> str:
+    """Write one line for each model, table and `privacy`: means over seeds."""
+    lines: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in read("withheld_fits"):
+        key = (entry["table"], entry["model"], number(entry["rows"]), entry["privacy"])
+        lines.setdefault(key, []).append(entry)
+    order = sorted(lines, key=lambda key: (key[0] not in REAL_TABLES, key))
+    rows = [
+        [*key, str(len(lines[key]))]
+        + [number(np.mean([entry[figure] for entry in lines[key]])) for figure in WITHHELD_FITS]
+        for key in order
+    ]
+    return markdown(["table", "model", "rows", "privacy", "seeds", *WITHHELD_FITS.values()], rows)
+
+
+def withheld_rows(is_encoded: bool) -> str:
+    """Write what is withheld of few rows: under attack, or only encoded and decoded."""
+    figures = {k: v for k, v in WITHHELD_ATTACKS.items() if not (is_encoded and "auc" in k)}
+    entries = [e for e in read("withheld") if ("encoded" in e["model"]) == is_encoded]
+    entries.sort(key=lambda e: (e["table"], e["rows"], e["privacy"]))
+    rows = [
+        [e["table"], number(e["rows"]), e["privacy"], str(e.get("seeds", 1))]
+        + [number(e["mean"].get(figure)) for figure in figures]
+        for e in entries
+    ]
+    return markdown(["table", "rows", "privacy", "seeds", *figures.values()], rows)
+
+
 # ---------------------------------------------------------------------- many categories
 
 CATEGORY_FIGURES = {
@@ -893,6 +938,9 @@ def pages() -> dict[str, Callable[[], str]]:
         "processes": processes,
         "constraints": constraints,
         "audit": audit,
+        "withheld_fits": withheld_fits,
+        "withheld_attacks": partial(withheld_rows, False),
+        "withheld_encoded": partial(withheld_rows, True),
         "many_categories": many_categories,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),

@@ -84,6 +84,10 @@ class TestArguments:
         assert list(model.table) == list(people)
         assert len(pd.read_csv("made.csv")) == 7
 
+    def test_privacy_reaches_the_synthesizer(self, people, recorder):
+        assert main(["synthesize", "people.csv", "--out", "made.csv", "--privacy", "none"]) == 0
+        assert recorder.made[0].settings["privacy"] == "none"
+
     def test_defaults_are_the_synthesizers(self, people, recorder, capsys):
         assert main(["synthesize", "people.csv", "--out", "made.csv", "--quiet"]) == 0
         [model] = recorder.made
@@ -385,7 +389,7 @@ class TestForReal:
 
     def test_files_of_conditions_and_rates(self, people, capsys):
         train = "synthesize people.csv --out made.csv --save m.tabgan".split()
-        assert main([*train, *self.few]) == 0
+        assert main([*train, *self.few, "--privacy", "none"]) == 0  # warns of nothing
         message = "--rows: say how many rows to write, or give --conditions FILE."
         fails(capsys, ["sample", "m.tabgan", "--out", "more.csv"], message)
         Path("asked.csv").write_text("colour,count\nred,\n,2..9\n")

@@ -64,7 +64,7 @@ def synthesize(args: argparse.Namespace) -> None:
     except (TypeError, ValueError) as error:
         raise InputError(error) from error
     conditions, rates = _asked(args, schema)
-    settings = {}
+    settings = {} if args.privacy is None else {"privacy": args.privacy}
     if args.model == "cgan":
         if conditions is None:
             raise InputError(

@@ -102,6 +102,12 @@ def _add_synthesize(subparsers: Any) -> None:
         help="synthesizer; cgan is trained for the conditions asked for "
         f"(default: {commands.DEFAULT_MODEL})",
     )
+    parser.add_argument(
+        "--privacy",
+        choices=["standard", "none"],
+        help="standard leaves out what fewer than five rows share, none leaves out nothing "
+        "(default: standard)",
+    )
     parser.add_argument("--save", type=Path, metavar="MODEL", help="also save the fitted model")
     parser.add_argument(
         "--licence", metavar="TEXT", help="licence that the card of the saved model names"

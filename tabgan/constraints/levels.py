@@ -236,7 +236,7 @@ def with_common_combinations(
             is_common = np.bincount(numbers)[numbers] >= withheld.min_rows
             if not is_common.all():
                 n_rare = int((~is_common).sum())
-                withheld.note("combinations left out", str(rule), n_rare)
+                withheld.note("combinations left out", str(rule), n_rare, is_grave=True)
             is_kept &= is_common
     if not is_kept.any():
         raise ParameterError(

@@ -161,7 +161,7 @@ def read_known(estimator: Any, frame: pd.DataFrame, schema: Schema) -> pd.DataFr
         return frame
     # What a model withholds may have been seen by fit; so few rows, of a later table too, say
     # nothing about that.
-    privacy = privacy_of(getattr(estimator, "privacy", "none"))
+    privacy = privacy_of(getattr(estimator, "privacy", "none"), estimator._n_rows)
     unseen = unseen_categories(schema, known, 1 if privacy is None else privacy.min_rows)
     if unseen:
         told = "; ".join(

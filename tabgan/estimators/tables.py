@@ -34,7 +34,7 @@ from tabgan.estimators.reading import (
 )
 from tabgan.estimators.restoring import LABELS
 from tabgan.estimators.sampling import RowSampling
-from tabgan.estimators.target import refuse_rare_classes
+from tabgan.estimators.target import are_classes, refuse_rare_classes
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.conditions import ConditionModel
 from tabgan.generation.core import resolve_device
@@ -47,7 +47,7 @@ from tabgan.table.chunks import Chunks, is_chunked, some_rows
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.link_search import find_links
 from tabgan.table.links import Links
-from tabgan.table.privacy import PRIVACY, Privacy, Withheld, privacy_of
+from tabgan.table.privacy import PRIVACY, Privacy, Withheld, privacy_of, warn_of_too_few
 from tabgan.table.schema import Schema
 
 if TYPE_CHECKING:
@@ -91,12 +91,14 @@ class TableSynthesizer(RowSampling, Estimator):
     on_violation : {"raise", "drop"}, default="raise"
         What follows from training rows that break a constraint. "raise" raises a ValueError that
         names the constraint and the rows. "drop" leaves the rows out and warns how many there are.
-    privacy : {"none", "standard"} or Privacy, default="none"
+    privacy : {"standard", "none"} or Privacy, default="standard"
         What is withheld of the training rows. With "standard", no category, no number, no interval
         and no end of a column that the model keeps, and no combination of conditions, rests on
         fewer than 5 rows: rare categories are left out or drawn afresh, ends of numbers are
-        blunted, and `fit` says once how much is concerned. `tabgan.Privacy` sets each part. This is
-        no differential privacy; see the guide on privacy.
+        blunted. `fit` says once what concerns many rows. Classes of labels are kept, and nothing is
+        withheld of fewer than 15 rows; `fit` says both. `tabgan.Privacy` sets each part, and
+        refuses such labels and tables. "none" keeps everything. This is no differential privacy;
+        see the guide on privacy.
     **shared
         See `Estimator`.
 
@@ -138,7 +140,7 @@ class TableSynthesizer(RowSampling, Estimator):
         acceptance_rounds: int = 0,
         constraints: Sequence[Constraint] | None = None,
         on_violation: str = "raise",
-        privacy: str | Privacy = "none",
+        privacy: str | Privacy = "standard",
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -193,7 +195,7 @@ class TableSynthesizer(RowSampling, Estimator):
         ValueError
             If X has no rows, no columns, infinite values or two columns of one name, if rows break
             a constraint, if constraints contradict each other, or if a parameter is out of range;
-            if `privacy` is set, and there are too few rows or a class of `y` has too few;
+            if `privacy` is a `Privacy`, and there are too few rows or a class of `y` has too few;
             if a file cannot be read or chunks differ in their columns; or if there are labels or
             constraints beside a table that is read a part at a time.
         TypeError
@@ -295,18 +297,23 @@ class TableSynthesizer(RowSampling, Estimator):
         return chunks if self._links is None else chunks.with_step(self._expressed)
 
     def _begin_withholding(self, table: pd.DataFrame | Chunks) -> None:
-        """Prepare what `privacy` asks for, and refuse labels of classes of too few rows.
+        """Prepare what `privacy` asks for; parts of one's own refuse classes of too few rows.
 
         A class that were left out would change what a label can be, without a word of the user's.
         """
-        privacy = privacy_of(self.privacy)
-        self._withheld = None if privacy is None else Withheld(privacy, len(table))
-        if (
-            privacy is not None
-            and self._target_name is not None
-            and isinstance(table, pd.DataFrame)
-        ):
-            refuse_rare_classes(table[self._target_name], privacy.min_rows)
+        privacy = privacy_of(self.privacy, len(table))
+        self._withheld = None
+        if privacy is None:
+            if self.privacy != "none":
+                warn_of_too_few(len(table))
+            return
+        kept, label = None, self._target_name
+        if label is not None and not isinstance(table, Chunks) and are_classes(table[label]):
+            if isinstance(self.privacy, Privacy):
+                refuse_rare_classes(table[label], privacy.min_rows)
+            else:
+                kept = label
+        self._withheld = Withheld(privacy, len(table), kept)
 
     def _find_links(self, table: pd.DataFrame | Chunks) -> None:
         """Find the equations of a table, on random rows of one that is read a part at a time."""
@@ -364,7 +371,7 @@ class TableSynthesizer(RowSampling, Estimator):
             rare=self._plan.rare,
             **cut,
         )
-        privacy = privacy_of(self.privacy)
+        privacy = privacy_of(self.privacy, self._n_rows)
         conditions = ConditionModel(
             schema.select(given), self.max_categories, 1 if privacy is None else privacy.min_rows
         )

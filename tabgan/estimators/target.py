@@ -107,8 +107,8 @@ def class_codes(estimator: Any, table: pd.DataFrame, y: Any) -> tuple[NDArray[np
     return codes, pd.Index(classes)
 
 
-def refuse_rare_classes(labels: pd.Series, min_rows: int) -> None:
-    """Raise a ValueError if a class of labels has fewer rows than a model may rest on.
+def are_classes(labels: pd.Series) -> bool:
+    """Say whether labels are classes, not amounts.
 
     Floats, dates and durations are no classes. Integers are if there are few of them: at most
     `MAX_DISCRETE_LEVELS`, and on average in `ROWS_PER_ATOM` rows each.
@@ -116,21 +116,31 @@ def refuse_rare_classes(labels: pd.Series, min_rows: int) -> None:
     Parameters
     ----------
     labels : Series of shape (n,)
+    """
+    kind = kind_of(labels, labels.name, "y").kind
+    is_few = labels.nunique() <= min(MAX_DISCRETE_LEVELS, len(labels) / ROWS_PER_ATOM)
+    return kind in ("categorical", "boolean") or (kind == "integer" and is_few)
+
+
+def refuse_rare_classes(labels: pd.Series, min_rows: int) -> None:
+    """Raise a ParameterError if a class of labels has fewer rows than a model may rest on.
+
+    Parameters
+    ----------
+    labels : Series of shape (n,)
+        Classes.
     min_rows : int
     """
     codes, classes = factorize(labels)
     counts = np.bincount(codes[codes >= 0], minlength=len(classes))
-    kind = kind_of(labels, labels.name, "y").kind
-    is_few = len(classes) <= min(MAX_DISCRETE_LEVELS, len(labels) / ROWS_PER_ATOM)
-    if kind not in ("categorical", "boolean") and not (kind == "integer" and is_few):
-        return
     names = classes.tolist()
     rare = [f"{short(names[i])} ({counts[i]} rows)" for i in np.flatnonzero(counts < min_rows)]
     if rare:
         raise ParameterError(
             f"privacy needs {min_rows} rows of each class of y, and there are fewer of "
             f"{', '.join(rare[:5])}{' and others' if rare[5:] else ''}; leave out their rows, join "
-            'classes, set min_rows of tabgan.Privacy, or set privacy="none".'
+            'classes, set min_rows of tabgan.Privacy, or set privacy to "standard", which keeps '
+            "labels."
         )
 
 

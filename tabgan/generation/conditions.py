@@ -163,7 +163,8 @@ class ConditionModel:
         rows = rows.copy()
         for i in range(n_blocks, rows.shape[1]):
             rows[:, i] = _common_bins(rows[:, i], self.min_rows)
-        rows, self.n_recombined = recombined(rows, self.min_rows)
+        if rows.shape[1] > 1:
+            rows, self.n_recombined = recombined(rows, self.min_rows)
         return rows
 
     def restore(self, combinations: Combinations) -> None:

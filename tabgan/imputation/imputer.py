@@ -59,7 +59,8 @@ class SynthesizerImputer(Imputing, BaseEstimator):
     synthesizer : synthesizer of tables or None, default=None
         An unfitted synthesizer, which is cloned. None takes an `AutoregressiveSynthesizer`, which
         draws given any columns at once. Others draw rows until enough of them agree with the known
-        values, and find none if many columns are known.
+        values, and find none if many columns are known. The clone has ``privacy="none"`` in place
+        of "standard", for the filled table holds all known values anyway; a `Privacy` is kept.
     missing : {"unknown", "level"}, default="unknown"
         What a gap means in `fit`. "unknown": the value exists and was not recorded; the known
         values of the row still teach, and nothing is learnt of where gaps are. "level": a gap is
@@ -179,6 +180,10 @@ class SynthesizerImputer(Imputing, BaseEstimator):
     def _choose(self, seed: int) -> Any:
         """Return an unfitted synthesizer that takes gaps for what `missing` says."""
         synthesizer = seeded_clone(self.synthesizer, seed)
+        # What comes out is the table itself. Withheld extremes of its rows would have to be asked
+        # for as other numbers, which rules between columns then contradict.
+        if synthesizer.privacy == "standard":
+            synthesizer.set_params(privacy="none")
         if "missing" in synthesizer.get_params():
             return synthesizer.set_params(missing=self.missing)
         if self.missing == "unknown":

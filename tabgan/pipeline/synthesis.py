@@ -38,17 +38,18 @@ def default_synthesizer(random_state: int | np.random.RandomState | None = None)
     Returns
     -------
     synthesizer : AutoregressiveSynthesizer
-        Unfitted, with default settings.
+        Unfitted, with default settings but for `privacy`: its rows go to a learner beside the rows
+        that it learnt from, and nothing of these is withheld.
 
     Examples
     --------
     >>> from tabgan.pipeline import default_synthesizer
     >>> default_synthesizer(random_state=0)
-    AutoregressiveSynthesizer(random_state=0)
+    AutoregressiveSynthesizer(privacy='none', random_state=0)
     """
     from tabgan.models import AutoregressiveSynthesizer
 
-    return AutoregressiveSynthesizer(random_state=random_state)
+    return AutoregressiveSynthesizer(privacy="none", random_state=random_state)
 
 
 def count_extra(name: str, ratio: float, n_rows: int) -> int:

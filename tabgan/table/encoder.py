@@ -204,30 +204,22 @@ class NumericCodec:
     def encode(self, values: pd.Series, rng: np.random.Generator | None = None) -> _Levels:
         """Turn values into levels, and into ranks that count where the level is of the rest.
 
-        A value that is not exactly an atom belongs to the rest. In a column that has atoms alone,
-        it belongs to the nearest atom.
+        A value that lies neither at an atom nor in an interval belongs to the nearest of them.
         """
         numbers = self.column.numbers(values)
         if np.isinf(numbers).any():
             raise ValueError("it contains infinity")
         missing = np.isnan(numbers)
-        numbers = np.where(missing, self.column.table.low[0], numbers)
+        table = self.column.table
+        numbers = table.nearest(np.where(missing, table.low[0], numbers))
         levels = np.zeros(len(numbers), dtype=np.int64)
         ranks = np.zeros(len(numbers))
         if self.rest is not None:
             ranks = self.rest.ranks(numbers, None if self.numeric == "rank" else rng)
             levels = np.searchsorted(self.edges[1:-1], ranks, side="right")
         if len(self.atoms):
-            nearest = np.searchsorted(self.atoms, numbers)
-            if self.rest is None:  # a value between two atoms belongs to the nearer one
-                left, right = (
-                    self.atoms[np.maximum(nearest - 1, 0)],
-                    self.atoms[np.minimum(nearest, len(self.atoms) - 1)],
-                )
-                nearest = np.where(numbers - left < right - numbers, nearest - 1, nearest)
-            nearest = np.clip(nearest, 0, len(self.atoms) - 1)
-            hit = (self.atoms[nearest] == numbers) | (self.rest is None)
-            levels = np.where(hit, self.n_rest + nearest, levels)
+            place = np.clip(np.searchsorted(self.atoms, numbers), 0, len(self.atoms) - 1)
+            levels = np.where(self.atoms[place] == numbers, self.n_rest + place, levels)
         missing_level = self.n_present if self.column.missing_rate > 0 else -1
         return _Levels(np.where(missing, missing_level, levels), ranks)
 

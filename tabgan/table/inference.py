@@ -91,6 +91,9 @@ def infer_column(
             f"convert it first, for example with {arg_name}[{name!r}].astype(object)."
         ) from error
     missing = values.isna().to_numpy()
+    if withheld is not None and withheld.label is not None and name == withheld.label:
+        withheld.note_classes(values)
+        withheld = None
     rate, is_enough = common_missing(missing, name, withheld)
     marker = marker_of(values[missing]) if dtype == "object" else "NaN"
     kind, inner = kind_of(values, name, arg_name)
@@ -115,7 +118,7 @@ def infer_column(
         if withheld is None:
             table = QuantileTable.from_values(amounts)
         else:
-            table = common_quantiles(amounts, name, withheld, decimals)
+            table = _as_held(common_quantiles(amounts, name, withheld, decimals), values.dtype)
         return NumericColumn(
             name, kind, dtype, table, rate, decimals=decimals, marker=marker, inner=inner
         )
@@ -258,7 +261,8 @@ def _infer_names(
         if declared is None and (all_rare or is_fresh and n_rare > FRESH_SHARE * len(present)):
             fresh = _fresh(present, name, dtype, missing_rate, marker, withheld)
             if fresh is not None:
-                withheld.note("columns drawn afresh", name, len(present), f"{n_rare:,} rare of ")
+                told = f"{n_rare:,} rare of "
+                withheld.note("columns drawn afresh", name, len(present), told, is_grave=True)
                 return fresh
         if is_rare.any():
             withheld.note("categories left out", name, n_rare, f"{int(is_rare.sum()):,} of ")
@@ -436,14 +440,30 @@ def _decimals(numbers: NDArray[np.float64], dtype: Any, min_rows: int = 1) -> in
 
     None is returned beyond `MAX_DECIMALS`.
     """
-    held = str(getattr(dtype, "numpy_dtype", dtype))
-    precision = held if held in ("float16", "float32") else "float64"
+    precision = _precision(dtype)
     with np.errstate(over="ignore"):
         for decimals in range(MAX_DECIMALS + 1):
             rounded = np.round(numbers, decimals).astype(precision)
             if (rounded != numbers).sum() < min_rows:
                 return decimals
     return None
+
+
+def _precision(dtype: Any) -> str:
+    """Return the NumPy dtype in which a column of floats holds its values."""
+    held = str(getattr(dtype, "numpy_dtype", dtype))
+    return held if held in ("float16", "float32") else "float64"
+
+
+def _as_held(table: QuantileTable, dtype: Any) -> QuantileTable:
+    """Round the ends of segments to numbers that a column of a dtype can hold.
+
+    Means are none of the column's values. An end beyond the nearest such number would be out of
+    the range that the column says it has.
+    """
+    precision = _precision(dtype)
+    low, high = (ends.astype(precision).astype(np.float64) for ends in (table.low, table.high))
+    return QuantileTable(table.mass, low, high)
 
 
 def _scale(values: pd.Series, min_rows: int = 1) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from tabgan.checks import FLAG, Rule, check, choice, instance, integer, short
@@ -21,14 +22,23 @@ from tabgan.table.quantiles import MAX_INTERVALS, QuantileTable, repeats_often
 FRESH_SHARE = 0.5
 """Share of a column's texts that are rare from which on all of its texts are drawn afresh."""
 
-FEW_ROWS = 1000
-"""Rows below which `fit` warns of what leaks from so small a table whatever is withheld."""
+FEW_ROWS = 10_000
+"""Rows below which `fit` warns of what leaks from so small a table whatever is withheld.
 
-LEAK = {300: 0.60, 1000: 0.57}
+An attack on rows of Adult has an area under the curve of about 0.5 + 1.9 / sqrt(rows), see `LEAK`.
+"""
+
+LEAK = {300: 0.61, 1000: 0.56, 3000: 0.54}
 """Area under the curve of an attack, by training rows of Adult (`benchmarks/withheld.py`)."""
 
 MOST_TOLD = 5
 """Most columns that a sentence of the warning names."""
+
+TOLD_SHARE = 0.01
+"""Share of a column's rows from which on `fit` tells that they are withheld."""
+
+FEWEST_ROWS = 15
+"""Rows below which "standard" withholds nothing: of fewer, hardly anything would be left."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +95,18 @@ PRIVACY: Rule = choice("none", "standard") | instance(Privacy, "a tabgan.Privacy
 """What the parameter `privacy` takes."""
 
 
-def privacy_of(parameter: Any) -> Privacy | None:
-    """Return what a parameter `privacy` asks for, None if nothing is to be withheld."""
+def privacy_of(parameter: Any, n_rows: int = FEWEST_ROWS) -> Privacy | None:
+    """Return what a parameter `privacy` asks for, None if nothing is to be withheld.
+
+    Parameters
+    ----------
+    parameter : {"none", "standard"} or Privacy
+    n_rows : int, default=FEWEST_ROWS
+        Number of training rows, of which "standard" needs `FEWEST_ROWS`.
+    """
     if isinstance(parameter, Privacy):
         return parameter
-    return Privacy() if parameter == "standard" else None
+    return Privacy() if parameter == "standard" and n_rows >= FEWEST_ROWS else None
 
 
 class Withheld:
@@ -100,6 +117,8 @@ class Withheld:
     privacy : Privacy
     n_rows : int
         Number of training rows.
+    label : hashable or None, default=None
+        The column of labels that is kept as it is, for its classes are the user's statement.
 
     Raises
     ------
@@ -107,24 +126,26 @@ class Withheld:
         There are fewer than ``2 * min_rows`` rows, of which nothing could be said.
     """
 
-    def __init__(self, privacy: Privacy, n_rows: int) -> None:
+    def __init__(self, privacy: Privacy, n_rows: int, label: Hashable | None = None) -> None:
         least = 2 * privacy.min_rows
         if n_rows < least:
             raise ValueError(
                 f"X has n_samples={n_rows}, and privacy with min_rows={privacy.min_rows} needs at "
                 f'least {least} rows; pass more rows, or set privacy="none".'
             )
-        self.privacy, self.n_rows = privacy, n_rows
+        self.privacy, self.n_rows, self.label = privacy, n_rows, label
         self.n_combinations = 0
-        self._told: dict[str, list[str]] = {}
+        self._told: dict[str, dict[Hashable, str]] = {}
 
     @property
     def min_rows(self) -> int:
         """Least number of rows that anything rests on."""
         return self.privacy.min_rows
 
-    def note(self, what: str, name: Hashable, n_rows: int, of: str = "") -> None:
-        """Remember what was withheld of a column.
+    def note(
+        self, what: str, name: Hashable, n_rows: int, of: str = "", is_grave: bool = False
+    ) -> None:
+        """Remember what was withheld of a column, if enough rows are concerned.
 
         Parameters
         ----------
@@ -136,14 +157,25 @@ class Withheld:
             Number of rows concerned.
         of : str, default=""
             What else is to be told of the column.
+        is_grave : bool, default=False
+            Whether it is told however few rows are concerned.
         """
-        told = f"{short(name)} ({of}{n_rows:,} rows)"
-        self._told.setdefault(what, []).append(told)
+        if is_grave or n_rows >= TOLD_SHARE * self.n_rows:
+            told = f"{short(name)} ({of}{n_rows:,} rows)"
+            self._told.setdefault(what, {})[name] = told
+
+    def note_classes(self, labels: pd.Series) -> None:
+        """Remember how many rows have a label of few rows, which is kept."""
+        counts = labels.value_counts()
+        n_rare = int(counts[counts < self.min_rows].sum())
+        if n_rare:
+            self.note("rare classes of labels kept", self.label, n_rare, is_grave=True)
 
     def warn(self) -> None:
-        """Warn, once, of all that was withheld; and, for few rows, of what leaks all the same."""
-        parts = []
-        for what, columns in self._told.items():
+        """Warn once of all that was withheld, and of what leaks from few rows all the same."""
+        parts, told = [], []
+        for what, each in self._told.items():
+            columns = list(each.values())
             more = f" and {len(columns) - MOST_TOLD} more columns" if columns[MOST_TOLD:] else ""
             parts.append(f"{what}: {', '.join(columns[:MOST_TOLD])}{more}")
         if self.n_combinations:
@@ -151,18 +183,29 @@ class Withheld:
                 f"combinations of conditions recombined at random: {self.n_combinations:,}"
             )
         if parts:
-            warn(
+            told.append(
                 f"privacy withholds what fewer than {self.min_rows} rows share. "
                 f'{"; ".join(parts)}. Set the parts of tabgan.Privacy, or privacy="none".'
             )
         if self.n_rows < FEW_ROWS:
-            warn(
+            measured = ", ".join(f"{auc:.2f} for {rows:,}" for rows, auc in LEAK.items())
+            told.append(
                 f"X has {self.n_rows:,} rows, of which synthetic rows give something away whatever "
                 "is withheld: on rows of a census, an attack that looks for the nearest rows tells "
-                f"training rows from others with an AUC of {LEAK[300]:.2f} for 300 rows and "
-                f"{LEAK[1000]:.2f} for 1,000 (0.5 is chance), given ten times as many synthetic "
-                "rows. Draw fewer rows, or learn from more."
+                f"training rows from others with an AUC of {measured} rows (0.5 is chance), given "
+                "ten times as many synthetic rows. Draw fewer rows, or learn from more."
             )
+        if told:
+            warn(" ".join(told))
+
+
+def warn_of_too_few(n_rows: int) -> None:
+    """Warn that nothing is withheld of a table of fewer than `FEWEST_ROWS` rows."""
+    warn(
+        f"X has {n_rows} rows, too few to withhold anything of them: the model and synthetic rows "
+        "hold values as single rows have them. Learn from at least "
+        f'{FEWEST_ROWS} rows, or set privacy="none", which says nothing.'
+    )
 
 
 def common_missing(
@@ -188,7 +231,7 @@ def common_missing(
     if withheld is None:
         return float(missing.mean()), n_present > 0
     if 0 < n_present < withheld.min_rows:
-        withheld.note("columns of too few values left empty", name, n_present)
+        withheld.note("columns of too few values left empty", name, n_present, is_grave=True)
         return 1.0, False
     if 0 < n_missing < withheld.min_rows:
         withheld.note("missing values left out", name, n_missing)
@@ -301,12 +344,9 @@ def common_quantiles(
     is_atom = repeats_often(unique, counts) & (counts >= k)
     if n < 3 * k and not is_atom.any():
         middle = np.array([_rounded(_mean(ordered[(n - k) // 2 :][:k]), decimals)])
-        withheld.note("numbers made one, of too few values", name, n)
+        withheld.note("numbers made one, of too few values", name, n, is_grave=True)
         return QuantileTable(np.ones(1), middle, middle)
     low, high = _ends(ordered, unique[is_atom], decimals, withheld)
-    n_beyond = int((ordered < low).sum() + (ordered > high).sum())
-    if n_beyond:
-        withheld.note("ends blunted", name, n_beyond)
     ordered = np.clip(ordered, low, high)
     atoms, firsts, masses = unique[is_atom], starts[is_atom], counts[is_atom].astype(np.float64)
     edges = np.r_[0, np.c_[firsts, firsts + counts[is_atom]].ravel(), n].reshape(-1, 2)
@@ -328,9 +368,9 @@ def common_quantiles(
             parts.append(_intervals(run, left, right, i > 0, i < len(atoms), most, k))
         elif len(atoms):
             n_moved += len(run)
-            is_above = i > 0 and (i == len(atoms) or _is_nearer(run, atoms[i - 1], atoms[i]))
-            nearest = np.where(is_above, i - 1, i)
-            masses[nearest] += len(run)
+            # As `QuantileTable.nearest` moves them.
+            beside = QuantileTable(np.ones(len(atoms)), atoms, atoms).nearest(run)
+            np.add.at(masses, np.searchsorted(atoms, beside), 1.0)
         else:
             parts.append((np.array([float(len(run))]), np.array([low]), np.array([low])))
     if n_moved:
@@ -347,16 +387,65 @@ def _ends(
     decimals: int | None,
     withheld: Withheld,
 ) -> tuple[float, float]:
-    """Return the ends that enough rows reach: means over rows, or atoms further out."""
+    """Return the ends, which are estimated from many rows, or atoms further out."""
     if not withheld.privacy.blunt_ends:
         return ordered[0], ordered[-1]
     n, k = len(ordered), withheld.min_rows
     outer = [] if not len(atoms) else [atoms[0], atoms[-1]]
     if n < 3 * k:
         return outer[0], outer[1]
-    low = _rounded(_mean(ordered[k - 1 : 2 * k - 1]), decimals)
-    high = _rounded(_mean(ordered[n - 2 * k + 1 : n - k + 1]), decimals)
+    low, high = -_reach(-ordered[::-1], decimals, k), _reach(ordered, decimals, k)
     return min([low, *outer]), max([high, *outer])
+
+
+def _reach(ordered: NDArray[np.float64], decimals: int | None, k: int) -> float:
+    """Estimate the upper end of sorted numbers without a look at how large the outermost are.
+
+    The greatest of `n` numbers is extrapolated from means over rows of lower ranks, by the quantile
+    function of a generalised Pareto tail with shape ``s``: the number of rank ``r`` lies at
+    ``(r ** -s - 1) / s`` in units of the tail's scale. The ratio of two distances of such means
+    gives the shape, as in Pickands (1975), "Statistical inference using extreme order statistics".
+    The outermost ``k - 1`` rows only say whether they lie beyond that end. If they do not, the end
+    of a shorter tail is taken, so that no number comes out beyond the range that was seen.
+
+    Parameters
+    ----------
+    ordered : ndarray of shape (n,), n >= 3 * k
+    decimals : int or None
+        Decimals to which the end is rounded.
+    k : int
+
+    Returns
+    -------
+    float
+        At most the greatest number.
+    """
+    n = len(ordered)
+    near = _mean(ordered[n - 2 * k + 1 : n - k + 1])
+    ends = []
+    if n >= 9 * k:
+        with np.errstate(over="ignore"):  # Quarters keep distances of the largest floats finite.
+            inner = _mean(ordered[n - 8 * k : n - 4 * k])
+            scale = near / 4 - inner / 4
+            shapes = [-0.5, -1.0]
+            if n >= 33 * k:
+                next_scale = inner / 4 - _mean(ordered[n - 32 * k : n - 16 * k]) / 4
+                if min(scale, next_scale) > 0:
+                    shape = float(np.log(scale / next_scale) / np.log(4))
+                    shapes = sorted({*shapes, float(np.clip(shape, -1.0, 0.5))}, reverse=True)
+            ends = [near + 4 * scale * _tail_ratio(shape, k) for shape in shapes]
+    for end in [*ends, near]:
+        if _rounded(end, decimals) <= ordered[-1]:
+            return _rounded(end, decimals)
+    return float(ordered[n - k])
+
+
+def _tail_ratio(shape: float, k: int) -> float:
+    """Return the distance of the ranks 1 and 1.5 k of a tail, over that of 1.5 k and 6 k."""
+    near, inner = 1.5 * k, 6.0 * k
+    if abs(shape) < 1e-6:
+        return float(np.log(near) / np.log(inner / near))
+    return float((1 - near**-shape) / (near**-shape - inner**-shape))
 
 
 def _intervals(
@@ -401,12 +490,6 @@ def _even_end(rows: NDArray[np.float64], sign: int) -> float:
     with np.errstate(over="ignore"):
         half = 2.0 * float(np.abs(rows - mean).mean())
         return mean + sign * half * (1 + 2 * (k - 1) / k)
-
-
-def _is_nearer(run: NDArray[np.float64], below: float, above: float) -> bool:
-    """Whether the middle of a run is nearer to the atom below than to the one above."""
-    middle = _mean(run)
-    return bool(middle / 2 - below / 2 <= above / 2 - middle / 2)
 
 
 def _mean(rows: NDArray[np.float64]) -> float:

@@ -120,6 +120,31 @@ class QuantileTable:
             self.mass[kept] / self.mass[kept].sum(), self.low[kept], self.high[kept]
         )
 
+    def nearest(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Move values that lie in no segment to the nearest end of one, the upper of two.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tabgan.table.quantiles import QuantileTable
+        >>> table = QuantileTable(np.array([0.5, 0.5]), np.array([0.0, 4.0]), np.array([0.0, 9.0]))
+        >>> table.nearest(np.array([-1.0, 1.0, 2.0, 5.0])).tolist()
+        [0.0, 0.0, 4.0, 5.0]
+        """
+        values = np.clip(values, self.low[0], self.high[-1])
+        segment = np.searchsorted(self.low, values, side="right") - 1
+        below, above = self.high[segment], self.low[np.minimum(segment + 1, self.n_segments - 1)]
+        is_nearer_above = above / 2 - values / 2 <= values / 2 - below / 2
+        return np.where(values <= below, values, np.where(is_nearer_above, above, below))
+
     @property
     def _scale(self) -> float:
         """Factor that makes the width of the range finite: one half for the widest, else one."""
