@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -101,11 +103,26 @@ class Streams(NamedTuple):
         return cls(rng, begin_stream(rng, device))
 
 
+_weights = threading.RLock()
+"""Held by the thread that builds networks, for all threads share torch's global generator."""
+
+
+def _renew() -> None:
+    """Make a new lock in the child of a fork, where the thread that held the old one is not."""
+    global _weights
+    _weights = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
 @contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
     """Seed the initial weights of all networks that are built within the block.
 
-    The state of torch's global generator returns after the block.
+    The state of torch's global generator returns after the block. Other threads wait with networks
+    of their own, so that weights do not depend on what else is fitted at the same time.
 
     Parameters
     ----------
@@ -113,7 +130,7 @@ def seeded_weights(seed: int) -> Iterator[None]:
     """
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    with _weights, torch.random.fork_rng(devices=[]):
         # `torch.manual_seed` would also seed the GPUs' generators, and `fork_rng` without devices
         # does not restore those.
         torch.default_generator.manual_seed(seed)

@@ -14,40 +14,15 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from contract import EVERYONE, every_estimator, examples, narrow_table, says, small
+from contract import EVERYONE, every_estimator, narrow_table, says
+from interruptions import N_STEPS, Killed, assert_same, fit, killed_at, make
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from seeds import seed
 
 import tabgan
 from tabgan import AutoregressiveSynthesizer, BiGANSynthesizer, WGANSynthesizer
-from tabgan.adversarial.training import Training
 from tabgan.estimators.checkpoints import _told
-
-N_STEPS = 6
-
-
-class Killed(BaseException):
-    """The end of a process, which nothing catches."""
-
-
-def killed_at(step):
-    """A callback that ends the process after a step."""
-
-    def kill(training: Training) -> None:
-        if training.step == step:
-            raise Killed
-
-    return kill
-
-
-def make(cls, **parameters):
-    defaults = {"n_steps": N_STEPS, "batch_size": 25, "random_state": seed(0)}
-    return small(cls, **{**defaults, **parameters})
-
-
-def fit(estimator, table):
-    return estimator.fit(*examples(estimator, table))
 
 
 def cut_short(estimator, table, step):
@@ -55,22 +30,6 @@ def cut_short(estimator, table, step):
     estimator.set_params(callbacks=[killed_at(step)])
     with pytest.raises(Killed):
         fit(estimator, table)
-
-
-def weights(estimator):
-    return {
-        f"{part}.{name}": value.clone()
-        for part, module in estimator._core.modules().items()
-        for name, value in module.state_dict().items()
-    }
-
-
-def assert_same(one, other):
-    ours, theirs = weights(one), weights(other)
-    assert list(ours) == list(theirs)
-    assert all((ours[name] == theirs[name]).all() for name in ours)
-    columns = [name for name in one.history_ if name != "seconds"]
-    pd.testing.assert_frame_equal(one.history_[columns], other.history_[columns])
 
 
 @every_estimator
