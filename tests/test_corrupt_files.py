@@ -235,3 +235,13 @@ def test_errors_are_short(path):
 
     told = "holds a R1..., which this version of tabgan lacks; upgrade sklearn-tabgan."
     refused(path, "denoising", told, edit)
+
+
+@pytest.mark.parametrize("statics", [["arrow:AAAA", "age"], ["age"], ["age", "age"], ["length"]])
+def test_columns_of_entities_that_are_none(path, statics):
+    def edit(document):
+        state = dict(document["state"]["value"])
+        form = dict(dict(state["formats"]["value"])["_sequence_format"][1]["value"])
+        dict(form["statics"]["value"])["value"][:] = statics
+
+    refused(path, "rcgan", NO_MODEL.format("nothing is known of column ..."), edit)

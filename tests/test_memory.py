@@ -7,7 +7,6 @@ on counts of rows are lowered, so that some hundred rows lie beyond them.
 from __future__ import annotations
 
 import gc
-import os
 import tracemalloc
 from pathlib import Path
 
@@ -48,43 +47,136 @@ def few(monkeypatch):
     monkeypatch.setattr(infogan, "MAX_CALIBRATION_ROWS", 100)
     monkeypatch.setattr(level_rates, "COUNTED_ROWS", 100)
     monkeypatch.setattr(accepted, "MAX_REAL_ROWS", 200)
-    monkeypatch.setattr(tables, "MAX_HELD_OUT", 100)
+    # Of trees there are more or fewer; a pass is small then.
+    monkeypatch.setattr(accepted, "_CHUNK", 16)
     monkeypatch.setattr(tables, "MAX_ROWS", 100)
     monkeypatch.setattr(source, "MOST_TYPICAL", 1_000)
-
-
-def known(model, table):
-    """Encode a table as training does."""
-    core = model._core
-    return core.encoding.encode(table, np.random.default_rng(0)).to(core.device)
 
 
 @every_synthesizer
 def test_what_follows_training_looks_at_a_bounded_number_of_rows(cls, few):
     """Rates and rejection are learnt with no larger tensor from four times as many rows."""
-    table = narrow_table(60)
-    model = small(cls, table, n_steps=1, acceptance_rounds=1)
-    y = table.pop("kind") if "Teaching" in cls.__name__ else None
-    if y is not None:
-        model.set_params(target=None)
-    model.fit(table, y)
-    sizes = []
+    table = narrow_table()
+    model = small(cls, table, n_steps=1, acceptance_rounds=1).fit(table)
+    core, sizes = model._core, []
     for n in (1_000, 4_000):
-        rows = known(model, _repeated(model, table, y, n))
-        streams = Streams.begin(0, model._core.device)
+        more = table.iloc[np.arange(n) % len(table)].reset_index(drop=True)
+        more = model._read(more, None, anew=False)
+        rows = core.encoding.encode(more, np.random.default_rng(0)).to(core.device)
         with Largest() as largest:
-            model._core.chain.learn(rows, streams)
+            core.chain.learn(rows, Streams.begin(0, core.device))
         sizes.append(largest.n_bytes)
     assert sizes[0] > 10_000
     assert sizes[1] <= sizes[0]
 
 
-def _repeated(model, table, y, n):
-    whole = table if y is None else table.assign(**{str(model._target_name): y})
-    if model._target_name is not None and y is None:
-        return whole
-    return whole.iloc[np.arange(n) % len(whole)].reset_index(drop=True)
-
-
 def test_every_synthesizer_is_looked_at():
     assert len(SYNTHESIZERS) > 10
+
+
+# ---------------------------------------------------------------------- peaks of the process
+
+
+def peak_beyond(work):
+    """Return by how many bytes the resident memory of this process grew at most during some work.
+
+    Linux alone can forget the peak so far. Freed memory that the process kept hides small
+    allocations, so that the work must be one of many megabytes.
+    """
+    status = Path("/proc/self/status")
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pytest.skip("the peak of memory cannot be reset here")
+    gc.collect()
+
+    def read(name):
+        text = status.read_text()
+        return 1024 * int(next(x for x in text.splitlines() if x.startswith(name)).split()[1])
+
+    before = read("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    work()
+    return read("VmHWM") - before
+
+
+@pytest.fixture(scope="module")
+def wide_model():
+    """A model whose file has some tens of megabytes."""
+    return small(tabgan.GANSynthesizer, n_steps=1, hidden_dim=600).fit(narrow_table())
+
+
+def test_save_and_load_hold_a_file_a_few_times(wide_model, tmp_path):
+    path = tmp_path / "model.tabgan"
+    wide_model.save(path)
+    size = path.stat().st_size
+    assert size > 2 * 10**7
+    assert peak_beyond(lambda: wide_model.save(path)) < 3 * size
+    assert peak_beyond(lambda: tabgan.load(path, device="cpu")) < 4 * size
+    assert peak_beyond(lambda: tabgan.read_card(path)) < 2 * size
+
+
+def test_a_checkpoint_holds_its_file_a_few_times(wide_model, tmp_path):
+    table, path = narrow_table(), tmp_path / "run.ckpt"
+    sizes = []
+    settings = {"n_steps": 2, "hidden_dim": 600, "checkpoint_every": 0}
+    settings["callbacks"] = [lambda _: sizes.append(path.stat().st_size) if path.exists() else None]
+    fits = [
+        small(tabgan.GANSynthesizer, **settings, checkpoint=checkpoint)
+        for checkpoint in (None, path)
+    ]
+    bare, kept = (peak_beyond(lambda fit=fit: fit.fit(table)) for fit in fits)
+    assert kept - bare < 3 * max(sizes)
+
+
+def traced_peak(work):
+    """Return the most bytes that Python and NumPy held at once during some work."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_rows_into_a_file_hold_one_part(tmp_path, monkeypatch):
+    from tabgan.estimators import sampling
+
+    monkeypatch.setattr(sampling, "PART_ROWS", 2_000)
+    model = small(tabgan.GANSynthesizer).fit(narrow_table())
+    one, four = (
+        traced_peak(lambda n=n: model.sample(n, into=tmp_path / "rows.csv")) for n in (2_000, 8_000)
+    )
+    assert four < 1.5 * one
+
+
+def test_imputation_grows_with_the_rows_alone():
+    """Twice as many rows take at most twice the memory, and a few hundred bytes a cell."""
+    table = narrow_table()
+    imputer = tabgan.SynthesizerImputer(
+        small(tabgan.AutoregressiveSynthesizer, acceptance_rounds=0), random_state=0
+    ).fit(table)
+    peaks = [
+        traced_peak(lambda n=n: imputer.transform(table.iloc[np.arange(n) % len(table)]))
+        for n in (1_500, 3_000)
+    ]
+    assert peaks[1] < 2.2 * peaks[0]
+    assert (peaks[1] - peaks[0]) / (1_500 * table.shape[1]) < 1_000
+
+
+@pytest.mark.parametrize("work", ["audit", pytest.param("evaluate", marks=pytest.mark.slow)])
+def test_judging_grows_with_the_rows_alone(work):
+    """No matrix of all rows by all rows: twice as many rows take at most about twice the memory."""
+    rng = np.random.default_rng(0)
+
+    def judge(n):
+        real, made, test = (
+            pd.DataFrame({"x": rng.normal(size=n), "k": rng.choice(list("abc"), n)}) for _ in "abc"
+        )
+        if work == "audit":
+            audit(real, made, test, max_rows=50, random_state=0)
+        else:
+            tabgan.evaluate(real, made, test=test, random_state=0)
+
+    peaks = [traced_peak(lambda n=n: judge(n)) for n in (400, 800)]
+    assert peaks[1] < 2.3 * peaks[0]
