@@ -9,7 +9,7 @@ import functools
 import numpy as np
 import pandas as pd
 
-from tabgan.table.columns import CategoricalColumn
+from tabgan.table.columns import CategoricalColumn, IdentifierColumn
 from tabgan.table.schema import Schema
 
 N_ROWS = 24
@@ -256,6 +256,8 @@ def assert_range(made, seen):
     column = Schema.infer(seen.rename("c").to_frame())["c"] if len(seen) else None
     if isinstance(column, CategoricalColumn):
         assert set(made) <= set(seen)
+    elif isinstance(column, IdentifierColumn):
+        assert made.is_unique and not set(made) & set(seen)
     elif column is not None and len(made):
         assert made.min() >= seen.min()
         assert made.max() <= seen.max()

@@ -262,7 +262,8 @@ class _Search:
                 probe = self._probe([product, *pair])
                 if len(probe) < LEAST_BROKEN:
                     continue
-                made = self.values[pair[0]][probe] * self.values[pair[1]][probe]
+                with np.errstate(over="ignore"):
+                    made = self.values[pair[0]][probe] * self.values[pair[1]][probe]
                 away = np.abs(self.values[product][probe] - made)
                 if (away <= 1e-9 * np.abs(made)).all():
                     rule = Product(product, pair)

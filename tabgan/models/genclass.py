@@ -202,7 +202,7 @@ class GenClassGame(GANGame):
         self.register_buffer("attributes", attributes, persistent=False)
         self.register_buffer("seen", seen, persistent=False)
         self.classifier: nn.Module = MLP(layout.width, [hidden_dim], hidden_dim)
-        if linear_start:
+        if linear_start and layout.width:
             # NOTE[DIFF] The paper's generator starts from random weights, and a network computes
             # the features of a row. With few classes nothing then says what attributes between or
             # beyond those of the seen classes mean. A regression does, in the row itself; a network
