@@ -190,6 +190,22 @@ def test_a_call_that_was_killed_while_it_deleted_the_folder_can_be_repeated(
     assert {each.name for each in tmp_path.iterdir()} == {"rows.csv", "whole.csv"}
 
 
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.csv", "rows.csv.gz"])
+def test_a_full_disk_is_told_with_the_file_and_can_be_mended(model, tmp_path, name):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / name
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700, hard))
+    try:
+        with pytest.raises(OSError, match=f"{name}.* could not be written"):
+            model.sample(120, random_state=0, into=path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not path.exists()
+    model.sample(120, random_state=0, into=path, resume=True)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
 def test_parts_of_other_rows_are_refused(model, table, tmp_path, monkeypatch):
     path = tmp_path / "rows.csv"
     interrupted(monkeypatch, model, path, 1, n_samples=120, random_state=0)

@@ -198,9 +198,19 @@ class RowFile:
 
     @staticmethod
     def _replace(path: Path, write: Any) -> None:
-        """Let a function write a file that is there once it is whole."""
-        with replacing(path) as unfinished:
-            write(unfinished)
+        """Let a function write a file that is there once it is whole.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written; the message names the file, as those of Arrow do not.
+        """
+        try:
+            with replacing(path) as unfinished:
+                write(unfinished)
+        except OSError as error:
+            told = error.strerror or error
+            raise OSError(f"{str(path)!r} could not be written ({told}).") from error
 
 
 def _arrow(table: Any) -> Any:
