@@ -316,6 +316,7 @@ def _interrupt_use(rng: np.random.Generator, folder: Path) -> str:
         lambda: tabgan.load(path),
     )
     work = works[int(rng.integers(len(works)))]
+    other().save(path)
     with calls_counted() as calls:
         work()
     other().save(path)

@@ -90,6 +90,7 @@ def test_the_end_of_the_process_after_training(tmp_path, monkeypatch):
     resumed = make(WGANSynthesizer, callbacks=[steps.append], **parameters).fit(table)
     assert not steps
     assert_same(resumed, whole)
+    assert not (tmp_path / "run.ckpt").exists()
 
 
 def test_a_fit_without_a_seed_goes_on_with_the_seed_it_had(tmp_path):

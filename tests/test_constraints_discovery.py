@@ -14,7 +14,7 @@ import pytest
 from seeds import seed
 
 from tabgan.checks import ParameterError
-from tabgan.constraints import Inequality, discover
+from tabgan.constraints import Inequality, Product, Sum, discover
 from tabgan.datasets import make_mixed_table
 from tabgan.evaluation import broken_rules, evaluate, unseen_pairs
 
@@ -150,3 +150,6 @@ def test_numbers_beyond_64_bits_have_no_grid():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert not len(discover(table))
+            more = table.assign(one=table["huge"][::-1].to_numpy(), other=2.0)
+            rules = [Product("huge", ("one", "other")), Sum("huge", ("one", "other"))]
+            assert all(rule.broken(more).any() for rule in rules)

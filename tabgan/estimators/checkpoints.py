@@ -120,7 +120,7 @@ class Checkpoint:
             The file cannot be written.
         """
         tensors, values = state
-        document = {"fit": self._fit, "run": self._run, "training": values}
+        document = {"fit": self._fit, "run": self._run, "is_over": is_over, "training": values}
         try:
             write_file(self.path, {"tabgan_checkpoint": json.dumps(document)}, tensors)
         except OSError as error:
@@ -134,7 +134,7 @@ class Checkpoint:
         if self._kept is None or self._kept[1]["run"] != self._run:
             return None
         tensors, document = self._kept
-        self._kept = None
+        self._kept, self._is_over = None, document["is_over"]
         return tensors, document["training"]
 
     def finish(self) -> None:
