@@ -450,6 +450,55 @@ def audit() -> str:
     return markdown([*header, "rows at risk", "processor s"], rows)
 
 
+# ---------------------------------------------------------------------- what we tried to break
+
+TRIED = {
+    "tables": "random tables",
+    "files": "corrupt files",
+    "kills": "kills",
+    "interrupts": "interrupts",
+    "disks": "full disk",
+    "at_once": "at once",
+    "attacks": "attacks on privacy",
+}
+REFUSED = "refused: "
+
+
+def adversarial_day() -> str:
+    """Write how often each part was tried and what happened, and the risks that attacks found."""
+    entries = read("adversarial_day")
+    rows, details = [], []
+    for part, shown in TRIED.items():
+        blocks = [entry for entry in entries if entry["part"] == part]
+        if not blocks:
+            continue
+        counts: dict[str, int] = {}
+        for block in blocks:
+            for told, n in block["counts"].items():
+                told = "refused clearly" if told.startswith(REFUSED) else told
+                counts[told] = counts.get(told, 0) + n
+        failed = counts.pop("failed", 0)
+        tried, hours = (sum(block[key] for block in blocks) for key in ("tried", "seconds"))
+        rows.append([shown, f"{tried:,}", f"{failed:,}", f"{hours / 60:,.0f}"])
+        most = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        details.append([shown, "; ".join(f"{told} {n:,}" for told, n in most)])
+    parts = [markdown(["", "tried", "failed", "minutes"], rows), markdown(["", "outcomes"], details)]
+    figures = [
+        found
+        for entry in entries
+        if entry["part"] == "attacks"
+        for found in entry["figures"].values()
+    ]
+    if figures:
+        risks = [
+            [AUDITED[case], number(np.mean([found["risks"][case] for found in figures]))]
+            for case in figures[0]["risks"]
+        ]
+        title = f"Mean risk that the audit finds, 300 rows of the mixed table, {len(figures)} seeds:"
+        parts.append(f"{title}\n\n" + markdown(["synthetic rows", "mean risk"], risks))
+    return "\n".join(parts)
+
+
 # ---------------------------------------------------------------------- many categories
 
 CATEGORY_FIGURES = {
@@ -893,6 +942,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "processes": processes,
         "constraints": constraints,
         "audit": audit,
+        "adversarial_day": adversarial_day,
         "many_categories": many_categories,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),

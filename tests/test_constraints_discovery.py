@@ -150,6 +150,6 @@ def test_numbers_beyond_64_bits_have_no_grid():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert not len(discover(table))
-            more = table.assign(one=table["huge"][::-1].to_numpy(), other=2.0)
+            more = table.assign(one=table["huge"][::-1].to_numpy(), other=table["huge"])
             rules = [Product("huge", ("one", "other")), Sum("huge", ("one", "other"))]
             assert all(rule.broken(more).any() for rule in rules)
