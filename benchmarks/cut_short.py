@@ -158,7 +158,7 @@ def kill(seed: int) -> str:
 
 
 def _kill_fit(seed: int, rng: np.random.Generator, folder: Path) -> str:
-    """A fit that was killed, perhaps more than once, ends bit for bit as if it had not been."""
+    """Kill a fit, perhaps more than once; it ends bit for bit as if it had not been killed."""
     model, table, number = job(int(rng.integers(len(jobs()))))
     told, seconds = whole(number)
     path = folder / "run.ckpt"
@@ -190,7 +190,7 @@ def _held(path: Path) -> str:
 
 
 def _kill_save(seed: int, rng: np.random.Generator, folder: Path) -> str:
-    """A file is the old one or the new one, and the next save removes what was left."""
+    """Kill a save; the file is the old or the new one, and the next save removes what was left."""
     path = folder / "model.tabgan"
     other().save(path)
 
@@ -221,11 +221,13 @@ def _draw_into(path: Path) -> Path:
 
 def _content(path: Path) -> Any:
     """Return what a file of rows holds; Parquet and gzip write the time or the like, too."""
-    return pd.read_parquet(path).to_csv() if path.suffix == ".parquet" else pd.read_csv(path).to_csv()
+    return (
+        pd.read_parquet(path).to_csv() if path.suffix == ".parquet" else pd.read_csv(path).to_csv()
+    )
 
 
 def _kill_draw(seed: int, rng: np.random.Generator, folder: Path) -> str:
-    """A file of rows that was killed and resumed is the file that it would have been."""
+    """Kill a draw into a file; the file is what it would have been in the end."""
     suffix = (".csv", ".parquet", ".csv.gz")[seed % 3]
     told, seconds, _ = _drawn(suffix)
     path = folder / f"rows{suffix}"
@@ -241,7 +243,13 @@ def _kill_draw(seed: int, rng: np.random.Generator, folder: Path) -> str:
 
 def interrupt(seed: int) -> str:
     """Press Ctrl-C where a random Python function is called, in a fit, a draw or a save."""
-    ways = (_interrupt_fit, _interrupt_fit, _interrupt_kept_fit, _interrupt_kept_fit, _interrupt_use)
+    ways = (
+        _interrupt_fit,
+        _interrupt_fit,
+        _interrupt_kept_fit,
+        _interrupt_kept_fit,
+        _interrupt_use,
+    )
     rng = np.random.default_rng([seed, 20])
     with tempfile.TemporaryDirectory() as folder, quiet():
         return ways[seed % len(ways)](rng, Path(folder))
@@ -270,12 +278,14 @@ def _interrupted(work: Callable[[], Any], call: int) -> bool:
 
 
 def _interrupt_fit(rng: np.random.Generator, folder: Path) -> str:
-    """A fit that was interrupted leaves a model that works, or one that is not fitted."""
+    """Interrupt a fit; it leaves a model that works, or one that is not fitted."""
     model, table, number = job(int(rng.integers(len(jobs()))))
     call = int(rng.integers(1, _n_calls(number, False) + 1))
     came_out = _interrupted(lambda: fit(model, table), call)
     is_fitted = model.__sklearn_is_fitted__()
-    check(is_fitted != came_out, f"{model} is fitted: {is_fitted}, interrupted: {came_out}, {call=}")
+    check(
+        is_fitted != came_out, f"{model} is fitted: {is_fitted}, interrupted: {came_out}, {call=}"
+    )
     if not is_fitted:
         try:
             _use(model)
@@ -294,7 +304,7 @@ def _use(model: Any) -> None:
 
 
 def _interrupt_kept_fit(rng: np.random.Generator, folder: Path) -> str:
-    """A fit with a checkpoint that was interrupted goes on, and ends bit for bit alike."""
+    """Interrupt a fit with a checkpoint; it goes on, and ends bit for bit alike."""
     model, table, number = job(int(rng.integers(len(jobs()))))
     told, _ = whole(number)
     model.set_params(checkpoint=folder / "run.ckpt", checkpoint_every=0)
@@ -307,7 +317,7 @@ def _interrupt_kept_fit(rng: np.random.Generator, folder: Path) -> str:
 
 
 def _interrupt_use(rng: np.random.Generator, folder: Path) -> str:
-    """A draw or a save that was interrupted changes neither the model nor the old file."""
+    """Interrupt a draw, a save or a load, which changes neither the model nor the old file."""
     model, path = fitted(), folder / "model.tabgan"
     before = model.sample(30, random_state=1)
     works: tuple[Callable[[], Any], ...] = (
@@ -371,7 +381,7 @@ def _full_save(rng: np.random.Generator, folder: Path) -> str:
 
 
 def _full_fit(rng: np.random.Generator, folder: Path) -> str:
-    """A fit whose checkpoint finds no room says so, and goes on once there is room."""
+    """Leave a checkpoint no room; the fit says so, and goes on once there is room."""
     model, table, number = job(int(rng.integers(len(jobs()))))
     told, _ = whole(number)
     path = folder / "run.ckpt"

@@ -55,7 +55,22 @@ def check(holds: bool, told: str) -> None:
 
 def _texts(rng: Rng, n: int) -> list[str]:
     """Draw n texts of any letters, lone surrogates and NUL among them."""
-    pool = ["\0", "a", "b", "é", "\ud800", "\udfff", "\u202e", " ", "", "😀", "\n", "'", ",", "x" * 999]
+    pool = [
+        "\0",
+        "a",
+        "b",
+        "é",
+        "\ud800",
+        "\udfff",
+        "\u202e",
+        " ",
+        "",
+        "😀",
+        "\n",
+        "'",
+        ",",
+        "x" * 999,
+    ]
     return ["".join(rng.choice(pool, rng.integers(0, 4))) for _ in range(n)]
 
 
@@ -128,7 +143,9 @@ COLUMNS: dict[str, Callable[[Rng, int], pd.Series]] = {
     "complex": lambda rng, n: pd.Series(rng.standard_normal(n) + 1j),
     **{dtype: _whole(dtype) for dtype in ("int8", "uint8", "int64", "uint64", "Int16", "UInt64")},
     "counter": lambda rng, n: pd.Series(np.arange(n) + int(rng.integers(0, 10**6))),
-    "objects beyond 64 bits": lambda rng, n: _objects([10**30 * int(k) for k in rng.integers(-5, 5, n)]),
+    "objects beyond 64 bits": lambda rng, n: _objects(
+        [10**30 * int(k) for k in rng.integers(-5, 5, n)]
+    ),
     "bool": lambda rng, n: pd.Series(rng.random(n) < 0.3),
     "boolean": lambda rng, n: pd.Series(rng.random(n) < 0.3).astype("boolean"),
     "few texts": lambda rng, n: _objects([str(s) for s in rng.choice(["a", "b", "long " * 99], n)]),
@@ -138,15 +155,19 @@ COLUMNS: dict[str, Callable[[Rng, int], pd.Series]] = {
     "categories": _categories,
     "moments": _moments,
     "spans": lambda rng, n: pd.Series(pd.to_timedelta(rng.integers(-(10**7), 10**7, n), unit="s")),
-    "decimals": lambda rng, n: _objects([decimal.Decimal(int(k)) / 100 for k in rng.integers(-999, 999, n)]),
-    "dates": lambda rng, n: _objects([datetime.date(1, 1, 1) + datetime.timedelta(int(d)) for d in rng.integers(0, 3_650_000, n)]),
+    "decimals": lambda rng, n: _objects(
+        [decimal.Decimal(int(k)) / 100 for k in rng.integers(-999, 999, n)]
+    ),
+    "dates": lambda rng, n: _objects(
+        [datetime.date(1, 1, 1) + datetime.timedelta(int(d)) for d in rng.integers(0, 3_650_000, n)]
+    ),
     "mixed": _mixed,
     "unhashable": _unhashable,
     "constant": lambda rng, n: pd.Series([7] * n),
     "missing": lambda rng, n: pd.Series([None] * n, dtype=object),
     "every kind": _every_kind,
     "every kind again": _every_kind,
-}  # fmt: skip
+}
 
 RARE_COLUMNS = ("infinite", "complex", "unhashable", "mixed")
 """Columns of which most tables have none, so that not all tables are refused for them."""
@@ -184,7 +205,21 @@ def _labels(rng: Rng, d: int) -> pd.Index:
         return pd.MultiIndex.from_tuples([("a", f"b{i}") for i in range(d)])
     if way < 0.8:
         return pd.Index(["a", "a", "b"] * d, dtype=object)[:d]
-    pool: list[Any] = [0, 1, -1, 2.5, True, None, np.nan, pd.NaT, ("a", 1), "", " ", "a\0", "target"]
+    pool: list[Any] = [
+        0,
+        1,
+        -1,
+        2.5,
+        True,
+        None,
+        np.nan,
+        pd.NaT,
+        ("a", 1),
+        "",
+        " ",
+        "a\0",
+        "target",
+    ]
     pool += [pd.Timestamp("2020"), datetime.date(2020, 1, 1), b"x", "__class__", 10**30, "é", 1j]
     chosen = [pool[i] for i in rng.integers(0, len(pool), d)]
     return pd.Index(chosen, dtype=object, tupleize_cols=False)
@@ -204,26 +239,59 @@ def _index(rng: Rng, n: int) -> pd.Index:
 # ---------------------------------------------------------------------- estimators
 
 SMALL: dict[str, Any] = {
-    "n_steps": (1, 2, 3), "hidden_dim": (1, 4, 8), "latent_dim": (1, 3), "batch_size": (16, 64, 500),
-    "code_dim": (2,), "noise_dim": (2,), "n_critic": (1, 2), "n_rollouts": (1,), "n_lessons": (1, 2),
-    "lesson_size": (8,), "learner_dim": (4,), "n_clusters": (1, 3), "n_components": (1, 2),
-}  # fmt: skip
+    "n_steps": (1, 2, 3),
+    "hidden_dim": (1, 4, 8),
+    "latent_dim": (1, 3),
+    "batch_size": (16, 64, 500),
+    "code_dim": (2,),
+    "noise_dim": (2,),
+    "n_critic": (1, 2),
+    "n_rollouts": (1,),
+    "n_lessons": (1, 2),
+    "lesson_size": (8,),
+    "learner_dim": (4,),
+    "n_clusters": (1, 3),
+    "n_components": (1, 2),
+}
 """Parameters that are always set, to what trains in a blink."""
 
 OTHER: dict[str, Any] = {
-    "learning_rate": (1e-5, 1e-2), "early_stopping": (True, False), "n_iter_no_change": (1, 3),
-    "validation_fraction": (0.1, 0.5, 0.9), "acceptance_rounds": (0, 1, 2),
-    "max_categories": (2, 3, 16), "privacy": ("none", "standard"), "n_steps": (0,),
-    "generator": ("causal", "joint"), "decoder": ("causal", "joint"), "batch_size": (1, 2, 7),
-    "handle_unknown": ("ignore", "error"), "missing": ("level", "unknown"), "loss": ("minimax", "gan"),
-    "lipschitz": ("gp", "clip"), "penalty_weight": (0.0, 10.0), "prior": ("uniform", "mixture"),
+    "learning_rate": (1e-5, 1e-2),
+    "early_stopping": (True, False),
+    "n_iter_no_change": (1, 3),
+    "validation_fraction": (0.1, 0.5, 0.9),
+    "acceptance_rounds": (0, 1, 2),
+    "max_categories": (2, 3, 16),
+    "privacy": ("none", "standard"),
+    "n_steps": (0,),
+    "generator": ("causal", "joint"),
+    "decoder": ("causal", "joint"),
+    "batch_size": (1, 2, 7),
+    "handle_unknown": ("ignore", "error"),
+    "missing": ("level", "unknown"),
+    "loss": ("minimax", "gan"),
+    "lipschitz": ("gp", "clip"),
+    "penalty_weight": (0.0, 10.0),
+    "prior": ("uniform", "mixture"),
     "techniques": ([R1()], [RelativisticPairing(), R1(), R2()], [InstanceNoise()]),
-    "swap_rate": (0.0, 1.0), "hint_rate": (0.0, 1.0), "hide_rate": (0.0, 0.9),
-    "add_indicator": (True,), "match_numbers": (False,), "select_columns": (False,),
-    "linear_start": (False,), "strength": (0.0, 1.0), "seen_penalty": (0.0,), "pretraining": (0.0, 1.0),
-    "likelihood_weight": (0.0, 5.0), "code_noise": (0.0, 2.0), "kl_weight": (0.0, 5.0),
-    "codes": ([2], [3, 2]), "temperature": (None, 0.1), "clip": (1e-6,), "adversarial_weight": (0.0,),
-}  # fmt: skip
+    "swap_rate": (0.0, 1.0),
+    "hint_rate": (0.0, 1.0),
+    "hide_rate": (0.0, 0.9),
+    "add_indicator": (True,),
+    "match_numbers": (False,),
+    "select_columns": (False,),
+    "linear_start": (False,),
+    "strength": (0.0, 1.0),
+    "seen_penalty": (0.0,),
+    "pretraining": (0.0, 1.0),
+    "likelihood_weight": (0.0, 5.0),
+    "code_noise": (0.0, 2.0),
+    "kl_weight": (0.0, 5.0),
+    "codes": ([2], [3, 2]),
+    "temperature": (None, 0.1),
+    "clip": (1e-6,),
+    "adversarial_weight": (0.0,),
+}
 """Parameters of which some are set, to values that fit most classes."""
 
 
@@ -274,7 +342,9 @@ def try_one(seed: int) -> str:
         warnings.simplefilter("ignore", UserWarning)
         state = np.random.get_state()[1].copy()  # noqa: NPY002
         try:
-            done = _try_sequences(rng, cls) if issubclass(cls, SequenceSynthesizer) else _try(rng, cls)
+            done = (
+                _try_sequences(rng, cls) if issubclass(cls, SequenceSynthesizer) else _try(rng, cls)
+            )
         except (ValueError, TypeError, FloatingPointError) as error:
             if not is_refusal(error):
                 raise
@@ -361,12 +431,18 @@ def _check_made(
         for i in range(table.shape[1]):
             one, other = own.iloc[:, i][known[:, i]], table.iloc[:, i][known[:, i]]
             check(one.tolist() == other.tolist(), f"known values of column {i} changed")
-            check(not known[:, i].any() or own.iloc[:, i].notna().all(), f"column {i} has gaps left")
+            check(
+                not known[:, i].any() or own.iloc[:, i].notna().all(), f"column {i} has gaps left"
+            )
     elif hasattr(estimator, "augment"):
         n = len(table) + int(rng.integers(1, 50))
-        made = [each.augment(table, y, n_samples=n, random_state=seed) for each in (estimator, loaded)]
+        made = [
+            each.augment(table, y, n_samples=n, random_state=seed) for each in (estimator, loaded)
+        ]
         for one, other in zip(*made, strict=True) if isinstance(made[0], tuple) else [made]:
-            check(pd.DataFrame(one).equals(pd.DataFrame(other)), "the loaded model makes other rows")
+            check(
+                pd.DataFrame(one).equals(pd.DataFrame(other)), "the loaded model makes other rows"
+            )
     elif isinstance(estimator, tabgan.CycleGANTranslator):
         there = [each.transform(table) for each in (estimator, loaded)]
         pd.testing.assert_frame_equal(*there)
@@ -380,7 +456,9 @@ def _check_made(
         check(np.allclose(chances[0].sum(axis=1), 1.0), "probabilities do not add up to one")
     if isinstance(estimator, Features):
         codes = [np.asarray(each.transform(table)) for each in (estimator, loaded)]
-        check(len(codes[0]) == len(table) and np.isfinite(codes[0]).all(), "features are no numbers")
+        check(
+            len(codes[0]) == len(table) and np.isfinite(codes[0]).all(), "features are no numbers"
+        )
         check((codes[0] == codes[1]).all(), "the loaded model has other features")
 
 

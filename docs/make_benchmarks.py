@@ -450,6 +450,23 @@ def audit() -> str:
     return markdown([*header, "rows at risk", "processor s"], rows)
 
 
+BOUNDS = {
+    "model": "model",
+    "rows": "rows",
+    "reading_cpu_seconds": "before training, s",
+    "training_cpu_seconds": "training, s",
+    "after_cpu_seconds": "after training, s",
+    "table_mb": "table, MB",
+    "before_peak_mb": "peak before, MB",
+    "peak_mb": "peak, MB",
+}
+
+
+def bounds() -> str:
+    """Write what follows training on millions of rows, a line for each model and size."""
+    return listing(read("bounds"), BOUNDS, digits=1)
+
+
 # ---------------------------------------------------------------------- what we tried to break
 
 TRIED = {
@@ -482,7 +499,10 @@ def adversarial_day() -> str:
         rows.append([shown, f"{tried:,}", f"{failed:,}", f"{hours / 60:,.0f}"])
         most = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
         details.append([shown, "; ".join(f"{told} {n:,}" for told, n in most)])
-    parts = [markdown(["", "tried", "failed", "minutes"], rows), markdown(["", "outcomes"], details)]
+    parts = [
+        markdown(["", "tried", "failed", "minutes"], rows),
+        markdown(["", "outcomes"], details),
+    ]
     figures = [
         found
         for entry in entries
@@ -494,7 +514,9 @@ def adversarial_day() -> str:
             [AUDITED[case], number(np.mean([found["risks"][case] for found in figures]))]
             for case in figures[0]["risks"]
         ]
-        title = f"Mean risk that the audit finds, 300 rows of the mixed table, {len(figures)} seeds:"
+        title = (
+            f"Mean risk that the audit finds, 300 rows of the mixed table, {len(figures)} seeds:"
+        )
         parts.append(f"{title}\n\n" + markdown(["synthetic rows", "mean risk"], risks))
     return "\n".join(parts)
 
@@ -943,6 +965,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "constraints": constraints,
         "audit": audit,
         "adversarial_day": adversarial_day,
+        "bounds": bounds,
         "many_categories": many_categories,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),

@@ -21,7 +21,6 @@ import pandas as pd
 
 from tabgan.checks import short
 
-
 _PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 """The place between two lone surrogates, which JSON would take for one letter, written in two."""
 

@@ -213,6 +213,6 @@ def check_unique_names(frame: Any, arg_name: str) -> None:
         )
     if len(frame.columns) and all(isinstance(label, bool) for label in frame.columns):
         raise ValueError(
-            f"{arg_name} has no column names but True and False, which pandas takes for a choice of "
-            "rows; rename the columns."
+            f"{arg_name} has no column names but True and False, which pandas takes for a choice "
+            "of rows; rename the columns."
         )
