@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 if TYPE_CHECKING:
@@ -63,6 +64,32 @@ def begin_stream(rng: np.random.Generator, device: torch.device) -> torch.Genera
     import torch
 
     return torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+
+
+def at_most(places: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return places in their order, or `n` random ones of them if there are more.
+
+    Parameters
+    ----------
+    places : ndarray of shape (m,)
+    n : int
+    rng : numpy Generator
+        Draws only if there are more.
+
+    Returns
+    -------
+    ndarray of shape (min(m, n),)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgan.randomness import at_most
+    >>> at_most(np.arange(5), 9, np.random.default_rng(0))
+    array([0, 1, 2, 3, 4])
+    >>> len(at_most(np.arange(5), 3, np.random.default_rng(0)))
+    3
+    """
+    return places if len(places) <= n else np.sort(rng.permutation(places)[:n])
 
 
 class Streams(NamedTuple):

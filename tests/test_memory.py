@@ -7,6 +7,7 @@ on counts of rows are lowered, so that some hundred rows lie beyond them.
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -180,3 +181,25 @@ def test_judging_grows_with_the_rows_alone(work):
 
     peaks = [traced_peak(lambda n=n: judge(n)) for n in (400, 800)]
     assert peaks[1] < 2.3 * peaks[0]
+
+
+@pytest.mark.parametrize(
+    ("cls", "judge", "rows"),
+    [
+        (tabgan.GenClassClassifier, "best_penalty", lambda judged: [len(x[1]) for x in judged]),
+        (tabgan.DAGANAugmenter, "few_row_gains", lambda rows, *_: [len(rows)]),
+    ],
+    ids=lambda part: getattr(part, "__name__", None),
+)
+def test_second_games_are_judged_by_a_bounded_number_of_rows(cls, judge, rows, monkeypatch):
+    module, seen = sys.modules[cls.__module__], []
+    real = getattr(module, judge)
+    monkeypatch.setattr(module, judge, lambda *args: seen.extend(rows(*args)) or real(*args))
+    table, y = narrow_table(240), np.arange(240) % 6
+    is_told = cls is tabgan.GenClassClassifier
+    more = {"class_attributes": pd.DataFrame(np.eye(8))} if is_told else {}
+    for bound, least, most in ((50_000, 60, 160), (30, 30, 30)):
+        monkeypatch.setattr(module, "MOST_JUDGED", bound)
+        small(cls).fit(table, y, **more)
+        assert seen and least <= min(seen) <= max(seen) <= most
+        seen.clear()
