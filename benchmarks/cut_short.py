@@ -274,6 +274,14 @@ def _interrupted(work: Callable[[], Any], call: int) -> bool:
             work()
     except KeyboardInterrupt:
         return True
+    except Exception as error:
+        # NumPy turns an interrupt in some of its own code into an error of another kind.
+        before: BaseException | None = error
+        while before is not None and not isinstance(before, KeyboardInterrupt):
+            before = before.__cause__ or before.__context__
+        if before is None:
+            raise
+        return True
     return False
 
 

@@ -22,6 +22,7 @@ from seeds import seed
 
 import tabgan
 from tabgan import AutoregressiveSynthesizer, BiGANSynthesizer, WGANSynthesizer
+from tabgan.estimators import checkpoints
 from tabgan.estimators.checkpoints import _told
 
 
@@ -219,6 +220,19 @@ def test_a_damaged_checkpoint_is_refused(path, damage):
         path.write_bytes({"cut": content[:-10], "text": b"nothing", "empty": b""}[damage])
     with pytest.raises(ValueError, match="is no checkpoint of tabgan or is damaged"):
         make(WGANSynthesizer, checkpoint=path).fit(narrow_table())
+
+
+def test_a_checkpoint_that_another_process_deletes_is_none(path, monkeypatch):
+    """Two processes do the same fit, and the other one ends between two looks at the file."""
+    real = checkpoints.safe_open
+
+    def delete_first(name, **options):
+        os.unlink(name)
+        return real(name, **options)
+
+    monkeypatch.setattr(checkpoints, "safe_open", delete_first)
+    resumed = make(WGANSynthesizer, checkpoint=path).fit(narrow_table())
+    assert_same(resumed, make(WGANSynthesizer).fit(narrow_table()))
 
 
 def test_processes_cannot_share_a_checkpoint(tmp_path):
