@@ -495,6 +495,77 @@ def withheld_rows(is_encoded: bool) -> str:
     return markdown(["table", "rows", "privacy", "seeds", *figures.values()], rows)
 
 
+BOUNDS = {
+    "model": "model",
+    "rows": "rows",
+    "reading_cpu_seconds": "before training, s",
+    "training_cpu_seconds": "training, s",
+    "after_cpu_seconds": "after training, s",
+    "table_mb": "table, MB",
+    "before_peak_mb": "peak before, MB",
+    "peak_mb": "peak, MB",
+}
+
+
+def bounds() -> str:
+    """Write what follows training on millions of rows, a line for each model and size."""
+    return listing(read("bounds"), BOUNDS, digits=1)
+
+
+# ---------------------------------------------------------------------- what we tried to break
+
+TRIED = {
+    "tables": "random tables",
+    "files": "corrupt files",
+    "kills": "kills",
+    "interrupts": "interrupts",
+    "disks": "full disk",
+    "at_once": "at once",
+    "attacks": "attacks on privacy",
+}
+REFUSED = "refused: "
+
+
+def adversarial_day() -> str:
+    """Write how often each part was tried and what happened, and the risks that attacks found."""
+    entries = read("adversarial_day")
+    rows, details = [], []
+    for part, shown in TRIED.items():
+        blocks = [entry for entry in entries if entry["part"] == part]
+        if not blocks:
+            continue
+        counts: dict[str, int] = {}
+        for block in blocks:
+            for told, n in block["counts"].items():
+                told = "refused clearly" if told.startswith(REFUSED) else told
+                counts[told] = counts.get(told, 0) + n
+        failed = counts.pop("failed", 0)
+        tried, hours = (sum(block[key] for block in blocks) for key in ("tried", "seconds"))
+        rows.append([shown, f"{tried:,}", f"{failed:,}", f"{hours / 60:,.0f}"])
+        most = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        details.append([shown, "; ".join(f"{told} {n:,}" for told, n in most)])
+    parts = [
+        markdown(["", "tried", "failed", "minutes"], rows),
+        markdown(["", "outcomes"], details),
+    ]
+    figures = [
+        found
+        for entry in entries
+        if entry["part"] == "attacks"
+        for found in entry["figures"].values()
+    ]
+    if figures:
+        risks = [
+            [AUDITED[case], number(np.mean([found["risks"][case] for found in figures]))]
+            for case in figures[0]["risks"]
+        ]
+        title = (
+            f"Mean risk that the audit finds, 300 rows of the mixed table, {len(figures)} seeds:"
+        )
+        parts.append(f"{title}\n\n" + markdown(["synthetic rows", "mean risk"], risks))
+    return "\n".join(parts)
+
+
 # ---------------------------------------------------------------------- many categories
 
 CATEGORY_FIGURES = {
@@ -941,6 +1012,8 @@ def pages() -> dict[str, Callable[[], str]]:
         "withheld_fits": withheld_fits,
         "withheld_attacks": partial(withheld_rows, False),
         "withheld_encoded": partial(withheld_rows, True),
+        "adversarial_day": adversarial_day,
+        "bounds": bounds,
         "many_categories": many_categories,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),

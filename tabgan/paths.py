@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import stat
 import time
@@ -151,6 +152,28 @@ def _delete_if_stale(path: Path) -> None:
 
 
 _SUFFIX = ".unfinished"
+
+
+def finished_name(name: str) -> str:
+    """Return the name that an unfinished file of `replacing` was to get; other names as they are.
+
+    Parameters
+    ----------
+    name : str
+        Name of a file without its folder.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from tabgan.paths import finished_name
+    >>> finished_name(".rows.csv.0123456789abcdef.unfinished"), finished_name("rows.csv")
+    ('rows.csv', 'rows.csv')
+    """
+    found = re.fullmatch(rf"\.(.+)\.[0-9a-f]{{16}}{re.escape(_SUFFIX)}", name)
+    return name if found is None else found[1]
 
 
 def _prefix(target: Path) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 if TYPE_CHECKING:
@@ -63,6 +66,32 @@ def begin_stream(rng: np.random.Generator, device: torch.device) -> torch.Genera
     return torch.Generator(device).manual_seed(int(rng.integers(2**62)))
 
 
+def at_most(places: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return places in their order, or `n` random ones of them if there are more.
+
+    Parameters
+    ----------
+    places : ndarray of shape (m,)
+    n : int
+    rng : numpy Generator
+        Draws only if there are more.
+
+    Returns
+    -------
+    ndarray of shape (min(m, n),)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tabgan.randomness import at_most
+    >>> at_most(np.arange(5), 9, np.random.default_rng(0))
+    array([0, 1, 2, 3, 4])
+    >>> len(at_most(np.arange(5), 3, np.random.default_rng(0)))
+    3
+    """
+    return places if len(places) <= n else np.sort(rng.permutation(places)[:n])
+
+
 class Streams(NamedTuple):
     """The random streams of one call: one of NumPy, and one of torch on the device.
 
@@ -101,11 +130,26 @@ class Streams(NamedTuple):
         return cls(rng, begin_stream(rng, device))
 
 
+_weights = threading.RLock()
+"""Held by the thread that builds networks, for all threads share torch's global generator."""
+
+
+def _renew() -> None:
+    """Make a new lock in the child of a fork, where the thread that held the old one is not."""
+    global _weights
+    _weights = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
 @contextmanager
 def seeded_weights(seed: int) -> Iterator[None]:
     """Seed the initial weights of all networks that are built within the block.
 
-    The state of torch's global generator returns after the block.
+    The state of torch's global generator returns after the block. Other threads wait with networks
+    of their own, so that weights do not depend on what else is fitted at the same time.
 
     Parameters
     ----------
@@ -113,7 +157,7 @@ def seeded_weights(seed: int) -> Iterator[None]:
     """
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    with _weights, torch.random.fork_rng(devices=[]):
         # `torch.manual_seed` would also seed the GPUs' generators, and `fork_rng` without devices
         # does not restore those.
         torch.default_generator.manual_seed(seed)

@@ -9,6 +9,9 @@ import functools
 import numpy as np
 import pandas as pd
 
+from tabgan.table.columns import CategoricalColumn, IdentifierColumn
+from tabgan.table.schema import Schema
+
 N_ROWS = 24
 
 _DAYS = ["2019-12-31", "2020-02-29", "2021-06-01"]
@@ -230,3 +233,34 @@ def assert_same_column(made, seen):
     assert [*map(type, made[missing])] == [*map(type, seen[missing])]
     zones = [[str(getattr(value, "tzinfo", None)) for value in each] for each in (made, seen)]
     assert zones[0] == zones[1]
+
+
+def assert_like(made, seen, n_rows):
+    """Check that a made table could be of the same source as the one seen."""
+    pd.testing.assert_index_equal(made.index, pd.RangeIndex(n_rows), exact=True)
+    pd.testing.assert_index_equal(made.columns, seen.columns)
+    for i in range(seen.shape[1]):
+        one, other = made.iloc[:, i], seen.iloc[:, i]
+        assert one.dtype == other.dtype
+        if not other.isna().any():
+            assert not one.isna().any()
+        if other.isna().all():
+            assert one.isna().all()
+        markers = {type(value) for value in other[other.isna()]}
+        if one.dtype == object:
+            assert {type(value) for value in one[one.isna()]} <= markers
+        assert_range(one.dropna(), other.dropna())
+
+
+def assert_range(made, seen):
+    column = Schema.infer(seen.rename("c").to_frame())["c"] if len(seen) else None
+    if isinstance(column, CategoricalColumn):
+        assert set(made) <= set(seen)
+    elif isinstance(column, IdentifierColumn):
+        # Texts that are named as categories are learnt after all.
+        assert set(made) <= set(seen) or (made.is_unique and not set(made) & set(seen))
+    elif column is not None and len(made):
+        assert made.min() >= seen.min()
+        assert made.max() <= seen.max()
+        if seen.dtype == object:
+            assert {type(value) for value in made} <= {type(value) for value in seen} | {float}

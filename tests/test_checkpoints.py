@@ -14,40 +14,16 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from contract import EVERYONE, every_estimator, examples, narrow_table, says, small
+from contract import EVERYONE, every_estimator, narrow_table, says
+from interruptions import N_STEPS, Killed, assert_same, fit, killed_at, make
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from seeds import seed
 
 import tabgan
 from tabgan import AutoregressiveSynthesizer, BiGANSynthesizer, WGANSynthesizer
-from tabgan.adversarial.training import Training
+from tabgan.estimators import checkpoints
 from tabgan.estimators.checkpoints import _told
-
-N_STEPS = 6
-
-
-class Killed(BaseException):
-    """The end of a process, which nothing catches."""
-
-
-def killed_at(step):
-    """A callback that ends the process after a step."""
-
-    def kill(training: Training) -> None:
-        if training.step == step:
-            raise Killed
-
-    return kill
-
-
-def make(cls, **parameters):
-    defaults = {"n_steps": N_STEPS, "batch_size": 25, "random_state": seed(0)}
-    return small(cls, **{**defaults, **parameters})
-
-
-def fit(estimator, table):
-    return estimator.fit(*examples(estimator, table))
 
 
 def cut_short(estimator, table, step):
@@ -55,22 +31,6 @@ def cut_short(estimator, table, step):
     estimator.set_params(callbacks=[killed_at(step)])
     with pytest.raises(Killed):
         fit(estimator, table)
-
-
-def weights(estimator):
-    return {
-        f"{part}.{name}": value.clone()
-        for part, module in estimator._core.modules().items()
-        for name, value in module.state_dict().items()
-    }
-
-
-def assert_same(one, other):
-    ours, theirs = weights(one), weights(other)
-    assert list(ours) == list(theirs)
-    assert all((ours[name] == theirs[name]).all() for name in ours)
-    columns = [name for name in one.history_ if name != "seconds"]
-    pd.testing.assert_frame_equal(one.history_[columns], other.history_[columns])
 
 
 @every_estimator
@@ -131,6 +91,7 @@ def test_the_end_of_the_process_after_training(tmp_path, monkeypatch):
     resumed = make(WGANSynthesizer, callbacks=[steps.append], **parameters).fit(table)
     assert not steps
     assert_same(resumed, whole)
+    assert not (tmp_path / "run.ckpt").exists()
 
 
 def test_a_fit_without_a_seed_goes_on_with_the_seed_it_had(tmp_path):
@@ -259,6 +220,19 @@ def test_a_damaged_checkpoint_is_refused(path, damage):
         path.write_bytes({"cut": content[:-10], "text": b"nothing", "empty": b""}[damage])
     with pytest.raises(ValueError, match="is no checkpoint of tabgan or is damaged"):
         make(WGANSynthesizer, checkpoint=path).fit(narrow_table())
+
+
+def test_a_checkpoint_that_another_process_deletes_is_none(path, monkeypatch):
+    """Two processes do the same fit, and the other one ends between two looks at the file."""
+    real = checkpoints.safe_open
+
+    def delete_first(name, **options):
+        os.unlink(name)
+        return real(name, **options)
+
+    monkeypatch.setattr(checkpoints, "safe_open", delete_first)
+    resumed = make(WGANSynthesizer, checkpoint=path).fit(narrow_table())
+    assert_same(resumed, make(WGANSynthesizer).fit(narrow_table()))
 
 
 def test_processes_cannot_share_a_checkpoint(tmp_path):

@@ -358,3 +358,25 @@ def test_rates_of_all_rows_need_no_correction():
     correction = LevelRates(layout, codes).correction(row.sum(0), p.sum(0), (row * p).sum(0))
     expected = torch.tensor([1 / 3 / 0.5, 2 / 3 / 0.25]).log()
     torch.testing.assert_close(correction, torch.tensor([*expected, 0.0]))
+
+
+def test_equations_are_looked_for_in_the_same_rows_in_memory_and_in_parts(monkeypatch):
+    from tabgan.estimators import tables
+    from tabgan.table import link_search
+
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.integers(0, 99, 900), "b": rng.integers(0, 99, 900)})
+    table["sum"] = table["a"] + table["b"]
+    monkeypatch.setattr(tables, "LINK_ROWS", 400)
+    seen, find_links = [], link_search.find_links
+
+    def noting(some, *args):
+        seen.append(some)
+        return find_links(some, *args)
+
+    monkeypatch.setattr(tables, "find_links", noting)
+    one, other = fit(cut(table)), fit(table)
+    assert 300 < len(seen[0]) < 500
+    pd.testing.assert_frame_equal(*seen)
+    assert one._links is not None
+    assert_same_rows(one, other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from seeds import seed
 
 from tabgan.checks import ParameterError
-from tabgan.constraints import Inequality, discover
+from tabgan.constraints import Inequality, Product, Sum, discover
 from tabgan.datasets import make_mixed_table
 from tabgan.evaluation import broken_rules, evaluate, unseen_pairs
 
@@ -141,3 +142,14 @@ def test_the_report_lists_broken_rules(tmp_path):
     page = report._repr_html_()
     assert "rule of the real table" in page and "Sum(&#x27;total&#x27;" in page
     assert "broken_rules" not in evaluate(table, made, constraints=[]).summary().index
+
+
+def test_numbers_beyond_64_bits_have_no_grid():
+    for scale in (1e19, 1e300):
+        table = pd.DataFrame({"huge": scale * np.arange(1, 40)})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert not len(discover(table))
+            more = table.assign(one=table["huge"][::-1].to_numpy(), other=table["huge"])
+            rules = [Product("huge", ("one", "other")), Sum("huge", ("one", "other"))]
+            assert all(rule.broken(more).any() for rule in rules)

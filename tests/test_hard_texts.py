@@ -19,7 +19,10 @@ from tabgan.table.schema import Schema
 
 ALIKE = {
     "NUL": ["\0", "\0\0", "a\0", "a\0\0", "a\0x", "a\0y", "\0a"],
-    "lone surrogates": ["\ud800", "\ud801", "\udfff", "a\ud800", "\udfff\ud800"],
+    "lone surrogates": [
+        *("\ud800", "\ud801", "\udfff", "a\ud800", "\udfff\ud800"),
+        *("\ud800\udfff", "\U000103ff", "\ud800\udfff\ud800\udfff"),
+    ],
     "blank": ["", " ", "  ", "\t", "\n", "\r\n", "\u00a0", "\u2003", "\u200b", "\ufeff"],
     "missing by name": ["nan", "NaN", "None", "null", "NULL", "NA", "N/A", "<NA>", "NaT", "-"],
     "long": ["x" * 100_000, "x" * 100_000 + "y", "x" * 99_999],

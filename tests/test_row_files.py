@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pandas as pd
 import pytest
 import torch
@@ -152,6 +154,56 @@ def test_threads_leave_settings_and_rows_alone(model, tmp_path):
         torch.set_num_threads(threads)
     assert torch.get_float32_matmul_precision() == "highest"
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_call_that_was_killed_while_it_made_the_folder_can_be_repeated(model, tmp_path):
+    folder = tmp_path / "rows.csv.parts"
+    for left in ([], [".about.json.0123456789abcdef.unfinished"]):
+        folder.mkdir()
+        for name in left:
+            (folder / name).write_text("{")
+        path = model.sample(60, random_state=0, into=tmp_path / "rows.csv", resume=True)
+        assert len(pd.read_csv(path)) == 60 and not folder.exists()
+
+
+@pytest.mark.parametrize("n_deleted", [0, 1, 2])
+def test_a_call_that_was_killed_while_it_deleted_the_folder_can_be_repeated(
+    model, tmp_path, monkeypatch, n_deleted
+):
+    whole = model.sample(120, random_state=0, into=tmp_path / "whole.csv")
+    unlink, left = pathlib.Path.unlink, n_deleted
+
+    def cut_short(path, *args, **options):
+        nonlocal left
+        if path.parent.name.endswith(".parts") and path.suffix == ".csv":
+            if not left:
+                raise KeyboardInterrupt
+            left -= 1
+        unlink(path, *args, **options)
+
+    path = tmp_path / "rows.csv"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(pathlib.Path, "unlink", cut_short)
+        model.sample(120, random_state=0, into=path)
+    model.sample(120, random_state=0, into=path, resume=True)
+    assert path.read_bytes() == whole.read_bytes()
+    assert {each.name for each in tmp_path.iterdir()} == {"rows.csv", "whole.csv"}
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.csv", "rows.csv.gz"])
+def test_a_full_disk_is_told_with_the_file_and_can_be_mended(model, tmp_path, name):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / name
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700, hard))
+    try:
+        with pytest.raises(OSError, match=f"{name}.* could not be written"):
+            model.sample(120, random_state=0, into=path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not path.exists()
+    model.sample(120, random_state=0, into=path, resume=True)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 def test_parts_of_other_rows_are_refused(model, table, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
+from tables import assert_like
 
 from tabgan import AAESynthesizer, WGANSynthesizer
 from tabgan.table.columns import CategoricalColumn, IdentifierColumn
@@ -118,34 +119,6 @@ def tables(draw, max_rows=12, max_columns=4):
     if draw(st.booleans()):
         table.index = pd.Index(draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)))
     return table
-
-
-def assert_like(made, seen, n_rows):
-    """Check that a made table could be of the same source as the one seen."""
-    pd.testing.assert_index_equal(made.index, pd.RangeIndex(n_rows), exact=True)
-    pd.testing.assert_index_equal(made.columns, seen.columns)
-    for i in range(seen.shape[1]):
-        one, other = made.iloc[:, i], seen.iloc[:, i]
-        assert one.dtype == other.dtype
-        if not other.isna().any():
-            assert not one.isna().any()
-        if other.isna().all():
-            assert one.isna().all()
-        markers = {type(value) for value in other[other.isna()]}
-        if one.dtype == object:
-            assert {type(value) for value in one[one.isna()]} <= markers
-        assert_range(one.dropna(), other.dropna())
-
-
-def assert_range(made, seen):
-    column = Schema.infer(seen.rename("c").to_frame())["c"] if len(seen) else None
-    if isinstance(column, CategoricalColumn):
-        assert set(made) <= set(seen)
-    elif column is not None and len(made):
-        assert made.min() >= seen.min()
-        assert made.max() <= seen.max()
-        if seen.dtype == object:
-            assert {type(value) for value in made} <= {type(value) for value in seen} | {float}
 
 
 def assert_levels(codes, encoder, lowest):

@@ -404,6 +404,7 @@ def _spread(amounts: Amounts, i: int) -> float:
     return float(np.std(values)) if len(values) else 0.0
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _calculated(amounts: Amounts, operation: str) -> NDArray[Any]:
     """Add, subtract or multiply columns, as float64 where integers would overflow."""
     values = amounts.values
@@ -432,6 +433,7 @@ def _formula(
     return found
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _differs(
     columns: Columns,
     target: Hashable,

@@ -262,7 +262,8 @@ class _Search:
                 probe = self._probe([product, *pair])
                 if len(probe) < LEAST_BROKEN:
                     continue
-                made = self.values[pair[0]][probe] * self.values[pair[1]][probe]
+                with np.errstate(over="ignore"):
+                    made = self.values[pair[0]][probe] * self.values[pair[1]][probe]
                 away = np.abs(self.values[product][probe] - made)
                 if (away <= 1e-9 * np.abs(made)).all():
                     rule = Product(product, pair)
@@ -351,8 +352,12 @@ class _Search:
             if name in flags or name not in self.varied or is_fine or len(np.unique(values)) < 5:
                 continue
             unit = 10.0 ** -(column.decimals or 0)
-            whole = np.rint(values / unit).astype(np.int64)
-            step = int(np.gcd.reduce(whole))
+            with np.errstate(over="ignore"):
+                whole = np.rint(values / unit)
+            # Numbers of 64 bits and more have no greatest common divisor that can be computed.
+            if np.abs(whole).max() >= 2.0**63:
+                continue
+            step = int(np.gcd.reduce(whole.astype(np.int64)))
             # A multiple of the unit is on the grid once in so many times.
             could_break = len(values) * (1 - 1 / max(step, 1))
             if step > 1 and could_break >= LEAST_BROKEN:

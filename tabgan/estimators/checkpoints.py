@@ -47,7 +47,7 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str], every: float) -> None:
         self.path, self.every = Path(path), every
-        self._kept = self._read() if self.path.exists() else None
+        self._kept = self._read()
         self.seed: int | None = None if self._kept is None else int(self._kept[1]["fit"]["seed"])
         self._fit: dict[str, Any] = {}
         self._last = time.monotonic()
@@ -120,7 +120,7 @@ class Checkpoint:
             The file cannot be written.
         """
         tensors, values = state
-        document = {"fit": self._fit, "run": self._run, "training": values}
+        document = {"fit": self._fit, "run": self._run, "is_over": is_over, "training": values}
         try:
             write_file(self.path, {"tabgan_checkpoint": json.dumps(document)}, tensors)
         except OSError as error:
@@ -134,7 +134,7 @@ class Checkpoint:
         if self._kept is None or self._kept[1]["run"] != self._run:
             return None
         tensors, document = self._kept
-        self._kept = None
+        self._kept, self._is_over = None, document["is_over"]
         return tensors, document["training"]
 
     def finish(self) -> None:
@@ -142,8 +142,8 @@ class Checkpoint:
         if self._is_over:
             self.path.unlink(missing_ok=True)
 
-    def _read(self) -> State:
-        """Read the file."""
+    def _read(self) -> State | None:
+        """Read the file, if it is there; another process may end the same fit and delete it."""
         try:
             with safe_open(str(self.path), framework="pt") as file:
                 metadata = file.metadata() or {}
@@ -152,6 +152,8 @@ class Checkpoint:
             if told != checksum(metadata, tensors):
                 raise ValueError("its checksum is wrong")
             return tensors, json.loads(metadata["tabgan_checkpoint"])
+        except FileNotFoundError:
+            return None
         except (SafetensorError, OSError, ValueError, KeyError) as error:
             raise ValueError(
                 f"checkpoint is {str(self.path)!r}, which is no checkpoint of tabgan or is damaged "

@@ -209,6 +209,8 @@ def check_labels(estimator: Any) -> None:
     if form is None:
         _check_known(labels, known)
         return
+    _check_known(list(form.statics), names["given_schema_"])
+    known = [*form.statics, *names["schema_"]]
     places = [] if form.entity is None else [form.entity.name]
     places += [] if form.clock is None else [form.clock.column.name]
     known += [name for name in places if name not in known]

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 LINK_ROWS = 200_000
-"""Most rows, of a table that is read a part at a time, in which equations are looked for."""
+"""Most rows in which equations are looked for; of more rows, a random choice."""
 
 
 class TableSynthesizer(RowSampling, Estimator):
@@ -316,14 +316,14 @@ class TableSynthesizer(RowSampling, Estimator):
         self._withheld = Withheld(privacy, len(table), kept)
 
     def _find_links(self, table: pd.DataFrame | Chunks) -> None:
-        """Find the equations of a table, on random rows of one that is read a part at a time."""
+        """Find the equations of a table, on random rows of one with many."""
         self._links = None
         if self._plan.finds_links:
             schema = self._inner_schema
             cut = self._plan.cut(self._n_rows, schema.n_numeric)
             encoder = Encoder(schema, self._plan.numbers, rare=self._plan.rare, **cut)
-            some = some_rows(table, LINK_ROWS) if isinstance(table, Chunks) else table
-            self._links = find_links(self._expressed(some), encoder, self._withheld)
+            some = self._expressed(some_rows(table, LINK_ROWS))
+            self._links = find_links(some, encoder, self._withheld)
 
     def _kept(self, table: pd.DataFrame, rules: Sequence[Constraint]) -> pd.DataFrame:
         """Return the training rows that keep all rules, with a fresh index."""

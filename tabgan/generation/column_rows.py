@@ -80,9 +80,7 @@ class CausalRows(Source):
         if not layout.width:
             return
         rates = LevelRates(layout, real.made.codes)
-        some = real
-        if real.n > MAX_CALIBRATION_ROWS:
-            some = real.some(MAX_CALIBRATION_ROWS, streams.rng)
+        some = real.at_most(MAX_CALIBRATION_ROWS, streams.rng)
         parts = self._parts(some, streams.noise)
         # Only biases change from round to round, so that one pass serves all rounds if memory
         # holds what the networks said.

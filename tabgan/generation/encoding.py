@@ -48,6 +48,10 @@ class Rows(NamedTuple):
         """Return `n` rows in random order, or all rows if there are fewer."""
         return self.take(torch.from_numpy(rng.permutation(self.n)[:n]))
 
+    def at_most(self, n: int, rng: np.random.Generator) -> Rows:
+        """Return these rows in their order, or `n` random rows if there are more."""
+        return self if self.n <= n else self.some(n, rng)
+
     def to(self, device: torch.device) -> Rows:
         """Move to a device."""
         return Rows(self.made.to(device), self.given.to(device))

@@ -27,6 +27,9 @@ MOST_ROWS = 50_000
 MOST_CANDIDATES = 200_000
 """Most candidates of one more try of `complete`."""
 
+MOST_TYPICAL = 20_000
+"""Most raw rows from which rates of levels are corrected."""
+
 
 class Source:
     """Draws one encoded row for each condition.
@@ -374,8 +377,8 @@ class RawRows(Source):
 
         Returns
         -------
-        EncodedTable of 256 to 20,000 rows, on the device
+        EncodedTable of 256 to `MOST_TYPICAL` rows, on the device
         """
         width = self.encoding.layout.width
-        n = max(256, min(20_000, 2_000 + 10 * real.n, 20_000_000 // width))
+        n = max(256, min(MOST_TYPICAL, 2_000 + 10 * real.n, 20_000_000 // width))
         return self.encoding.conditions.draw(n, rng).to(real.made.codes.device)

@@ -128,10 +128,12 @@ class TableCore(ConditionedCore):
         if anew:
             self.encoding.conditions.learn(rows.given)
         n_steps = plan.n_steps if run.n_steps is None else run.n_steps
-        if not self.encoding.layout.n_blocks + self.encoding.layout.n_scalars or not n_steps:
+        if not self.encoding.layout.n_blocks + self.encoding.layout.n_scalars:
             return
         real = rows.to(self.device)
         self.source.prepare(real, streams)
+        if not n_steps:
+            return
         self.chain.acceptance.clear()
         order, validation = torch.arange(real.n), None
         if run.early_stopping and real.n > 1:

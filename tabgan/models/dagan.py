@@ -28,12 +28,16 @@ from tabgan.generation.few_rows import few_row_gains
 from tabgan.models.gan import GANGame
 from tabgan.networks.revision import Revision
 from tabgan.notices import warn
-from tabgan.randomness import Streams
+from tabgan.randomness import Streams, at_most
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+MOST_JUDGED = 50_000
+"""Most rows of held-out classes that gains are measured on, of each part."""
 
 
 class PairSet:
@@ -336,12 +340,13 @@ class DAGANAugmenter(Latent, RowsOfClasses):
             probe = self._train_game(core.encoder, core.device)
             batches = PairSet(table.rows(seen), core.layout, of_seen)
             run.train(probe, batches, self._n_steps, streams.noise)
-            others = table.rows(torch.from_numpy(np.flatnonzero(is_held_out)).to(core.device))
+            judged = at_most(np.flatnonzero(is_held_out), MOST_JUDGED, streams.rng)
+            others = table.rows(torch.from_numpy(judged).to(core.device))
             for k, gains in found.items():
                 vary = partial(self._varied, probe.averaged, others)
                 of_rows = core.layout.expand(*others).double().cpu().numpy()
                 gains.append(
-                    few_row_gains(of_rows, classes[is_held_out], vary, k, STRENGTHS, self._seed)
+                    few_row_gains(of_rows, classes[judged], vary, k, STRENGTHS, self._seed)
                 )
         for k, gains in found.items():
             each = np.concatenate(gains)

@@ -28,9 +28,10 @@ from tabgan.checks import FLAG, NONE, Rule, array_of, integer, listed, number, s
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.classes import RowsOfClasses
 from tabgan.estimators.features import over_rows
+from tabgan.generation.source import CHUNK
 from tabgan.models.gan import GANGame
 from tabgan.networks.mlp import MLP, ResidualMLP
-from tabgan.randomness import Streams
+from tabgan.randomness import Streams, at_most
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.layout import Layout
 
@@ -48,6 +49,9 @@ ROW_SCALE, LEAST_RATE = 8.0, 1e-3
 
 FEWEST_CLASSES, N_FOLDS, TEST_SHARE = 4, 3, 0.25
 """Seen classes from which on some are held out, the parts, and the share of rows held out."""
+
+MOST_JUDGED = 50_000
+"""Most rows of each part that penalties are judged by."""
 
 N_PENALTIES = 401
 """Penalties on seen classes among which the best is found."""
@@ -202,7 +206,7 @@ class GenClassGame(GANGame):
         self.register_buffer("attributes", attributes, persistent=False)
         self.register_buffer("seen", seen, persistent=False)
         self.classifier: nn.Module = MLP(layout.width, [hidden_dim], hidden_dim)
-        if linear_start:
+        if linear_start and layout.width:
             # NOTE[DIFF] The paper's generator starts from random weights, and a network computes
             # the features of a row. With few classes nothing then says what attributes between or
             # beyond those of the seen classes mean. A regression does, in the row itself; a network
@@ -223,8 +227,9 @@ class GenClassGame(GANGame):
         if not isinstance(self.generator, LinearStart):
             return
         seen, place = classes.unique(return_inverse=True)
-        row = self.layout.expand(*table)
-        sums = row.new_zeros(len(seen), row.shape[1]).index_add_(0, place, row)
+        sums = torch.zeros(len(seen), self.layout.width, device=place.device)
+        for rows in torch.arange(len(table), device=place.device).split(CHUNK):
+            sums.index_add_(0, place[rows], self.layout.expand(*table.rows(rows)))
         means = sums / torch.bincount(place)[:, None]
         n = self.layout.n_scalars
         means[:, n:] = means[:, n:].clamp(min=LEAST_RATE).log()
@@ -559,9 +564,10 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         for held_out in np.array_split(seen, N_FOLDS):
             is_tested = np.isin(classes, held_out)
             is_tested |= streams.rng.random(len(classes)) < TEST_SHARE
+            judges = at_most(np.flatnonzero(is_tested), MOST_JUDGED, streams.rng)
             known, tested = (
-                torch.from_numpy(np.flatnonzero(rows)).to(core.device)
-                for rows in (~is_tested, is_tested)
+                torch.from_numpy(rows).to(core.device)
+                for rows in (np.flatnonzero(~is_tested), judges)
             )
             probe = self._train_game(core.encoder, core.device)
             numbers = torch.from_numpy(classes[~is_tested]).to(core.device)
@@ -572,7 +578,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
             # Classes without any row are neither here nor there.
             logits[:, ~self._seen] = -np.inf
             is_new = np.isin(np.arange(len(self.classes_)), held_out)
-            judged.append((logits, classes[is_tested], is_new))
+            judged.append((logits, classes[judges], is_new))
         self.seen_penalty_ = best_penalty(judged)
 
     def _logits(

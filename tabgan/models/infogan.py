@@ -23,7 +23,7 @@ from tabgan.estimators.features import CriticFeatures, Scaled
 from tabgan.estimators.reading import check_n_samples
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.calibrated import Calibrated
-from tabgan.generation.column_rows import DecodedRows
+from tabgan.generation.column_rows import MAX_CALIBRATION_ROWS, DecodedRows
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.source import RawRows, Source
 from tabgan.models.gan import GANGame
@@ -266,10 +266,11 @@ class CodedColumns(GivenCodes, DecodedRows):
     def learn(self, real: Rows, streams: Streams) -> None:
         """Correct the rates of levels, and take the rates of classes from real rows."""
         super().learn(real, streams)
+        some = real.at_most(MAX_CALIBRATION_ROWS, streams.rng)
         sums = torch.zeros_like(self.game.class_rates)
-        for _, codes in self._parts(real, streams.noise):
+        for _, codes in self._parts(some, streams.noise):
             sums += codes.sum(dim=0)
-        self.game.class_rates.copy_(sums / real.n)
+        self.game.class_rates.copy_(sums / some.n)
 
 
 class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+_lock = threading.Lock()
+_entered, _before = 0, "highest"
+
+
+def _renew() -> None:
+    """Make a new lock in the child of a fork, where the thread that held the old one is not."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 @contextmanager
@@ -13,14 +28,22 @@ def fast_matmul() -> Iterator[None]:
     """Let matrix products round their inputs within the block, where this is faster.
 
     Products run in bfloat16 on CPUs that have instructions for bfloat16, and in TensorFloat-32 on
-    GPUs that have instructions for TensorFloat-32. The previous setting returns after the block.
+    GPUs that have instructions for TensorFloat-32. The setting is one of the whole process. Where
+    blocks of several threads overlap, the previous setting returns after the last of them.
     """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
+    global _entered, _before
+    with _lock:
+        if not _entered:
+            _before = torch.get_float32_matmul_precision()
+            torch.set_float32_matmul_precision("medium")
+        _entered += 1
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        with _lock:
+            _entered -= 1
+            if not _entered:
+                torch.set_float32_matmul_precision(_before)
 
 
 def quick_dtype(device: torch.device) -> torch.dtype:

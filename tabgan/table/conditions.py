@@ -229,11 +229,41 @@ class EncodedCondition(NamedTuple):
             return self.values.iloc[asked].set_axis(made.index)
         wanted = self.values.iloc[asked].set_axis(made.index)
         made = made.where(kinds != Kind.VALUE, wanted)
-        if isinstance(self.column, NumericColumn):
-            for c in np.unique(self.choice[asked][kinds == Kind.ONE_OF]):
-                rows = np.flatnonzero(self.choice[asked] == c)
-                made.iloc[rows] = self.choices[c].nearest(made.iloc[rows])
+        is_numeric = isinstance(self.column, NumericColumn)
+        for c in np.unique(self.choice[asked][kinds == Kind.ONE_OF]):
+            rows = np.flatnonzero(self.choice[asked] == c)
+            members = self.choices[c]
+            some = made.iloc[rows]
+            made.iloc[rows] = members.nearest(some) if is_numeric else members.named(some)
         return made
+
+    def named(self, made: pd.Series) -> pd.Series:
+        """Replace categories that share a level with members of a set by those members.
+
+        Parameters
+        ----------
+        made : Series of shape (m,)
+            Categories, each of which has the level of a member, or a missing value.
+
+        Returns
+        -------
+        Series of shape (m,)
+            Members of the shared level come about as often as their training rates say.
+        """
+        assert isinstance(self.column, CategoricalColumn)
+        is_named = (self.kinds == Kind.VALUE) & self.values.notna().to_numpy()
+        if (self.kinds >= Kind.PRESENT).any() or not is_named.any():
+            return made
+        members = self.column.codes(self.values[is_named])
+        codes = self.column.codes(made)
+        others = np.flatnonzero((codes >= 0) & ~np.isin(codes, members))
+        # Of the levels of categories the shared one is the last.
+        levels = self.codes[is_named]
+        shared = np.unique(members[levels == levels.max()])
+        rates = np.cumsum(np.array(self.column.frequencies)[shared])
+        places = (np.arange(len(others)) + 0.5) / max(1, len(others)) * rates[-1]
+        codes[others] = shared[np.searchsorted(rates, places).clip(max=len(shared) - 1)]
+        return self.column.series(codes).set_axis(made.index)
 
     def nearest(self, made: pd.Series) -> pd.Series:
         """Replace numbers that are no member of a set of conditions by the nearest member.
@@ -253,7 +283,9 @@ class EncodedCondition(NamedTuple):
         away = np.fmax(np.fmax(low - numbers, numbers - high), 0.0)
         is_missing = np.isnan(numbers[:, 0])
         member = np.where(is_missing, 0, np.argmin(np.nan_to_num(away, nan=np.inf), axis=1))
-        stays = is_missing | (away[np.arange(len(made)), member] == 0)
+        # Equal numbers need not be equal values: whole numbers beyond 2**53 are rounded.
+        is_value = ~np.isnan(self.numbers[member])
+        stays = is_missing | ((away[np.arange(len(made)), member] == 0) & ~is_value)
         return made.where(stays, self.values.iloc[member].set_axis(made.index))
 
     def as_written(self, i: int) -> Any:

@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import decimal
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -19,6 +20,9 @@ import numpy as np
 import pandas as pd
 
 from tabgan.checks import short
+
+_PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
+"""The place between two lone surrogates, which JSON would take for one letter, written in two."""
 
 
 def to_jsonable(value: Any, classes: Mapping[str, Any] = MappingProxyType({})) -> Any:
@@ -43,6 +47,8 @@ def to_jsonable(value: Any, classes: Mapping[str, Any] = MappingProxyType({})) -
     """
     if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
         value = value.item()
+    if isinstance(value, str) and _PAIR.search(value):
+        return {"type": "text", "value": _PAIR.split(value)}
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -57,7 +63,10 @@ def to_jsonable(value: Any, classes: Mapping[str, Any] = MappingProxyType({})) -
             "value": [[to_jsonable(k, classes), to_jsonable(v, classes)] for k, v in value.items()],
         }
     if isinstance(value, np.ndarray):
-        return {"type": "array", "dtype": str(value.dtype), "value": value.tolist()}
+        items = value.tolist()
+        if value.dtype == object:
+            items = to_jsonable(items, classes)
+        return {"type": "array", "dtype": str(value.dtype), "value": items}
     if value is pd.NaT:
         return {"type": "NaT", "value": None}
     if isinstance(value, pd.Timestamp | np.datetime64):
@@ -124,7 +133,8 @@ def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) 
     if kind == "dict":
         return {from_jsonable(k, classes): from_jsonable(v, classes) for k, v in value}
     if kind == "array":
-        return _array(value, data["dtype"])
+        is_object = data["dtype"] == "object"
+        return _array(from_jsonable(value, classes) if is_object else value, data["dtype"])
     if kind == "Period":
         return pd.Period(value[0], freq=value[1])
     if kind == "Interval":
@@ -142,6 +152,13 @@ def from_jsonable(data: Any, classes: Mapping[str, Any] = MappingProxyType({})) 
     return _PLAIN[kind](value)
 
 
+def _joined(parts: Any) -> str:
+    """Put the parts of a text together."""
+    if not isinstance(parts, list):
+        raise ValueError(f"the parts of a text are {short(parts)}")
+    return "".join(parts)
+
+
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "float": float,
     "NaT": lambda _: pd.NaT,
@@ -152,6 +169,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "time": datetime.time.fromisoformat,
     "timedelta": lambda count: datetime.timedelta(microseconds=count),
     "bytes": bytes.fromhex,
+    "text": _joined,
     "Decimal": decimal.Decimal,
 }
 """What rebuilds each kind of value that holds no other values, by name."""

@@ -260,7 +260,7 @@ def common_step(amounts: NDArray[Any], least: int, step: int, min_rows: int) -> 
     """
     distances = amounts.astype(np.uint64) - np.uint64(least % 2**64)
     hands = [distances[i :: 2 * min_rows] for i in range(2 * min_rows)]
-    found = {int(np.gcd.reduce(np.maximum(h, h[0]) - np.minimum(h, h[0]))) for h in hands}
+    found = {int(np.gcd.reduce(np.maximum(h, h[0]) - np.minimum(h, h[0]))) for h in hands if len(h)}
     for tried in sorted(found, reverse=True):
         if tried > step:
             places, counts = np.unique(distances % np.uint64(tried), return_counts=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from tabgan.checks import ParameterError, listed, short
-from tabgan.paths import replacing
+from tabgan.paths import finished_name, replacing
 from tabgan.table.foreign import optional
 
 ABOUT = "about.json"
@@ -117,7 +117,8 @@ class RowFile:
             The parts are of other rows, or the folder holds something else.
         """
         known = self.known()
-        if known is None and self.folder.exists() and any(self.folder.iterdir()):
+        others = known is None and self.folder.exists() and self.folder.iterdir()
+        if others and any(finished_name(each.name) != ABOUT for each in others):
             raise ParameterError(
                 f"{str(self.folder)!r} is needed for the parts of {self.path.name!r}, and holds "
                 "other files; name another file, or move them away."
@@ -131,7 +132,7 @@ class RowFile:
                 )
             return
         if known is not None:
-            shutil.rmtree(self.folder)
+            self._clear()
         self.folder.mkdir(exist_ok=True)
         self._replace(self.folder / ABOUT, lambda file: file.write_text(json.dumps(about)))
 
@@ -163,6 +164,13 @@ class RowFile:
     def finish(self) -> None:
         """Join all parts to the file, and delete the folder of the parts."""
         self._replace(self.path, self._join_parquet if self._is_parquet else self._join_bytes)
+        self._clear()
+
+    def _clear(self) -> None:
+        """Delete the folder, and last what says whose it is: who is cut short can begin again."""
+        for path in self.folder.iterdir():
+            if path.name != ABOUT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(self.folder)
 
     def _part(self, k: int) -> Path:
@@ -190,9 +198,19 @@ class RowFile:
 
     @staticmethod
     def _replace(path: Path, write: Any) -> None:
-        """Let a function write a file that is there once it is whole."""
-        with replacing(path) as unfinished:
-            write(unfinished)
+        """Let a function write a file that is there once it is whole.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written; the message names the file, as those of Arrow do not.
+        """
+        try:
+            with replacing(path) as unfinished:
+                write(unfinished)
+        except OSError as error:
+            told = error.strerror or error
+            raise OSError(f"{str(path)!r} could not be written ({told}).") from error
 
 
 def _arrow(table: Any) -> Any:

@@ -205,9 +205,14 @@ def _check_types(schema: Schema) -> None:
 
 
 def check_unique_names(frame: Any, arg_name: str) -> None:
-    """Raise a ValueError if two columns of a table have one name."""
+    """Raise a ValueError if two columns of a table have one name, or all names are booleans."""
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(
             f"{arg_name} has more than one column named {twice!r}; column names must be unique."
+        )
+    if len(frame.columns) and all(isinstance(label, bool) for label in frame.columns):
+        raise ValueError(
+            f"{arg_name} has no column names but True and False, which pandas takes for a choice "
+            "of rows; rename the columns."
         )

@@ -618,7 +618,13 @@ def _in_order(
 
 def _changes(values: pd.Series, number: NDArray[np.int64]) -> NDArray[np.int64]:
     """Find the sorted rows whose value differs from that of the row before in the same sequence."""
-    codes = factorize(values)[0]
+    try:
+        codes = factorize(values)[0]
+    except TypeError as error:
+        raise TypeError(
+            f"column {values.name!r} of X holds values that cannot be hashed ({error}); every "
+            "value must be a string, a number, a date or another hashable value."
+        ) from error
     return 1 + np.flatnonzero((np.diff(codes) != 0) & (np.diff(number) == 0))
 
 
