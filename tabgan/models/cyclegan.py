@@ -22,6 +22,7 @@ from tabgan.checks import FLAG, Rule, integer, number
 from tabgan.estimators.adversarial import Adversarial
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import read_fitted, read_known
+from tabgan.generation.calibrated import even_knots, even_ranks, scalar_knots
 from tabgan.generation.core import Core, resolve_device
 from tabgan.generation.needed import needed_changes
 from tabgan.networks.mlp import Critic, ResidualMLP
@@ -195,6 +196,41 @@ def row_error(layout: Layout, raw: Tensor, table: EncodedTable) -> Tensor:
     return (layout.cross_entropy(raw, table.codes) + wrong).mean()
 
 
+class Spread(nn.Module):
+    """Gives translated numbers the distribution that they have in the other table.
+
+    A monotone map takes each encoded number to its rank among all translated rows. A number of
+    ranks in its own table then has the values of that table at their rates, however the translator
+    moved it: what the translator decides is the order of the rows.
+
+    Parameters
+    ----------
+    layout : Layout
+        Layout of the table that rows are translated into.
+    matched : sequence of bool
+        Whether a scalar is a rank in its own table. Other scalars stay as they are.
+    """
+
+    knots: Tensor
+
+    def __init__(self, layout: Layout, matched: Sequence[bool]) -> None:
+        super().__init__()
+        self.layout, self.matched = layout, list(matched)
+        self.register_buffer("knots", even_knots(layout.n_scalars))
+
+    def learn(self, table: EncodedTable) -> None:
+        """Learn the distribution of translated rows."""
+        knots = scalar_knots(self.layout, table)
+        self.knots[self.matched] = knots[self.matched]
+
+    def forward(self, table: EncodedTable) -> EncodedTable:
+        """Correct translated rows."""
+        if not any(self.matched):
+            return table
+        even = even_ranks(self.knots, table.scalars)
+        return EncodedTable(table.codes, self.layout.gate(table.codes, even))
+
+
 class TranslatorCore(Core):
     """Two encoders, and a game that translates between their tables.
 
@@ -210,6 +246,11 @@ class TranslatorCore(Core):
     ) -> None:
         super().__init__(training, device)
         self.encoder_a, self.encoder_b = encoder_a, encoder_b
+        matched = _own_ranks(encoder_a.schema, encoder_b.schema)
+        self.spread_a, self.spread_b = (
+            Spread(encoder.layout, _of_scalars(encoder, matched)).to(device)
+            for encoder in self.encoders
+        )
         self.needed_a = np.ones(len(encoder_a.schema.columns), dtype=bool)
         self.needed_b = np.ones(len(encoder_b.schema.columns), dtype=bool)
 
@@ -226,6 +267,10 @@ class TranslatorCore(Core):
         """Encode rows of B on the device."""
         return self.encoder_b.encode(table, rng).to(self.device)
 
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the modules of the game, and the distributions of translated numbers."""
+        return {**super().modules(), "spread_a": self.spread_a, "spread_b": self.spread_b}
+
     def values(self) -> dict[str, Any]:
         """Return which columns each translator changes."""
         return {"needed_a": self.needed_a.tolist(), "needed_b": self.needed_b.tolist()}
@@ -238,17 +283,30 @@ class TranslatorCore(Core):
 
     def to_b(self, table: EncodedTable) -> pd.DataFrame:
         """Translate encoded rows of A into rows of B; columns that need no change keep theirs."""
-        made, kept = self.translate(table, self.encoder_a, self.encoder_b, self.game.to_b)
-        return _chosen(made, kept, self.needed_b)
+        return _chosen(*self.ways_to_b(table), self.needed_b)
 
     def to_a(self, table: EncodedTable) -> pd.DataFrame:
         """Translate encoded rows of B into rows of A; columns that need no change keep theirs."""
-        made, kept = self.translate(table, self.encoder_b, self.encoder_a, self.game.to_a)
-        return _chosen(made, kept, self.needed_a)
+        return _chosen(*self.ways_to_a(table), self.needed_a)
+
+    def ways_to_b(self, table: EncodedTable) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Translate encoded rows of A as after training and as before it, see `translate`."""
+        encoders = self.encoder_a, self.encoder_b
+        return self.translate(table, *encoders, self.game.to_b, self.spread_b)
+
+    def ways_to_a(self, table: EncodedTable) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Translate encoded rows of B as after training and as before it, see `translate`."""
+        encoders = self.encoder_b, self.encoder_a
+        return self.translate(table, *encoders, self.game.to_a, self.spread_a)
 
     @torch.no_grad()
     def translate(
-        self, table: EncodedTable, source: Encoder, target: Encoder, translator: Translator
+        self,
+        table: EncodedTable,
+        source: Encoder,
+        target: Encoder,
+        translator: Translator,
+        spread: Spread,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Translate encoded rows of one table into rows of the other.
 
@@ -260,7 +318,7 @@ class TranslatorCore(Core):
         """
         row = source.layout.expand(*table)
         raw = translator(row)
-        made = target.decode(EncodedTable(*target.layout.draw(raw)))
+        made = target.decode(spread(EncodedTable(*target.layout.draw(raw))))
         if not translator.alike:
             return made, made
         known = source.layout.in_known_blocks(row)
@@ -268,10 +326,19 @@ class TranslatorCore(Core):
         kept = target.layout.draw(torch.where(known, row, raw))
         return made, target.decode(EncodedTable(*kept))
 
+    @torch.no_grad()
+    def match(self, a: EncodedTable, b: EncodedTable) -> None:
+        """Learn the distributions of translated numbers from the rows of both tables."""
+        for table, layout, translator, spread in (
+            (a, self.encoder_a.layout, self.game.to_b, self.spread_b),
+            (b, self.encoder_b.layout, self.game.to_a, self.spread_a),
+        ):
+            raw = translator(layout.expand(*table))
+            spread.learn(EncodedTable(*spread.layout.draw(raw)))
+
     def judge(self, a: pd.DataFrame, b: pd.DataFrame, seed: int) -> None:
         """Find the columns that each translator needs to change; see `needed_changes`."""
-        of_a = self.translate(self.encode_a(a), self.encoder_a, self.encoder_b, self.game.to_b)
-        of_b = self.translate(self.encode_b(b), self.encoder_b, self.encoder_a, self.game.to_a)
+        of_a, of_b = self.ways_to_b(self.encode_a(a)), self.ways_to_a(self.encode_b(b))
         for name, (made, kept), real in (("needed_b", of_a, b), ("needed_a", of_b, a)):
             after, before, like = (
                 _numbers(self.encoder_a.schema, frame) for frame in (made, kept, real)
@@ -479,6 +546,7 @@ class CycleGANTranslator(Adversarial, Estimator):
         if all(layout.width for layout in layouts) and self._n_steps:
             batches = TwoTables(tables, layouts)
             self._run().train(core.training, batches, self._n_steps, streams.noise)
+            core.match(*tables)
             # NOTE[DIFF] The paper keeps whatever the translators do. Each of them moves all columns
             # a little, and the critics are too smooth to notice.
             if self.select_columns and core.game.alike:
@@ -572,6 +640,27 @@ def _with_own_ranks(schema: Schema, a: pd.DataFrame, b: pd.DataFrame) -> tuple[S
         pairs.append(pair)
     one, other = zip(*pairs, strict=True)
     return Schema(one, schema.header), Schema(other, schema.header)
+
+
+def _own_ranks(a: Schema, b: Schema) -> set[int]:
+    """Return the positions of the numbers that have ranks of their own in each of two tables."""
+    if a.names != b.names:
+        return set()
+    return {
+        i
+        for i, (one, other) in enumerate(zip(a.columns, b.columns, strict=True))
+        if isinstance(one, NumericColumn)
+        and isinstance(other, NumericColumn)
+        and not all(
+            np.array_equal(getattr(one.table, name), getattr(other.table, name))
+            for name in ("mass", "low", "high")
+        )
+    }
+
+
+def _of_scalars(encoder: Encoder, columns: set[int]) -> list[bool]:
+    """Say of each scalar of an encoder whether it is of one of some columns."""
+    return [encoder.scalars.index(j) in columns for j in range(encoder.layout.n_scalars)]
 
 
 def _numbers(schema: Schema, frame: pd.DataFrame) -> NDArray[np.float64]:
