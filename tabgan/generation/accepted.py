@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from tabgan.generation.encoding import Encoding, Rows
 from tabgan.generation.judge import RowJudge
-from tabgan.generation.side_by_side import draw_in_parts
 from tabgan.generation.source import Source, fill
 from tabgan.generation.trees import (
     MAX_DEPTH,
@@ -89,13 +88,9 @@ class Accepted(Source):
         -------
         EncodedTable of n rows
         """
-        if not self.acceptance.is_active:
-            return self.source.draw(given, noise)
-        return draw_in_parts(self._draw_accepted, given, noise)
-
-    def _draw_accepted(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
-        """Draw one accepted row for each condition."""
         made = self.source.draw(given, noise)
+        if not self.acceptance.is_active:
+            return made
         waiting = torch.arange(len(given), device=made.codes.device)
         candidates, n_each, n_drawn = Rows(made, given), 1, 1
         while True:

@@ -8,10 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from tabgan.networks.precision import fast_matmul
-from tabgan.table.encoder import EncodedTable
-
-LEAST_PART, MOST_PARTS = 8_192, 8
-"""Least rows of a part that `draw_in_parts` draws, and most parts."""
 
 
 def side_by_side(work: Callable[[int], None], numbers: Sequence[int], n: int) -> Iterator[int]:
@@ -53,38 +49,3 @@ def side_by_side(work: Callable[[int], None], numbers: Sequence[int], n: int) ->
             for each in waiting:
                 each.cancel()
             torch.set_num_threads(threads)
-
-
-def draw_in_parts(
-    draw: Callable[[EncodedTable, torch.Generator], EncodedTable],
-    given: EncodedTable,
-    noise: torch.Generator,
-) -> EncodedTable:
-    """Draw many rows in parts, on a CPU in as many threads as torch has.
-
-    Each part has a random stream of its own, so that rows do not depend on the number of threads.
-
-    Parameters
-    ----------
-    draw : callable, (EncodedTable, torch.Generator) -> EncodedTable
-        Draws one row for each condition.
-    given : EncodedTable of n rows
-        The conditions.
-    noise : torch.Generator
-
-    Returns
-    -------
-    EncodedTable of n rows
-    """
-    n_parts = min(MOST_PARTS, 1 << max(0, (len(given) // LEAST_PART).bit_length() - 1))
-    if n_parts == 1 or noise.device.type != "cpu":
-        return draw(given, noise)
-    parts = torch.arange(len(given)).tensor_split(n_parts)
-    seeds = torch.randint(2**62, (n_parts,), generator=noise).tolist()
-    drawn: dict[int, EncodedTable] = {}
-
-    def work(k: int) -> None:
-        drawn[k] = draw(given.rows(parts[k]), torch.Generator().manual_seed(seeds[k]))
-
-    done = [drawn[k] for k in side_by_side(work, range(n_parts), torch.get_num_threads())]
-    return EncodedTable(*(torch.cat(each) for each in zip(*done, strict=True)))
