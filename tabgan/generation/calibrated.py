@@ -263,7 +263,7 @@ def even_ranks(knots: Tensor, scalars: Tensor, rng: torch.Generator | None = Non
 
     Parameters
     ----------
-    knots : Tensor of shape (n_scalars, N_KNOTS)
+    knots : Tensor of shape (n_scalars, n_knots)
     scalars : Tensor of shape (n, n_scalars)
     rng : torch.Generator, optional
         Draws a rank uniformly from a range of ranks. By default the middle of the range is taken.
@@ -281,10 +281,10 @@ def even_ranks(knots: Tensor, scalars: Tensor, rng: torch.Generator | None = Non
     >>> even_ranks((even_knots(1) - 1.0) / 2, torch.tensor([[-1.0], [-0.25], [0.0]])).tolist()
     [[-1.0], [0.5], [1.0]]
     """
-    values = scalars.T.contiguous()
+    values, n_knots = scalars.T.contiguous(), knots.shape[1]
     left = torch.searchsorted(knots, values, side="left")
     right = torch.searchsorted(knots, values, side="right")
-    upper = left.clamp(1, N_KNOTS - 1)
+    upper = left.clamp(1, n_knots - 1)
     low, high = knots.gather(1, upper - 1), knots.gather(1, upper)
     inside = ((values - low) / (high - low).clamp_min(1e-12)).clamp(0.0, 1.0)
     tied = right > left + 1
@@ -292,4 +292,4 @@ def even_ranks(knots: Tensor, scalars: Tensor, rng: torch.Generator | None = Non
     if rng is not None:
         share = torch.rand(values.shape, generator=rng, device=values.device)
     position = torch.where(tied, left + share * (right - 1 - left), upper - 1 + inside)
-    return (2.0 * position / (N_KNOTS - 1) - 1.0).T
+    return (2.0 * position / (n_knots - 1) - 1.0).T

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -22,13 +21,12 @@ from tabgan.checks import FLAG, Rule, integer, number
 from tabgan.estimators.adversarial import Adversarial
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import read_fitted, read_known
-from tabgan.generation.calibrated import even_knots, even_ranks, scalar_knots
 from tabgan.generation.core import Core, resolve_device
-from tabgan.generation.needed import needed_changes
+from tabgan.generation.translated import Direction
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.revision import Revision
 from tabgan.randomness import Streams
-from tabgan.table.columns import CategoricalColumn, NumericColumn
+from tabgan.table.columns import NumericColumn
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.format import TableFormat
 from tabgan.table.layout import Layout
@@ -196,41 +194,6 @@ def row_error(layout: Layout, raw: Tensor, table: EncodedTable) -> Tensor:
     return (layout.cross_entropy(raw, table.codes) + wrong).mean()
 
 
-class Spread(nn.Module):
-    """Gives translated numbers the distribution that they have in the other table.
-
-    A monotone map takes each encoded number to its rank among all translated rows. A number of
-    ranks in its own table then has the values of that table at their rates, however the translator
-    moved it: what the translator decides is the order of the rows.
-
-    Parameters
-    ----------
-    layout : Layout
-        Layout of the table that rows are translated into.
-    matched : sequence of bool
-        Whether a scalar is a rank in its own table. Other scalars stay as they are.
-    """
-
-    knots: Tensor
-
-    def __init__(self, layout: Layout, matched: Sequence[bool]) -> None:
-        super().__init__()
-        self.layout, self.matched = layout, list(matched)
-        self.register_buffer("knots", even_knots(layout.n_scalars))
-
-    def learn(self, table: EncodedTable) -> None:
-        """Learn the distribution of translated rows."""
-        knots = scalar_knots(self.layout, table)
-        self.knots[self.matched] = knots[self.matched]
-
-    def forward(self, table: EncodedTable) -> EncodedTable:
-        """Correct translated rows."""
-        if not any(self.matched):
-            return table
-        even = even_ranks(self.knots, table.scalars)
-        return EncodedTable(table.codes, self.layout.gate(table.codes, even))
-
-
 class TranslatorCore(Core):
     """Two encoders, and a game that translates between their tables.
 
@@ -246,13 +209,8 @@ class TranslatorCore(Core):
     ) -> None:
         super().__init__(training, device)
         self.encoder_a, self.encoder_b = encoder_a, encoder_b
-        matched = _own_ranks(encoder_a.schema, encoder_b.schema)
-        self.spread_a, self.spread_b = (
-            Spread(encoder.layout, _of_scalars(encoder, matched)).to(device)
-            for encoder in self.encoders
-        )
-        self.needed_a = np.ones(len(encoder_a.schema.columns), dtype=bool)
-        self.needed_b = np.ones(len(encoder_b.schema.columns), dtype=bool)
+        self.into_b = Direction(encoder_a, encoder_b).to(device)
+        self.into_a = Direction(encoder_b, encoder_a).to(device)
 
     @property
     def encoders(self) -> tuple[Encoder, ...]:
@@ -268,82 +226,34 @@ class TranslatorCore(Core):
         return self.encoder_b.encode(table, rng).to(self.device)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the modules of the game, and the distributions of translated numbers."""
-        return {**super().modules(), "spread_a": self.spread_a, "spread_b": self.spread_b}
+        """Return the modules of the game, and how its raw output becomes rows of each table."""
+        return {**super().modules(), "into_a": self.into_a, "into_b": self.into_b}
 
     def values(self) -> dict[str, Any]:
-        """Return which columns each translator changes."""
-        return {"needed_a": self.needed_a.tolist(), "needed_b": self.needed_b.tolist()}
+        """Return how each column of translated rows comes about."""
+        return {"into_a": self.into_a.values(), "into_b": self.into_b.values()}
 
     def restore(self, values: dict[str, Any]) -> None:
-        """Restore which columns each translator changes."""
-        self.needed_a, self.needed_b = (
-            np.array(values[name], dtype=bool) for name in ("needed_a", "needed_b")
-        )
+        """Restore how each column of translated rows comes about."""
+        self.into_a.restore(values["into_a"])
+        self.into_b.restore(values["into_b"])
 
-    def to_b(self, table: EncodedTable) -> pd.DataFrame:
-        """Translate encoded rows of A into rows of B; columns that need no change keep theirs."""
-        return _chosen(*self.ways_to_b(table), self.needed_b)
+    def to_b(self, a: pd.DataFrame) -> pd.DataFrame:
+        """Translate rows of A into rows of B."""
+        ways = self.into_b.ways(self.game.to_b, self.encode_a(a), self.game.alike)
+        return self.into_b.rows(a, *ways)
 
-    def to_a(self, table: EncodedTable) -> pd.DataFrame:
-        """Translate encoded rows of B into rows of A; columns that need no change keep theirs."""
-        return _chosen(*self.ways_to_a(table), self.needed_a)
-
-    def ways_to_b(self, table: EncodedTable) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Translate encoded rows of A as after training and as before it, see `translate`."""
-        encoders = self.encoder_a, self.encoder_b
-        return self.translate(table, *encoders, self.game.to_b, self.spread_b)
-
-    def ways_to_a(self, table: EncodedTable) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Translate encoded rows of B as after training and as before it, see `translate`."""
-        encoders = self.encoder_b, self.encoder_a
-        return self.translate(table, *encoders, self.game.to_a, self.spread_a)
-
-    @torch.no_grad()
-    def translate(
-        self,
-        table: EncodedTable,
-        source: Encoder,
-        target: Encoder,
-        translator: Translator,
-        spread: Spread,
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Translate encoded rows of one table into rows of the other.
-
-        Returns
-        -------
-        made, kept : DataFrame
-            Rows as the translator makes them, and as it made them before training. The latter are
-            the former if the tables do not have the same columns.
-        """
-        row = source.layout.expand(*table)
-        raw = translator(row)
-        made = target.decode(spread(EncodedTable(*target.layout.draw(raw))))
-        if not translator.alike:
-            return made, made
-        known = source.layout.in_known_blocks(row)
-        known[:, : source.layout.n_scalars] = True
-        kept = target.layout.draw(torch.where(known, row, raw))
-        return made, target.decode(EncodedTable(*kept))
-
-    @torch.no_grad()
-    def match(self, a: EncodedTable, b: EncodedTable) -> None:
-        """Learn the distributions of translated numbers from the rows of both tables."""
-        for table, layout, translator, spread in (
-            (a, self.encoder_a.layout, self.game.to_b, self.spread_b),
-            (b, self.encoder_b.layout, self.game.to_a, self.spread_a),
-        ):
-            raw = translator(layout.expand(*table))
-            spread.learn(EncodedTable(*spread.layout.draw(raw)))
+    def to_a(self, b: pd.DataFrame) -> pd.DataFrame:
+        """Translate rows of B into rows of A."""
+        ways = self.into_a.ways(self.game.to_a, self.encode_b(b), self.game.alike)
+        return self.into_a.rows(b, *ways)
 
     def judge(self, a: pd.DataFrame, b: pd.DataFrame, seed: int) -> None:
-        """Find the columns that each translator needs to change; see `needed_changes`."""
-        of_a, of_b = self.ways_to_b(self.encode_a(a)), self.ways_to_a(self.encode_b(b))
-        for name, (made, kept), real in (("needed_b", of_a, b), ("needed_a", of_b, a)):
-            after, before, like = (
-                _numbers(self.encoder_a.schema, frame) for frame in (made, kept, real)
-            )
-            setattr(self, name, needed_changes(before, after, like, seed))
+        """Choose how each column of translated rows comes about."""
+        of_a = self.into_b.ways(self.game.to_b, self.encode_a(a), True)
+        of_b = self.into_a.ways(self.game.to_a, self.encode_b(b), True)
+        self.into_b.judge(a, of_a, b, seed)
+        self.into_a.judge(b, of_b, a, seed)
 
 
 class CycleGANTranslator(Adversarial, Estimator):
@@ -546,9 +456,11 @@ class CycleGANTranslator(Adversarial, Estimator):
         if all(layout.width for layout in layouts) and self._n_steps:
             batches = TwoTables(tables, layouts)
             self._run().train(core.training, batches, self._n_steps, streams.noise)
-            core.match(*tables)
+            core.into_b.spread(core.game.to_b, tables[0])
+            core.into_a.spread(core.game.to_a, tables[1])
             # NOTE[DIFF] The paper keeps whatever the translators do. Each of them moves all columns
-            # a little, and the critics are too smooth to notice.
+            # a little, and the critics are too smooth to notice. Of the translations that make the
+            # same distribution they may find one that scrambles the rows.
             if self.select_columns and core.game.alike:
                 core.judge(a, b, self._seed)
 
@@ -593,7 +505,7 @@ class CycleGANTranslator(Adversarial, Estimator):
         check_is_fitted(self)
         core = self._core
         frame = read_known(self, read_fitted(self, A, False, name="A"), self.schema_a_)
-        return _restored(core.to_b(core.encode_a(frame)), self._format_b, A)
+        return _restored(core.to_b(frame), self._format_b, A)
 
     def inverse_transform(self, B: Any) -> Any:
         """Translate rows of B into rows of A, each into the most probable row.
@@ -620,7 +532,7 @@ class CycleGANTranslator(Adversarial, Estimator):
         core = self._core
         frame = read_fitted(self, B, False, name="B", form="_format_b")
         frame = read_known(self, frame, self.schema_b_)
-        return _restored(core.to_a(core.encode_b(frame)), self._format, B)
+        return _restored(core.to_a(frame), self._format, B)
 
 
 def _with_own_ranks(schema: Schema, a: pd.DataFrame, b: pd.DataFrame) -> tuple[Schema, Schema]:
@@ -640,46 +552,6 @@ def _with_own_ranks(schema: Schema, a: pd.DataFrame, b: pd.DataFrame) -> tuple[S
         pairs.append(pair)
     one, other = zip(*pairs, strict=True)
     return Schema(one, schema.header), Schema(other, schema.header)
-
-
-def _own_ranks(a: Schema, b: Schema) -> set[int]:
-    """Return the positions of the numbers that have ranks of their own in each of two tables."""
-    if a.names != b.names:
-        return set()
-    return {
-        i
-        for i, (one, other) in enumerate(zip(a.columns, b.columns, strict=True))
-        if isinstance(one, NumericColumn)
-        and isinstance(other, NumericColumn)
-        and not all(
-            np.array_equal(getattr(one.table, name), getattr(other.table, name))
-            for name in ("mass", "low", "high")
-        )
-    }
-
-
-def _of_scalars(encoder: Encoder, columns: set[int]) -> list[bool]:
-    """Say of each scalar of an encoder whether it is of one of some columns."""
-    return [encoder.scalars.index(j) in columns for j in range(encoder.layout.n_scalars)]
-
-
-def _numbers(schema: Schema, frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Turn each column of a table into numbers that trees can split by, (n, d)."""
-    columns = []
-    for column, (_, values) in zip(schema.columns, frame.items(), strict=True):
-        if isinstance(column, NumericColumn):
-            columns.append(column.numbers(values))
-        elif isinstance(column, CategoricalColumn):
-            columns.append(column.codes(values).astype(np.float64))
-        else:  # an identifier, of which only the gaps mean something
-            columns.append(values.isna().to_numpy(dtype=np.float64))
-    return np.column_stack(columns)
-
-
-def _chosen(made: pd.DataFrame, kept: pd.DataFrame, needed: NDArray[np.bool_]) -> pd.DataFrame:
-    """Take the columns that are needed from one table, and the others from another."""
-    both = [(made if is_needed else kept).iloc[:, i] for i, is_needed in enumerate(needed.tolist())]
-    return pd.concat(both, axis=1).set_axis(made.columns, axis=1)
 
 
 def _restored(rows: pd.DataFrame, form: TableFormat, given: Any) -> Any:
