@@ -267,9 +267,11 @@ class CycleGANTranslator(Adversarial, Estimator):
     Use this class for tables of two sites, two years or two instruments. If both tables have the
     same columns, translation starts from the simplest one: a category stays as it is, and a number
     becomes the number that has the same rank in the other table. The networks learn what has to
-    change beyond that. After training, boosted trees compare translated rows with rows of the
-    table they are translated into, and a column for which the networks' change does not make the
-    two harder to tell apart goes back to the start. The tables may also have different columns.
+    change beyond that. After training, numbers that the networks make get the distribution that
+    they have in the other table, and boosted trees compare translated rows with rows of that table.
+    A column for which the networks' change does not make the two harder to tell apart goes back to
+    the start; and a number is matched by its rank among the rows of one category, where that makes
+    the two harder still to tell apart. The tables may also have different columns.
 
     These losses keep information; they do not choose among translations that keep it. If several
     translations are possible, such as a swap of two equally frequent categories that depend on
@@ -295,11 +297,13 @@ class CycleGANTranslator(Adversarial, Estimator):
         suits tables in which the same value has different meanings.
     match_numbers : bool, default=True
         Whether a number is encoded by its rank in its own table, if both tables have its column.
-        Translation then starts by matching the distribution of each number. With False both tables
-        share one encoding, and translation starts as the identity.
+        Translation then starts by matching the distribution of each number, and translated numbers
+        have that distribution in the end. With False both tables share one encoding, and
+        translation starts as the identity.
     select_columns : bool, default=True
         Whether a column is changed only if the change makes rows harder to tell from rows of the
-        other table, for tables with the same columns and at least 200 rows each.
+        other table, for tables with the same columns and at least 200 rows each. Numbers are then
+        matched within the levels of a category, if that makes rows harder to tell apart.
     **shared
         See `Estimator`.
 
