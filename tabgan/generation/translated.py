@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -215,15 +215,10 @@ class Direction(nn.Module):
             (end if is_needed else start).iloc[:, i]
             for i, is_needed in enumerate(self.needed.tolist())
         ]
+        sources: Sequence[Any] = self.source.schema.columns
+        targets: Sequence[Any] = self.target.schema.columns
         for i, way in self.within.items():
-            source, target, category = (
-                schema.columns[k]
-                for schema, k in (
-                    (self.source.schema, i),
-                    (self.target.schema, i),
-                    (self.target.schema, way.category),
-                )
-            )
+            source, target, category = sources[i], targets[i], targets[way.category]
             numbers = target.numbers(start.iloc[:, i])
             before, codes = source.numbers(given.iloc[:, i]), category.codes(columns[way.category])
             for code, (of_source, of_target) in way.levels.items():
@@ -248,8 +243,9 @@ class Direction(nn.Module):
         real : ndarray of shape (m, d)
             Rows of the target.
         """
+        targets: Sequence[Any] = self.target.schema.columns
         for i in sorted(self.own):
-            table, largest = self.target.schema.columns[i].table, LEAST_GAP
+            table, largest = targets[i].table, LEAST_GAP
             start_ranks, real_ranks = (table.ranks(rows[:, i]) for rows in (start, real))
             is_known, is_real = (
                 ~np.isnan(start[:, i]) & ~np.isnan(given[:, i]),
