@@ -753,7 +753,11 @@ def cyclegan() -> str:
 def dagan() -> str:
     """Write the accuracies on classes never seen, by rows a class."""
     entries = [
-        {**entry, "accuracy": f"{entry['mean']:.3f} ± {entry['std']:.3f}"}
+        {
+            **entry,
+            "accuracy": f"{entry['mean']:.3f} ± {entry['std']:.3f}",
+            "over_alone": _gain(entry.get("gain"), entry.get("gain_error")),
+        }
         for entry in read("dagan")
     ]
     columns = {
@@ -762,10 +766,20 @@ def dagan() -> str:
         "rows": "rows learnt from",
         "classifier": "classifier",
         "accuracy": "accuracy",
+        "over_alone": "gain over the real rows alone",
+        "strengths": "strengths chosen",
         "count": "runs",
         "n_steps": "steps",
     }
-    return listing(entries, columns)
+    measured = [name for name in columns if any(entry.get(name) for entry in entries)]
+    return listing(entries, {name: columns[name] for name in measured})
+
+
+def _gain(gain: float | None, error: float | None) -> str:
+    """Write a gain beside its standard error, if both were measured."""
+    if gain is None:
+        return ""
+    return f"{gain:+.3f}" if error is None else f"{gain:+.3f} ± {error:.3f}"
 
 
 def genclass() -> str:

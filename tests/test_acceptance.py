@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import contract
 import numpy as np
 import pandas as pd
@@ -15,7 +17,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from tabgan import AutoregressiveSynthesizer, CGANSynthesizer, WGANSynthesizer
 from tabgan.datasets import make_mixed_table
 from tabgan.generation import trees
-from tabgan.generation.accepted import Acceptance
+from tabgan.generation.accepted import Acceptance, Accepted
+from tabgan.generation.source import Source
+from tabgan.table.encoder import EncodedTable
 
 
 def normal_rows(n, seed, shift=0.0):
@@ -158,3 +162,38 @@ def test_another_layout_of_scikit_learns_trees_is_told(monkeypatch):
     for stranger in (Renamed(), object(), type("Flat", (), {"_predictors": [3]})()):
         with pytest.raises(RuntimeError, match=f"^{told.replace('...', '.*')}"):
             trees.nodes_of(stranger)
+
+
+class Echo(Source):
+    """Draws a level and hands the condition back as a scalar."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def draw(self, given, noise):
+        self.sizes.append(len(given))
+        return EncodedTable(torch.randint(0, 4, (len(given), 1), generator=noise), given.scalars)
+
+
+@pytest.mark.parametrize("n", [1, 30, 3000])
+def test_the_last_rows_get_several_candidates_at_once(n):
+    """Levels 0 and 1 are rejected, 2 with odds of one half: 2 has a share of one third.
+
+    The bound is five standard errors. Two in eight candidates and a half of two are kept, so that a
+    row lacks 50 candidates in a row once in 1e10.
+    """
+    kept = torch.tensor([0.0, 0.0, 0.5, 1.0])
+    source, given = Echo(), EncodedTable(torch.zeros(n, 0), torch.arange(n * 1.0)[:, None])
+    chain = Accepted.__new__(Accepted)
+    chain.source = source
+    chain.judge = SimpleNamespace(features=lambda rows: rows.made.codes[:, 0])
+    chain.acceptance = SimpleNamespace(
+        is_active=True,
+        accept=lambda levels, rng: torch.rand(len(levels), generator=rng) < kept[levels],
+    )
+    made = chain.draw(given, torch.Generator().manual_seed(seed(0)))
+    assert torch.equal(made.scalars, given.scalars)
+    assert (made.codes >= 2).all()
+    share = (made.codes == 2).float().mean()
+    assert abs(share - 1 / 3) < 5 * (2 / 9 / n) ** 0.5
+    assert len(source.sizes) < 12 and max(source.sizes) <= max(n, 512)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tabgan.adversarial.game import Batch, Player, draw_normal
-from tabgan.networks.columns import ColumnNetworks
+from tabgan.networks.columns import PASSED, ColumnNetworks
+from tabgan.networks.precision import quick_products
 from tabgan.table.encoder import EncodedTable
 
 RATE = 16.0
@@ -155,7 +156,10 @@ class CausalDecoder:
 
     def draw(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Draw one row of levels for each condition, shape (n, n_blocks)."""
-        return self.networks.draw(self.synthetic_codes(condition, rng), rng)
+        # The networks round codes to the quick format anyway.
+        with quick_products(condition.device):
+            parts = [self.synthetic_codes(part, rng) for part in condition.split(PASSED)]
+        return self.networks.draw(torch.cat(parts).float(), rng)
 
     def raw(self, codes: Tensor, given: Tensor, own: bool = False) -> Tensor:
         """Predict all blocks of known rows, shape (n, width); `own` makes no difference."""

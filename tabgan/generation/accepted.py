@@ -43,6 +43,9 @@ CAP_RATE = 0.99
 MAX_DRAWS = 50
 """Most candidates for one row. If all are rejected, the first candidate stays."""
 
+LEAST_POOL = 512
+"""Candidates that are drawn at once, for few rows several for each."""
+
 _CHUNK = 512
 """Rows that pass through the trees at once, few enough for a processor's cache."""
 
@@ -89,16 +92,21 @@ class Accepted(Source):
         if not self.acceptance.is_active:
             return made
         waiting = torch.arange(len(given), device=made.codes.device)
-        candidates = Rows(made, given)
-        for _ in range(MAX_DRAWS):
+        candidates, n_each, n_drawn = Rows(made, given), 1, 1
+        while True:
             accepted = self.acceptance.accept(self.judge.features(candidates), noise)
-            taken = waiting[accepted]
-            made.codes[taken] = candidates.made.codes[accepted]
-            made.scalars[taken] = candidates.made.scalars[accepted]
-            waiting = waiting[~accepted]
-            if not len(waiting):
+            is_met, first = accepted.view(-1, n_each).max(dim=1)
+            taken = (n_each * torch.arange(len(first), device=first.device) + first)[is_met]
+            made.codes[waiting[is_met]] = candidates.made.codes[taken]
+            made.scalars[waiting[is_met]] = candidates.made.scalars[taken]
+            waiting = waiting[~is_met]
+            if not len(waiting) or n_drawn == MAX_DRAWS:
                 break
-            rejected = given.rows(waiting)
+            # The last few rows get several candidates at once, of which the first accepted one
+            # counts: a pool of one row takes as long as a pool of a hundred.
+            n_each = min(max(1, LEAST_POOL // len(waiting)), MAX_DRAWS - n_drawn)
+            n_drawn += n_each
+            rejected = given.rows(waiting.repeat_interleave(n_each))
             candidates = Rows(self.source.draw(rejected, noise), rejected)
         return made
 

@@ -162,8 +162,7 @@ class Calibration(nn.Module):
     def __init__(self, layout: Layout) -> None:
         super().__init__()
         self.register_buffer("offset", torch.zeros(layout.width))
-        even = torch.linspace(-1.0, 1.0, N_KNOTS).repeat(layout.n_scalars, 1)
-        self.register_buffer("knots", even)
+        self.register_buffer("knots", even_knots(layout.n_scalars))
 
     @torch.no_grad()
     def fit(
@@ -205,12 +204,7 @@ class Calibration(nn.Module):
                 mean.copy_((factor * sums[:, 0] / len(raw)).clamp_min(1e-7).log())
             self.offset += torch.where(is_level, (log_target - made).clamp(-2.0, 2.0), 0.0)
         codes, scalars = layout.draw(raw + self.offset, draw_gumbel(len(raw), layout.width, rng))
-        # The knots are quantiles of the scalars in the rows in which the scalar applies.
-        shares = torch.linspace(0.0, 1.0, N_KNOTS, device=raw.device)
-        for j, gate in enumerate(layout.gates.tolist()):
-            applies = scalars[codes[:, gate] == 0, j] if gate >= 0 else scalars[:, j]
-            if len(applies) >= N_KNOTS:
-                self.knots[j] = torch.quantile(applies, shares)
+        self.knots.copy_(scalar_knots(layout, EncodedTable(codes, scalars)))
 
     @torch.no_grad()
     def draw(self, layout: Layout, raw: Tensor, rng: torch.Generator) -> EncodedTable:
@@ -229,17 +223,73 @@ class Calibration(nn.Module):
         codes, scalars = layout.draw(raw + self.offset, draw_gumbel(len(raw), layout.width, rng))
         if not layout.n_scalars:
             return EncodedTable(codes, scalars)
-        # The rank of a value is its place among the knots, interpolated between two knots. A value
-        # equal to several knots, such as a bound at which many values were clipped, has a range of
-        # ranks, and the rank is drawn uniformly from that range.
-        values = scalars.T.contiguous()
-        left = torch.searchsorted(self.knots, values, side="left")
-        right = torch.searchsorted(self.knots, values, side="right")
-        upper = left.clamp(1, N_KNOTS - 1)
-        low, high = self.knots.gather(1, upper - 1), self.knots.gather(1, upper)
-        inside = ((values - low) / (high - low).clamp_min(1e-12)).clamp(0.0, 1.0)
-        tied = right > left + 1
-        share = torch.rand(values.shape, generator=rng, device=values.device)
-        position = torch.where(tied, left + share * (right - 1 - left), upper - 1 + inside)
-        even = (2.0 * position / (N_KNOTS - 1) - 1.0).T
+        even = even_ranks(self.knots, scalars, rng)
         return EncodedTable(codes, layout.gate(codes, even))
+
+
+def even_knots(n_scalars: int) -> Tensor:
+    """Return the knots of scalars that are spread evenly already, shape (n_scalars, N_KNOTS)."""
+    return torch.linspace(-1.0, 1.0, N_KNOTS).repeat(n_scalars, 1)
+
+
+def scalar_knots(layout: Layout, table: EncodedTable) -> Tensor:
+    """Return quantiles of each scalar, in the rows in which the scalar applies.
+
+    Parameters
+    ----------
+    layout : Layout
+    table : EncodedTable of n rows
+
+    Returns
+    -------
+    Tensor of shape (n_scalars, N_KNOTS)
+        A scalar that applies in fewer than `N_KNOTS` rows has the knots of `even_knots`.
+    """
+    codes, scalars = table
+    knots = even_knots(layout.n_scalars).to(scalars.device)
+    shares = torch.linspace(0.0, 1.0, N_KNOTS, device=scalars.device)
+    for j, gate in enumerate(layout.gates.tolist()):
+        applies = scalars[codes[:, gate] == 0, j] if gate >= 0 else scalars[:, j]
+        if len(applies) >= N_KNOTS:
+            knots[j] = torch.quantile(applies, shares)
+    return knots
+
+
+def even_ranks(knots: Tensor, scalars: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    """Map scalars to their ranks among knots, in [-1, 1] (the probability integral transform).
+
+    The rank of a value is its place among the knots, interpolated between two knots. A value equal
+    to several knots, such as a bound at which many values were clipped, has a range of ranks.
+
+    Parameters
+    ----------
+    knots : Tensor of shape (n_scalars, n_knots)
+    scalars : Tensor of shape (n, n_scalars)
+    rng : torch.Generator, optional
+        Draws a rank uniformly from a range of ranks. By default the middle of the range is taken.
+
+    Returns
+    -------
+    Tensor of shape (n, n_scalars)
+
+    Examples
+    --------
+    Scalars between -1 and 0 are spread over [-1, 1]:
+
+    >>> import torch
+    >>> from tabgan.generation.calibrated import even_knots, even_ranks
+    >>> even_ranks((even_knots(1) - 1.0) / 2, torch.tensor([[-1.0], [-0.25], [0.0]])).tolist()
+    [[-1.0], [0.5], [1.0]]
+    """
+    values, n_knots = scalars.T.contiguous(), knots.shape[1]
+    left = torch.searchsorted(knots, values, side="left")
+    right = torch.searchsorted(knots, values, side="right")
+    upper = left.clamp(1, n_knots - 1)
+    low, high = knots.gather(1, upper - 1), knots.gather(1, upper)
+    inside = ((values - low) / (high - low).clamp_min(1e-12)).clamp(0.0, 1.0)
+    tied = right > left + 1
+    share: Any = 0.5
+    if rng is not None:
+        share = torch.rand(values.shape, generator=rng, device=values.device)
+    position = torch.where(tied, left + share * (right - 1 - left), upper - 1 + inside)
+    return (2.0 * position / (n_knots - 1) - 1.0).T

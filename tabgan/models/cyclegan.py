@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -23,11 +22,11 @@ from tabgan.estimators.adversarial import Adversarial
 from tabgan.estimators.estimator import Estimator
 from tabgan.estimators.reading import read_fitted, read_known
 from tabgan.generation.core import Core, resolve_device
-from tabgan.generation.needed import needed_changes
+from tabgan.generation.translated import Direction
 from tabgan.networks.mlp import Critic, ResidualMLP
 from tabgan.networks.revision import Revision
 from tabgan.randomness import Streams
-from tabgan.table.columns import CategoricalColumn, NumericColumn
+from tabgan.table.columns import NumericColumn
 from tabgan.table.encoder import EncodedTable, Encoder
 from tabgan.table.format import TableFormat
 from tabgan.table.layout import Layout
@@ -210,8 +209,8 @@ class TranslatorCore(Core):
     ) -> None:
         super().__init__(training, device)
         self.encoder_a, self.encoder_b = encoder_a, encoder_b
-        self.needed_a = np.ones(len(encoder_a.schema.columns), dtype=bool)
-        self.needed_b = np.ones(len(encoder_b.schema.columns), dtype=bool)
+        self.into_b = Direction(encoder_a, encoder_b).to(device)
+        self.into_a = Direction(encoder_b, encoder_a).to(device)
 
     @property
     def encoders(self) -> tuple[Encoder, ...]:
@@ -226,57 +225,35 @@ class TranslatorCore(Core):
         """Encode rows of B on the device."""
         return self.encoder_b.encode(table, rng).to(self.device)
 
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the modules of the game, and how its raw output becomes rows of each table."""
+        return {**super().modules(), "into_a": self.into_a, "into_b": self.into_b}
+
     def values(self) -> dict[str, Any]:
-        """Return which columns each translator changes."""
-        return {"needed_a": self.needed_a.tolist(), "needed_b": self.needed_b.tolist()}
+        """Return how each column of translated rows comes about."""
+        return {"into_a": self.into_a.values(), "into_b": self.into_b.values()}
 
     def restore(self, values: dict[str, Any]) -> None:
-        """Restore which columns each translator changes."""
-        self.needed_a, self.needed_b = (
-            np.array(values[name], dtype=bool) for name in ("needed_a", "needed_b")
-        )
+        """Restore how each column of translated rows comes about."""
+        self.into_a.restore(values["into_a"])
+        self.into_b.restore(values["into_b"])
 
-    def to_b(self, table: EncodedTable) -> pd.DataFrame:
-        """Translate encoded rows of A into rows of B; columns that need no change keep theirs."""
-        made, kept = self.translate(table, self.encoder_a, self.encoder_b, self.game.to_b)
-        return _chosen(made, kept, self.needed_b)
+    def to_b(self, a: pd.DataFrame) -> pd.DataFrame:
+        """Translate rows of A into rows of B."""
+        ways = self.into_b.ways(self.game.to_b, self.encode_a(a), self.game.alike)
+        return self.into_b.rows(a, *ways)
 
-    def to_a(self, table: EncodedTable) -> pd.DataFrame:
-        """Translate encoded rows of B into rows of A; columns that need no change keep theirs."""
-        made, kept = self.translate(table, self.encoder_b, self.encoder_a, self.game.to_a)
-        return _chosen(made, kept, self.needed_a)
-
-    @torch.no_grad()
-    def translate(
-        self, table: EncodedTable, source: Encoder, target: Encoder, translator: Translator
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Translate encoded rows of one table into rows of the other.
-
-        Returns
-        -------
-        made, kept : DataFrame
-            Rows as the translator makes them, and as it made them before training. The latter are
-            the former if the tables do not have the same columns.
-        """
-        row = source.layout.expand(*table)
-        raw = translator(row)
-        made = target.decode(EncodedTable(*target.layout.draw(raw)))
-        if not translator.alike:
-            return made, made
-        known = source.layout.in_known_blocks(row)
-        known[:, : source.layout.n_scalars] = True
-        kept = target.layout.draw(torch.where(known, row, raw))
-        return made, target.decode(EncodedTable(*kept))
+    def to_a(self, b: pd.DataFrame) -> pd.DataFrame:
+        """Translate rows of B into rows of A."""
+        ways = self.into_a.ways(self.game.to_a, self.encode_b(b), self.game.alike)
+        return self.into_a.rows(b, *ways)
 
     def judge(self, a: pd.DataFrame, b: pd.DataFrame, seed: int) -> None:
-        """Find the columns that each translator needs to change; see `needed_changes`."""
-        of_a = self.translate(self.encode_a(a), self.encoder_a, self.encoder_b, self.game.to_b)
-        of_b = self.translate(self.encode_b(b), self.encoder_b, self.encoder_a, self.game.to_a)
-        for name, (made, kept), real in (("needed_b", of_a, b), ("needed_a", of_b, a)):
-            after, before, like = (
-                _numbers(self.encoder_a.schema, frame) for frame in (made, kept, real)
-            )
-            setattr(self, name, needed_changes(before, after, like, seed))
+        """Choose how each column of translated rows comes about."""
+        of_a = self.into_b.ways(self.game.to_b, self.encode_a(a), True)
+        of_b = self.into_a.ways(self.game.to_a, self.encode_b(b), True)
+        self.into_b.judge(a, of_a, b, seed)
+        self.into_a.judge(b, of_b, a, seed)
 
 
 class CycleGANTranslator(Adversarial, Estimator):
@@ -290,9 +267,11 @@ class CycleGANTranslator(Adversarial, Estimator):
     Use this class for tables of two sites, two years or two instruments. If both tables have the
     same columns, translation starts from the simplest one: a category stays as it is, and a number
     becomes the number that has the same rank in the other table. The networks learn what has to
-    change beyond that. After training, boosted trees compare translated rows with rows of the
-    table they are translated into, and a column for which the networks' change does not make the
-    two harder to tell apart goes back to the start. The tables may also have different columns.
+    change beyond that. After training, numbers that the networks make get the distribution that
+    they have in the other table, and boosted trees compare translated rows with rows of that table.
+    A column for which the networks' change does not make the two harder to tell apart goes back to
+    the start; and a number is matched by its rank among the rows of one category, where that makes
+    the two harder still to tell apart. The tables may also have different columns.
 
     These losses keep information; they do not choose among translations that keep it. If several
     translations are possible, such as a swap of two equally frequent categories that depend on
@@ -318,11 +297,13 @@ class CycleGANTranslator(Adversarial, Estimator):
         suits tables in which the same value has different meanings.
     match_numbers : bool, default=True
         Whether a number is encoded by its rank in its own table, if both tables have its column.
-        Translation then starts by matching the distribution of each number. With False both tables
-        share one encoding, and translation starts as the identity.
+        Translation then starts by matching the distribution of each number, and translated numbers
+        have that distribution in the end. With False both tables share one encoding, and
+        translation starts as the identity.
     select_columns : bool, default=True
         Whether a column is changed only if the change makes rows harder to tell from rows of the
-        other table, for tables with the same columns and at least 200 rows each.
+        other table, for tables with the same columns and at least 200 rows each. Numbers are then
+        matched within the levels of a category, if that makes rows harder to tell apart.
     **shared
         See `Estimator`.
 
@@ -479,8 +460,11 @@ class CycleGANTranslator(Adversarial, Estimator):
         if all(layout.width for layout in layouts) and self._n_steps:
             batches = TwoTables(tables, layouts)
             self._run().train(core.training, batches, self._n_steps, streams.noise)
+            core.into_b.spread(core.game.to_b, tables[0])
+            core.into_a.spread(core.game.to_a, tables[1])
             # NOTE[DIFF] The paper keeps whatever the translators do. Each of them moves all columns
-            # a little, and the critics are too smooth to notice.
+            # a little, and the critics are too smooth to notice. Of the translations that make the
+            # same distribution they may find one that scrambles the rows.
             if self.select_columns and core.game.alike:
                 core.judge(a, b, self._seed)
 
@@ -525,7 +509,7 @@ class CycleGANTranslator(Adversarial, Estimator):
         check_is_fitted(self)
         core = self._core
         frame = read_known(self, read_fitted(self, A, False, name="A"), self.schema_a_)
-        return _restored(core.to_b(core.encode_a(frame)), self._format_b, A)
+        return _restored(core.to_b(frame), self._format_b, A)
 
     def inverse_transform(self, B: Any) -> Any:
         """Translate rows of B into rows of A, each into the most probable row.
@@ -552,7 +536,7 @@ class CycleGANTranslator(Adversarial, Estimator):
         core = self._core
         frame = read_fitted(self, B, False, name="B", form="_format_b")
         frame = read_known(self, frame, self.schema_b_)
-        return _restored(core.to_a(core.encode_b(frame)), self._format, B)
+        return _restored(core.to_a(frame), self._format, B)
 
 
 def _with_own_ranks(schema: Schema, a: pd.DataFrame, b: pd.DataFrame) -> tuple[Schema, Schema]:
@@ -572,25 +556,6 @@ def _with_own_ranks(schema: Schema, a: pd.DataFrame, b: pd.DataFrame) -> tuple[S
         pairs.append(pair)
     one, other = zip(*pairs, strict=True)
     return Schema(one, schema.header), Schema(other, schema.header)
-
-
-def _numbers(schema: Schema, frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Turn each column of a table into numbers that trees can split by, (n, d)."""
-    columns = []
-    for column, (_, values) in zip(schema.columns, frame.items(), strict=True):
-        if isinstance(column, NumericColumn):
-            columns.append(column.numbers(values))
-        elif isinstance(column, CategoricalColumn):
-            columns.append(column.codes(values).astype(np.float64))
-        else:  # an identifier, of which only the gaps mean something
-            columns.append(values.isna().to_numpy(dtype=np.float64))
-    return np.column_stack(columns)
-
-
-def _chosen(made: pd.DataFrame, kept: pd.DataFrame, needed: NDArray[np.bool_]) -> pd.DataFrame:
-    """Take the columns that are needed from one table, and the others from another."""
-    both = [(made if is_needed else kept).iloc[:, i] for i, is_needed in enumerate(needed.tolist())]
-    return pd.concat(both, axis=1).set_axis(made.columns, axis=1)
 
 
 def _restored(rows: pd.DataFrame, form: TableFormat, given: Any) -> Any:

@@ -319,6 +319,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
 
     Parameters
     ----------
+    batch_size : int >= 1, default=128
     latent_dim : int >= 1, default=8
     classifier_weight : float >= 0, default=10
         Weight of the cross-entropy of the classes, relative to the critic's score.
@@ -392,6 +393,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
     def __init__(
         self,
         *,
+        batch_size: int = 128,
         latent_dim: int = 8,
         classifier_weight: float = 10.0,
         n_critic: int = 2,
@@ -400,7 +402,7 @@ class GenClassClassifier(ClassifierMixin, Latent, RowsOfClasses):
         seen_penalty: float | None = None,
         **shared: Any,
     ) -> None:
-        super().__init__(latent_dim=latent_dim, **shared)
+        super().__init__(batch_size=batch_size, latent_dim=latent_dim, **shared)
         self.classifier_weight = classifier_weight
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight

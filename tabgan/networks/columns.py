@@ -338,7 +338,9 @@ class ColumnNetworks(BlockNetworks):
                 each = zip(prefix.split(PASSED), share.split(PASSED), strict=True)
                 drawn = torch.cat([_draw(edges[which], u) for which, u in each])
             levels = codes[:, block] = drawn.clamp(max=layout.n_levels[block] - 1)
-            by_prefix = by_prefix[torch.argsort(levels[by_prefix], stable=True)]
+            # Levels are sorted several times quicker as small integers.
+            keys = levels.to(torch.int16 if layout.n_levels[block] < 2**15 else torch.long)
+            by_prefix = by_prefix[torch.argsort(keys[by_prefix], stable=True)]
             first = n_given + place * self.embedding_dim
             if prefix is not everyone:
                 both = torch.stack([prefix, levels])[:, by_prefix]
