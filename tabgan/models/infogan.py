@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.causal import CausalDecoder
+from tabgan.adversarial.grouping import grouping_loss
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player, draw_gumbel, draw_normal
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
@@ -78,6 +79,8 @@ class InfoGANGame(CausalDecoder, GANGame):
         networks: ColumnNetworks | None = None,
         code_noise: float = 0.0,
         view: RankView | None = None,
+        agreement_weight: float = 0.0,
+        table_layout: Layout | None = None,
     ) -> None:
         n_inputs = latent_dim + code_layout.width
         super().__init__(
@@ -92,7 +95,8 @@ class InfoGANGame(CausalDecoder, GANGame):
         self.networks, self.code_noise, self.view = networks, code_noise, view
         self.noise_dim = latent_dim
         self.code_layout = code_layout
-        self.info_weight = info_weight
+        self.info_weight, self.agreement_weight = info_weight, agreement_weight
+        self.table_layout = layout if table_layout is None else table_layout
         self.q_head = nn.Linear(hidden_dim, code_layout.width)
         n_classes = torch.tensor(code_layout.n_levels)
         self.register_buffer("n_classes", n_classes, persistent=False)
@@ -182,10 +186,21 @@ class InfoGANGame(CausalDecoder, GANGame):
 
     def critic_loss(self, batch: Batch) -> Tensor:
         """Return the critic loss of WGAN-GP plus the error of the inferred codes."""
+        agreement = self.agreement_loss(batch) if self.agreement_weight else 0.0
         batch = self._as_seen(batch)
         fake, codes = self._fake_of_codes(batch)
         loss = self.adversary.critic_loss(batch, batch.row, fake, batch.condition)
-        return loss + self.information_loss(fake, codes)
+        return loss + self.information_loss(fake, codes) + agreement
+
+    def agreement_loss(self, batch: Batch) -> Tensor:
+        loss = grouping_loss(
+            lambda row: self.infer(self.seen(row)),
+            self.seen,
+            batch,
+            self.table_layout,
+            self.code_layout,
+        )
+        return self.agreement_weight * loss
 
     def generator_loss(self, batch: Batch) -> Tensor:
         """Return the negative critic score plus the error of the inferred codes."""
@@ -356,6 +371,7 @@ class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):
             least=1,
         ),
         "info_weight": number(0),
+        "agreement_weight": number(0),
         "n_critic": integer(1),
         "penalty_weight": number(0),
     }
@@ -365,6 +381,7 @@ class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):
         *,
         codes: Sequence[Code] = (10, "continuous", "continuous"),
         info_weight: float = 1.0,
+        agreement_weight: float = 1.0,
         n_critic: int = 2,
         penalty_weight: float = 1.0,
         **shared: Any,
@@ -372,6 +389,7 @@ class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):
         super().__init__(**shared)
         self.codes = codes
         self.info_weight = info_weight
+        self.agreement_weight = agreement_weight
         self.n_critic = n_critic
         self.penalty_weight = penalty_weight
 
@@ -399,6 +417,8 @@ class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):
             networks,
             self.code_noise,
             view,
+            self.agreement_weight,
+            encoding.layout,
         )
 
     def sample(
