@@ -13,12 +13,13 @@ from torch import Tensor
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.checks import LABEL, NONE, Rule, choice, listed, number, sequence_of
+from tabgan.checks import FLAG, LABEL, NONE, Rule, choice, listed, number, sequence_of
 from tabgan.estimators.adversarial import Causal, Latent
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
 from tabgan.generation.calibrated import Calibrated
 from tabgan.generation.encoding import Encoding
+from tabgan.generation.fitting import Fitting
 from tabgan.generation.source import RawRows, Source
 from tabgan.models.gan import GANGame
 from tabgan.networks.any_order import hide_blocks
@@ -172,6 +173,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         "condition_columns": sequence_of(LABEL, "a list of column labels") | choice("any") | NONE,
         "loss": choice("wgan-gp", "gan"),
         "penalty_weight": number(0),
+        "condition_rejection": FLAG,
     }
 
     def __init__(
@@ -180,12 +182,14 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         condition_columns: Sequence[Hashable] | Literal["any"] | None = None,
         loss: Literal["wgan-gp", "gan"] = "wgan-gp",
         penalty_weight: float = 1.0,
+        condition_rejection: bool = True,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
         self.condition_columns = condition_columns
         self.loss = loss
         self.penalty_weight = penalty_weight
+        self.condition_rejection = condition_rejection
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool
@@ -233,7 +237,10 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
         if self._takes_any:
             return Calibrated(AnyConditionRows(game, encoding))
-        return super()._make_source(game, encoding)
+        source = super()._make_source(game, encoding)
+        if self.condition_rejection and encoding.condition_layout.n_softmax:
+            return Fitting(source, encoding)
+        return source
 
     @property
     def _is_causal(self) -> bool:

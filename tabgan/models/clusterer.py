@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from tabgan.checks import FLAG, Rule, integer
+from tabgan.checks import FLAG, Rule, integer, number
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import Inverse
 from tabgan.estimators.tables import TableSynthesizer
@@ -68,11 +68,17 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     """
 
     _saved = {**TableSynthesizer._saved, "_unlabelled": FLAG}
-    _parameter_constraints: ClassVar[dict[str, Rule]] = {"n_clusters": integer(1)}
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "n_clusters": integer(1),
+        "agreement_weight": number(0),
+    }
 
-    def __init__(self, *, n_clusters: int = 10, **shared: Any) -> None:
+    def __init__(
+        self, *, n_clusters: int = 10, agreement_weight: float = 1.0, **shared: Any
+    ) -> None:
         super().__init__(**shared)
         self.n_clusters = n_clusters
+        self.agreement_weight = agreement_weight
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool

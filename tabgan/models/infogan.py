@@ -186,13 +186,21 @@ class InfoGANGame(CausalDecoder, GANGame):
 
     def critic_loss(self, batch: Batch) -> Tensor:
         """Return the critic loss of WGAN-GP plus the error of the inferred codes."""
-        agreement = self.agreement_loss(batch) if self.agreement_weight else 0.0
+        agreement = self.agreement_loss(batch)
         batch = self._as_seen(batch)
         fake, codes = self._fake_of_codes(batch)
         loss = self.adversary.critic_loss(batch, batch.row, fake, batch.condition)
         return loss + self.information_loss(fake, codes) + agreement
 
     def agreement_loss(self, batch: Batch) -> Tensor:
+        """Return the weighted loss of classes that do not agree between real rows that are alike.
+
+        `batch` holds rows as they are encoded, not as the critic sees them.
+        """
+        # NOTE[DIFF] In the paper Q learns from generated rows alone. Ojha et al. (2020), "Elastic-
+        # InfoGAN", arXiv 1910.01112, equation 4, let Q give a real row and a changed copy one code.
+        if not self.agreement_weight or not self.code_layout.n_softmax:
+            return batch.row.new_zeros(())
         loss = grouping_loss(
             lambda row: self.infer(self.seen(row)),
             self.seen,
