@@ -111,12 +111,16 @@ class AAEGame(CausalDecoder, Game):
         n_label = condition_layout.width
         rates = condition_layout.along_row(label_rates, fill=1.0).log()
         self.register_buffer("label_rates", rates, persistent=False)
-        hidden, self.labeller = [hidden_dim] * 2, None
-        if n_label and (label_weight or agreement_weight):
+        hidden = [hidden_dim] * 2
+        self.labeller: nn.Module | None = None
+        self.view = RankView(layout, level_ranks) if n_label and agreement_weight else None
+        if self.view is not None:
+            of_view = ResidualMLP(self.view.layout.width, hidden, n_label)
+            self.labeller = nn.Sequential(self.view, of_view)
+        elif n_label and label_weight:
             # NOTE[DIFF] In the paper one network infers code and label. A network that sees bins of
             # numbers knows a hundred labels by heart; one that sees ranks generalises.
             self.labeller = RankEncoder(layout, level_ranks, hidden, n_label)
-        self.view = RankView(layout, level_ranks) if agreement_weight else None
         n_beside = 0 if self.labeller else n_label
         self.encoder = ResidualMLP(layout.width, hidden, 2 * latent_dim + n_beside)
         self.decoder = ResidualMLP(latent_dim + n_label, [hidden_dim] * 2, layout.width)
@@ -131,7 +135,7 @@ class AAEGame(CausalDecoder, Game):
             critics += (self.label_adversary,)
         coders: tuple[nn.Module, ...] = (self.encoder, self.decoder)
         clusters: tuple[Player, ...] = ()
-        if self.agreement_weight and self.labeller is not None:
+        if self.view is not None and self.labeller is not None:
             own, rate = (self.labeller,), CLUSTER_RATE
             clusters = (Player("clusters", own, self.clusters_loss, self.n_coded, rate=rate),)
         elif self.labeller is not None:
