@@ -108,5 +108,6 @@ def test_the_classifiers_are_kept_in_the_file():
     assert model._core.chain.source.fit.is_active
     loaded = contract.carry_by_file(model)
     pd.testing.assert_frame_equal(
-        loaded.sample(conditions=y[:50], random_state=1), model.sample(conditions=y[:50], random_state=1)
+        loaded.sample(conditions=y[:50], random_state=1),
+        model.sample(conditions=y[:50], random_state=1),
     )

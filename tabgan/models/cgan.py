@@ -109,8 +109,8 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
 
     Columns are encoded and generated as in `WGANSynthesizer`: by default one after another, with
     the likelihood of real rows beside the loss of the game. With ``condition_columns="any"`` the
-    generator is always joint. The class differs from the paper in the generator, and in its default
-    loss, that of WGAN-GP [2]_.
+    generator is always joint. The class differs from the paper in the generator, in its default
+    loss, that of WGAN-GP [2]_, and in `condition_rejection`.
 
     The fitted model keeps a histogram of the condition columns. With many condition columns, nearly
     every row is a combination of its own, and the histogram then reveals these values of real rows.
@@ -128,6 +128,13 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
     penalty_weight : float >= 0, default=1
         Weight of the gradient penalty on the critic, lambda in [2]_, with ``loss="wgan-gp"``. The
         paper takes 10.
+    condition_rejection : bool, default=True
+        Whether `sample` draws rows anew that do not fit their condition. After training, one
+        classifier learns how categories among the conditions follow from real rows, and a twin how
+        they follow from synthetic rows. A synthetic row is kept with a probability that grows with
+        the ratio of what both give to its condition ([3]_). Nothing is rejected if that does not
+        help on held-out rows, with fewer than 200 training rows, for conditions that are numbers,
+        and with ``condition_columns="any"``.
     **shared
         See `TableSynthesizer`.
 
@@ -142,6 +149,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
        equation 2.
     .. [2] Gulrajani et al. (2017), "Improved Training of Wasserstein GANs", arXiv 1704.00028,
        Algorithm 1.
+    .. [3] Gong et al. (2019), "Twin Auxiliary Classifiers GAN", arXiv 1907.02690, section 3.2.
 
     Examples
     --------
@@ -238,6 +246,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         if self._takes_any:
             return Calibrated(AnyConditionRows(game, encoding))
         source = super()._make_source(game, encoding)
+        # NOTE[DIFF] In the paper every row stays that the generator makes for a condition.
         if self.condition_rejection and encoding.condition_layout.n_softmax:
             return Fitting(source, encoding)
         return source

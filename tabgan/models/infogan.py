@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from tabgan.adversarial.causal import CausalDecoder
-from tabgan.adversarial.grouping import grouping_loss
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch, Player, draw_gumbel, draw_normal
+from tabgan.adversarial.grouping import grouping_loss
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.techniques import GradientPenalty, Technique
@@ -54,6 +54,10 @@ class InfoGANGame(CausalDecoder, GANGame):
         See `CausalDecoder`.
     view : RankView, optional
         What critic and generator see in place of rows; `layout` is then its layout.
+    agreement_weight : float >= 0, default=0
+        Weight of `grouping_loss` of the classes that Q infers of real rows.
+    table_layout : Layout, optional
+        Layout of rows as they are encoded; by default `layout`.
 
     Attributes
     ----------
@@ -317,7 +321,8 @@ class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):
     rows add up to 0.25. `predict` gives the most probable class. `sample` draws rows, from given
     codes if there are any.
 
-    The class differs from the paper in the game, which is that of WGAN-GP, and in the decoder.
+    The class differs from the paper in three ways: the game is that of WGAN-GP, Q learns from real
+    rows too (`agreement_weight`), and there is the decoder.
 
     Parameters
     ----------
@@ -326,6 +331,11 @@ class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):
         [-1, 1].
     info_weight : float >= 0, default=1
         Weight of the error of the inferred codes, lambda in [1]_.
+    agreement_weight : float >= 0, default=1
+        Weight of the agreement of classes between real rows that are alike: a row, a copy in which
+        three columns in ten hold values of other rows, and one of the nearest rows of the batch
+        ([2]_, [3]_). The classes are also made certain and equally frequent. With 0, Q learns from
+        the generator's rows alone, as in [1]_.
     n_steps : int >= 0 or None, default=None
         Number of training steps, of which the decoder of columns has the last third, after the
         others. None takes 1,500, or 1,000 with ``decoder="joint"``, and fewer on small tables: at
@@ -346,6 +356,10 @@ class InfoGANFeaturizer(CriticFeatures, Decoding, Latent, TableSynthesizer):
     ----------
     .. [1] Chen et al. (2016), "InfoGAN: Interpretable Representation Learning by Information
        Maximizing Generative Adversarial Nets", arXiv 1606.03657, equation 6.
+    .. [2] Hu et al. (2017), "Learning Discrete Representations via Information Maximizing Self-
+       Augmented Training", arXiv 1702.08720, equations 2 and 7.
+    .. [3] Van Gansbeke et al. (2020), "SCAN: Learning to Classify Images without Labels",
+       arXiv 2005.12320, equation 2.
 
     Examples
     --------
