@@ -247,9 +247,8 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
             return Calibrated(AnyConditionRows(game, encoding))
         source = super()._make_source(game, encoding)
         # NOTE[DIFF] In the paper every row stays that the generator makes for a condition.
-        if self.condition_rejection and encoding.condition_layout.n_softmax:
-            return Fitting(source, encoding)
-        return source
+        has_classes = encoding.layout.width and encoding.condition_layout.n_softmax
+        return Fitting(source, encoding) if self.condition_rejection and has_classes else source
 
     @property
     def _is_causal(self) -> bool:
