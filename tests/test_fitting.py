@@ -53,7 +53,7 @@ def fitting_of(real_right, made_right, n=2000):
     block = encoding.encoder.schema.names.index("x")
     agree = (real.made.codes[:, block] == real.given.codes[:, 0]).float().mean()
     flip = bool(agree < 0.5)
-    link = Fitting(Careless(made_right, block, flip), encoding)
+    link = Fitting(Careless(made_right, block, flip), encoding, 32)
     streams = Streams.begin(seed(0), torch.device("cpu"))
     link.learn(real, streams)
 
@@ -104,7 +104,7 @@ def test_the_link_is_in_the_chain_of_categories_alone():
 
 def test_the_classifiers_are_kept_in_the_file():
     X, y = table_of(400, 1.0)
-    model = small(CGANSynthesizer).fit(X, y)
+    model = small(CGANSynthesizer, hidden_dim=32).fit(X, y)
     assert model._core.chain.source.fit.is_active
     loaded = contract.carry_by_file(model)
     pd.testing.assert_frame_equal(

@@ -23,9 +23,6 @@ MAX_REAL_ROWS, POOL_SIZE = 20_000, 4
 N_STEPS, BATCH_SIZE, LEARNING_RATE = 300, 256, 2e-3
 """Training of a classifier."""
 
-HIDDEN = (128, 128)
-"""Width of each block of a classifier."""
-
 SOFTER = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 """Temperatures of a classifier, of which held-out rows choose one."""
 
@@ -55,12 +52,14 @@ class Fitting(Source):
     source : Source
     encoding : Encoding
         With at least one condition column that is a category.
+    hidden_dim : int
+        Width of each of the two blocks of a classifier.
     """
 
-    def __init__(self, source: Source, encoding: Encoding) -> None:
+    def __init__(self, source: Source, encoding: Encoding, hidden_dim: int) -> None:
         self.source, self.encoding = source, encoding
         self.has_likelihood = source.has_likelihood
-        self.fit = Fit(RowView(encoding), encoding.condition_layout)
+        self.fit = Fit(RowView(encoding), encoding.condition_layout, hidden_dim)
         self.fit.to(encoding.layout.offsets.device)
 
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
@@ -165,6 +164,7 @@ class Fit(nn.Module):
     view : RowView
     layout : Layout
         Layout of conditions. Of several categories the log-ratios add up.
+    hidden_dim : int
 
     References
     ----------
@@ -175,14 +175,10 @@ class Fit(nn.Module):
     softer: Tensor
     active: Tensor
 
-    def __init__(self, view: RowView, layout: Layout) -> None:
+    def __init__(self, view: RowView, layout: Layout, hidden_dim: int) -> None:
         super().__init__()
-        self.view, self.layout = view, layout
-        with seeded_weights(0):
-            self.of_real, self.of_synthetic = (
-                ResidualMLP(view.width, HIDDEN, layout.width).requires_grad_(False)
-                for _ in range(2)
-            )
+        self.view, self.layout, self.hidden_dim = view, layout, hidden_dim
+        self.of_real, self.of_synthetic = self._fresh(0), self._fresh(0)
         self.register_buffer("cap", torch.zeros(()))
         self.register_buffer("softer", torch.ones(2))
         self.register_buffer("active", torch.zeros(()))
@@ -212,15 +208,19 @@ class Fit(nn.Module):
             order = torch.from_numpy(streams.rng.permutation(rows.n)).to(rows.made.codes.device)
             n_held = int(HELD_OUT * rows.n)
             held.append(rows.take(order[:n_held]))
-            with seeded_weights(int(streams.rng.integers(2**31))):
-                fresh = ResidualMLP(self.view.width, HIDDEN, self.layout.width)
-            network.load_state_dict(fresh.state_dict())
+            network.load_state_dict(self._fresh(int(streams.rng.integers(2**31))).state_dict())
             self._train(network, rows.take(order[n_held:]), streams.noise)
             self.softer[i] = self._temperature(network, held[-1])
         self.cap.copy_(self.log_ratio(held[1]).quantile(CAP_RATE))
         after = [self.log_chance(rows) for rows in held]
         gain = fall([torch.zeros_like(each) for each in after], after)
         self.active.fill_(float(gain > 0))
+
+    def _fresh(self, seed: int) -> ResidualMLP:
+        """Make a classifier with first weights."""
+        with seeded_weights(seed):
+            network = ResidualMLP(self.view.width, [self.hidden_dim] * 2, self.layout.width)
+        return network.requires_grad_(False)
 
     def _train(self, network: ResidualMLP, rows: Rows, noise: torch.Generator) -> None:
         """Let a classifier learn the conditions of rows."""

@@ -248,7 +248,9 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         source = super()._make_source(game, encoding)
         # NOTE[DIFF] In the paper every row stays that the generator makes for a condition.
         has_classes = encoding.layout.width and encoding.condition_layout.n_softmax
-        return Fitting(source, encoding) if self.condition_rejection and has_classes else source
+        if self.condition_rejection and has_classes:
+            return Fitting(source, encoding, max(1, self.hidden_dim // 2))
+        return source
 
     @property
     def _is_causal(self) -> bool:
