@@ -83,6 +83,13 @@ def test_few_rows_are_rejected_where_rows_fit():
     assert share(link.draw(given, streams.noise), given) == pytest.approx(0.8, abs=0.06)
 
 
+def test_rare_pairs_stay_as_frequent_as_they_are():
+    """4 % of real rows are of the other class; of rows like them as many stay."""
+    link, given, share, streams = fitting_of(0.96, 0.96)
+    link.fit.active.fill_(1.0)
+    assert share(link.draw(given, streams.noise), given) == pytest.approx(0.96, abs=0.02)
+
+
 def test_few_real_rows_reject_nothing():
     link, given, _, streams = fitting_of(1.0, 0.5, n=150)
     assert not link.fit.is_active

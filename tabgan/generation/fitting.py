@@ -33,12 +33,8 @@ A synthetic row whose condition its twin misreads has a large ratio by mistake. 
 such ratios would reject nearly every row.
 """
 
-LEAST, LEAST_OF_TWIN = 1e-3, 0.1
-"""Least probability of a category that counts, for real rows and for synthetic rows.
-
-The twin gave a synthetic row's own condition a low probability more often by mistake than by right:
-with K categories, probabilities below t belong to at most a share ``K t`` of the rows.
-"""
+LEAST = 1e-3
+"""Least probability of a category that counts, for real rows as for synthetic rows."""
 
 
 class Fitting(Source):
@@ -260,9 +256,8 @@ class Fit(nn.Module):
             self.layout.cross_entropy(network(seen) / softer, rows.given.codes)
             for network, softer in zip(networks, self.softer, strict=True)
         )
-        n = self.layout.n_softmax
-        least = [-n * math.log(chance) for chance in (LEAST, LEAST_OF_TWIN)]
-        return synthetic.clamp(max=least[1]) - real.clamp(max=least[0])
+        most = -self.layout.n_softmax * math.log(LEAST)
+        return synthetic.clamp(max=most) - real.clamp(max=most)
 
     def log_chance(self, rows: Rows) -> Tensor:
         """Return the logarithm of the probability that a row is kept, shape (n,)."""
