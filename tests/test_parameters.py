@@ -86,7 +86,7 @@ POSITIVE = (
 WEIGHTS = (
     "penalty_weight kl_weight info_weight adversarial_weight label_weight cycle_weight "
     "identity_weight classifier_weight detection_weight reconstruction_weight weight "
-    "likelihood_weight code_noise"
+    "likelihood_weight code_noise agreement_weight"
 ).split()
 TAKES = {
     **{name: lambda value: is_integer(value, 1) for name in POSITIVE},
@@ -110,6 +110,7 @@ TAKES = {
     "match_numbers": lambda value: isinstance(value, bool),
     "select_columns": lambda value: isinstance(value, bool),
     "linear_start": lambda value: isinstance(value, bool),
+    "condition_rejection": lambda value: isinstance(value, bool),
     "strength": lambda value: value is None or is_number(value, 0, 1),
     "seen_penalty": lambda value: value is None or is_number(value, -math.inf),
     "acceptance_rounds": lambda value: is_integer(value, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -88,27 +89,14 @@ class Accepted(Source):
         -------
         EncodedTable of n rows
         """
-        made = self.source.draw(given, noise)
         if not self.acceptance.is_active:
-            return made
-        waiting = torch.arange(len(given), device=made.codes.device)
-        candidates, n_each, n_drawn = Rows(made, given), 1, 1
-        while True:
-            accepted = self.acceptance.accept(self.judge.features(candidates), noise)
-            is_met, first = accepted.view(-1, n_each).max(dim=1)
-            taken = (n_each * torch.arange(len(first), device=first.device) + first)[is_met]
-            made.codes[waiting[is_met]] = candidates.made.codes[taken]
-            made.scalars[waiting[is_met]] = candidates.made.scalars[taken]
-            waiting = waiting[~is_met]
-            if not len(waiting) or n_drawn == MAX_DRAWS:
-                break
-            # The last few rows get several candidates at once, of which the first accepted one
-            # counts: a pool of one row takes as long as a pool of a hundred.
-            n_each = min(max(1, LEAST_POOL // len(waiting)), MAX_DRAWS - n_drawn)
-            n_drawn += n_each
-            rejected = given.rows(waiting.repeat_interleave(n_each))
-            candidates = Rows(self.source.draw(rejected, noise), rejected)
-        return made
+            return self.source.draw(given, noise)
+        return redrawn(
+            self.source,
+            given,
+            noise,
+            lambda rows: self.acceptance.accept(self.judge.features(rows), noise),
+        )
 
     def propose(
         self, evidence: Evidence, given: EncodedTable, n_candidates: int, noise: torch.Generator
@@ -175,6 +163,47 @@ class Accepted(Source):
     def modules(self) -> dict[str, nn.Module]:
         """Return the acceptance, and the modules of the source."""
         return {**self.source.modules(), "acceptance": self.acceptance}
+
+
+def redrawn(
+    source: Source,
+    given: EncodedTable,
+    noise: torch.Generator,
+    accept: Callable[[Rows], Tensor],
+) -> EncodedTable:
+    """Draw rows from a source, and draw those that are rejected anew for the same conditions.
+
+    Parameters
+    ----------
+    source : Source
+    given : EncodedTable of n rows
+        The conditions.
+    noise : torch.Generator
+    accept : callable, Rows of m rows -> Tensor of shape (m,), bool
+        Says which rows stay.
+
+    Returns
+    -------
+    EncodedTable of n rows
+        If the first `MAX_DRAWS` candidates for a row are rejected, the first of them stays.
+    """
+    made = source.draw(given, noise)
+    waiting = torch.arange(len(given), device=made.codes.device)
+    candidates, n_each, n_drawn = Rows(made, given), 1, 1
+    while True:
+        is_met, first = accept(candidates).view(-1, n_each).max(dim=1)
+        taken = (n_each * torch.arange(len(first), device=first.device) + first)[is_met]
+        made.codes[waiting[is_met]] = candidates.made.codes[taken]
+        made.scalars[waiting[is_met]] = candidates.made.scalars[taken]
+        waiting = waiting[~is_met]
+        if not len(waiting) or n_drawn == MAX_DRAWS:
+            return made
+        # The last few rows get several candidates at once, of which the first accepted one
+        # counts: a pool of one row takes as long as a pool of a hundred.
+        n_each = min(max(1, LEAST_POOL // len(waiting)), MAX_DRAWS - n_drawn)
+        n_drawn += n_each
+        rejected = given.rows(waiting.repeat_interleave(n_each))
+        candidates = Rows(source.draw(rejected, noise), rejected)
 
 
 class Acceptance(nn.Module):
@@ -317,7 +346,7 @@ class Acceptance(nn.Module):
             self.cap = ratios[0].quantile(CAP_RATE)
             before, weights = weights, [self._log_weight(ratio) for ratio in ratios]
             # A round without a gain on held-out rows is taken back, and is the last.
-            if _gain(before[1:], weights[1:]) <= 0:
+            if fall(before[1:], weights[1:]) <= 0:
                 self.n_trees.fill_(n_trees)
                 self.cap.copy_(cap)
                 break
@@ -412,19 +441,19 @@ def _array(rows: Tensor) -> NDArray[np.float64]:
     return rows.cpu().numpy().astype(np.float64)
 
 
-def _gain(before: list[Tensor], after: list[Tensor]) -> float:
-    """Estimate how far a round lowers the divergence, by the formula of `Acceptance`.
+def fall(before: list[Tensor], after: list[Tensor]) -> float:
+    """Estimate how far new weights lower the divergence, by the formula of `Acceptance`.
 
     Parameters
     ----------
     before, after : list of two Tensor
         Log-weights of held-out real rows, shape (n_real,), and of held-out synthetic rows,
-        (n_made,), before and after a round.
+        (n_made,), before and after.
 
     Returns
     -------
     float
-        In nats; positive if the round helps.
+        In nats; positive if the new weights help.
     """
     of_real = (after[0] - before[0]).double().mean()
     kept_before, kept_after = (made.double().exp().mean() for _, made in (before, after))

@@ -16,6 +16,7 @@ from tabgan.adversarial.adversary import Adversary
 from tabgan.adversarial.causal import CausalDecoder
 from tabgan.adversarial.corruption import swap_columns
 from tabgan.adversarial.game import Batch, Game, Player, draw_gumbel, draw_normal, soften
+from tabgan.adversarial.grouping import grouping_loss
 from tabgan.adversarial.losses import NON_SATURATING
 from tabgan.adversarial.plan import Plan
 from tabgan.adversarial.priors import Prior
@@ -27,7 +28,7 @@ from tabgan.estimators.target import append_target
 from tabgan.generation.encoding import Encoding
 from tabgan.networks.columns import ColumnNetworks
 from tabgan.networks.mlp import Critic, ResidualMLP
-from tabgan.networks.ranks import RankEncoder
+from tabgan.networks.ranks import RankEncoder, RankView
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Schema
@@ -40,6 +41,13 @@ SHARPENED = 0.5
 
 RISE = 0.3
 """Share of a run in which the weight of agreement rises to its full value."""
+
+
+CLUSTER_RATE = 3.0
+"""Learning rate of the network of clusters, as a multiple of the other players'.
+
+A larger step leaves poor divisions of the rows behind, which smaller steps settle in.
+"""
 
 
 class AAEGame(CausalDecoder, Game):
@@ -68,6 +76,9 @@ class AAEGame(CausalDecoder, Game):
         Networks that draw columns in turn, given a code and a label.
     code_noise : float >= 0, default=0
         See `CausalDecoder`.
+    agreement_weight : float >= 0, default=0
+        Weight of `grouping_loss`. If it is positive, labels are clusters, which a network of its
+        own learns from this loss alone. With 0, clusters are learnt as in the paper.
     """
 
     label_rates: Tensor
@@ -86,21 +97,29 @@ class AAEGame(CausalDecoder, Game):
         label_weight: float = 0.0,
         networks: ColumnNetworks | None = None,
         code_noise: float = 0.0,
+        agreement_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.networks, self.code_noise, self.code_scale = networks, code_noise, prior.scale
         self.layout, self.condition_layout = layout, condition_layout
         self.latent_dim, self.prior = latent_dim, prior
-        self.adversarial_weight, self.unlabelled = adversarial_weight, unlabelled
-        self.label_weight = label_weight
+        self.adversarial_weight = adversarial_weight
+        self.label_weight, self.agreement_weight = label_weight, agreement_weight
+        # NOTE[DIFF] In the paper a second discriminator makes all clusters equally frequent. The
+        # loss of groups that agree does so itself.
+        self.unlabelled = unlabelled and not agreement_weight
         n_label = condition_layout.width
         rates = condition_layout.along_row(label_rates, fill=1.0).log()
         self.register_buffer("label_rates", rates, persistent=False)
-        hidden, self.labeller = [hidden_dim] * 2, None
-        if n_label and label_weight:
+        hidden = [hidden_dim] * 2
+        self.labeller: nn.Module | None = None
+        self.view = RankView(layout, level_ranks) if n_label and agreement_weight else None
+        if self.view is not None:
+            of_view = ResidualMLP(self.view.layout.width, hidden, n_label)
+            self.labeller = nn.Sequential(self.view, of_view)
+        elif n_label and label_weight:
             # NOTE[DIFF] In the paper one network infers code and label. A network that sees bins of
-            # numbers knows a hundred labels by heart; one that sees ranks generalises. Clusters,
-            # which no label teaches, are better inferred as in the paper.
+            # numbers knows a hundred labels by heart; one that sees ranks generalises.
             self.labeller = RankEncoder(layout, level_ranks, hidden, n_label)
         n_beside = 0 if self.labeller else n_label
         self.encoder = ResidualMLP(layout.width, hidden, 2 * latent_dim + n_beside)
@@ -115,9 +134,14 @@ class AAEGame(CausalDecoder, Game):
         if self.unlabelled:
             critics += (self.label_adversary,)
         coders: tuple[nn.Module, ...] = (self.encoder, self.decoder)
-        if self.labeller is not None:
+        clusters: tuple[Player, ...] = ()
+        if self.view is not None and self.labeller is not None:
+            own, rate = (self.labeller,), CLUSTER_RATE
+            clusters = (Player("clusters", own, self.clusters_loss, self.n_coded, rate=rate),)
+        elif self.labeller is not None:
             coders += (self.labeller,)
         return (
+            *clusters,
             Player("discriminator", critics, self.discriminator_loss, self.n_coded),
             Player("autoencoder", coders, self.autoencoder_loss, self.n_coded),
             *self.column_players(),
@@ -174,6 +198,13 @@ class AAEGame(CausalDecoder, Game):
         """Return the labels that the decoder is given: the known ones, else the inferred ones."""
         is_known = batch.condition_table.is_known()[:, None]
         return torch.where(is_known, batch.condition, label)
+
+    def clusters_loss(self, batch: Batch) -> Tensor:
+        """Return the weighted loss of clusters that do not agree between rows that are alike."""
+        # NOTE[DIFF] In the paper clusters are what helps the reconstruction. Clusters that are the
+        # same for a row, its corrupted copy and its neighbours are nearer to kinds of rows.
+        loss = grouping_loss(self.infer, self.seen, batch, self.layout, self.condition_layout)
+        return self.agreement_weight * loss
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
         """Return the cross-entropy of telling draws of the prior from codes."""
@@ -288,6 +319,7 @@ class AAECodes(Scaling, Features):
     latent_dim: int
     hidden_dim: int
     label_weight: float = 0.0
+    agreement_weight: float = 0.0
     code_noise: float = 0.0
     _target_name: Hashable | None
     _unlabelled: bool
@@ -325,6 +357,7 @@ class AAECodes(Scaling, Features):
             self.label_weight,
             self._column_networks(encoding, n_given),
             self.code_noise,
+            self.agreement_weight,
         )
 
     def _column_networks(self, encoding: Encoding, n_given: int) -> ColumnNetworks | None:

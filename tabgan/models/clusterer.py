@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from tabgan.checks import FLAG, Rule, integer
+from tabgan.checks import FLAG, Rule, integer, number
 from tabgan.estimators.adversarial import Latent
 from tabgan.estimators.features import Inverse
 from tabgan.estimators.tables import TableSynthesizer
@@ -21,22 +21,30 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     """Clustering by an adversarial autoencoder [1]_: the encoder infers a cluster beside the code.
 
     Use this class to divide rows into K groups without any label, and to draw rows of one group.
-    The encoder maps each row to a code and to a cluster, and the decoder reconstructs the row from
-    both. A discriminator makes all clusters equally frequent. The decoder gets no other label, so
-    that a cluster comes to stand for what the code does not say.
+    The encoder maps each row to a code, another network maps the row to a cluster, and the decoder
+    reconstructs the row from both. Clusters are equally frequent, and rows that are alike share a
+    cluster: a row, a copy in which three columns in ten hold values of other rows, and one of the
+    nearest rows of the batch ([2]_, [3]_). The code comes to stand for what the cluster does not
+    say.
 
     `predict` gives the cluster of each row, a number from 0 to K - 1. `transform` gives the mean of
     the code, scaled as in `AAESynthesizer`, and the probability of each cluster.
     ``sample(conditions={"cluster": 3})`` draws rows of cluster 3.
 
-    The class differs from the paper in two ways. Codes have a least noise, half of that of
-    rounding. The discriminator and the decoder get draws from the inferred probabilities, where the
-    paper uses the probabilities.
+    The class differs from the paper in three ways. Clusters are learnt from their agreement. In the
+    paper, and with ``agreement_weight=0``, the encoder infers clusters as well as codes, clusters
+    are whatever helps the reconstruction, and a discriminator makes them equally frequent. Codes
+    have a least noise, half of that of rounding. The discriminator and the decoder get draws from
+    the inferred probabilities, where the paper uses the probabilities.
 
     Parameters
     ----------
     n_clusters : int >= 1, default=10
         Number of clusters.
+    agreement_weight : float >= 0, default=1
+        Weight of the agreement of clusters. The network of clusters learns from nothing else, so
+        that any positive weight gives nearly the same clusters. With 0, clusters are learnt as in
+        the paper.
     n_steps : int >= 0 or None, default=None
         Number of training steps. None takes 2,000 steps, and fewer on small tables: at most 300
         passes over the rows if early stopping is off.
@@ -52,6 +60,10 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     References
     ----------
     .. [1] Makhzani et al. (2016), "Adversarial Autoencoders", arXiv 1511.05644, section 6.
+    .. [2] Hu et al. (2017), "Learning Discrete Representations via Information Maximizing Self-
+       Augmented Training", arXiv 1702.08720, equations 2 and 7.
+    .. [3] Van Gansbeke et al. (2020), "SCAN: Learning to Classify Images without Labels",
+       arXiv 2005.12320, equation 2.
 
     Examples
     --------
@@ -68,11 +80,17 @@ class AAEClusterer(AAECodes, Inverse, Latent, TableSynthesizer):
     """
 
     _saved = {**TableSynthesizer._saved, "_unlabelled": FLAG}
-    _parameter_constraints: ClassVar[dict[str, Rule]] = {"n_clusters": integer(1)}
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "n_clusters": integer(1),
+        "agreement_weight": number(0),
+    }
 
-    def __init__(self, *, n_clusters: int = 10, **shared: Any) -> None:
+    def __init__(
+        self, *, n_clusters: int = 10, agreement_weight: float = 1.0, **shared: Any
+    ) -> None:
         super().__init__(**shared)
         self.n_clusters = n_clusters
+        self.agreement_weight = agreement_weight
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool
