@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
-from tabgan.checks import NONE, ParameterError, Rule, integer, listed, number
+from tabgan.checks import NONE, ParameterError, Rule, integer, number
 from tabgan.estimators.reading import read_fitted
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -23,7 +23,7 @@ from tabgan.generation.source import Source
 from tabgan.networks.mixtures import ProductMixture
 from tabgan.private.accounting import gaussian_sigma, rho_of
 from tabgan.private.answers import Answers
-from tabgan.private.columns import check_steps, describe, public_columns
+from tabgan.private.columns import check_told, describe, public_columns
 from tabgan.private.curator import Budget, Curator, Places, Spent, total_epsilon
 from tabgan.private.noise import Noise
 from tabgan.randomness import Streams
@@ -287,14 +287,7 @@ class DPSynthesizer(TableSynthesizer):
             self._n_rows = n_rows
             return None
         bounds, categories, steps = self.bounds or {}, self.categories or {}, self.steps or {}
-        for argument, told in (("bounds", bounds), ("categories", categories), ("steps", steps)):
-            for name in told:
-                if name not in frame.columns:
-                    raise ParameterError(
-                        f"{argument} names {name!r}, which is not a column; columns: "
-                        f"{listed(list(frame.columns))}."
-                    )
-        check_steps(frame, steps)
+        check_told(frame, bounds, categories, steps)
         forced = self._forced_categories(self._format.labels)
         columns = public_columns(frame, bounds, categories, steps, forced)
         naming = [each for each in columns if not each.is_numeric and each.categories is None]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgan.checks import ParameterError, short
+from tabgan.checks import ParameterError, listed, short
 from tabgan.private.curator import Curator, NoisyCounts
 from tabgan.table.columns import (
     CategoricalColumn,
@@ -22,7 +22,7 @@ from tabgan.table.columns import (
     raw_amounts,
     signed_steps,
 )
-from tabgan.table.dtypes import dtype_name
+from tabgan.table.dtypes import as_objects, dtype_name
 from tabgan.table.inference import kind_of
 from tabgan.table.quantiles import QuantileTable
 
@@ -192,19 +192,47 @@ def _take_step(column: PublicColumn, told: Any) -> None:
         column.step = int(pd.Timedelta(told) / unit)
 
 
-def check_steps(frame: pd.DataFrame, steps: Mapping[Hashable, Any]) -> None:
-    """Refuse steps that no column of the dtype can have; only labels and dtypes are read.
+def check_told(
+    frame: pd.DataFrame,
+    bounds: Mapping[Hashable, Sequence[Any]],
+    categories: Mapping[Hashable, Sequence[Any]],
+    steps: Mapping[Hashable, Any],
+) -> None:
+    """Refuse what cannot be true of columns of these labels and dtypes; no row is read.
 
     Parameters
     ----------
     frame : DataFrame
+    bounds, categories : mapping of column label to values
     steps : mapping of column label to number or duration
 
     Raises
     ------
     ParameterError
-        Names the column, its step, and what a step must be.
+        Names the argument, the column and the value.
     """
+    for argument, told in (("bounds", bounds), ("categories", categories), ("steps", steps)):
+        for name in told:
+            if name not in frame.columns:
+                raise ParameterError(
+                    f"{argument} names {name!r}, which is not a column; columns: "
+                    f"{listed(list(frame.columns))}."
+                )
+    for name, ends in bounds.items():
+        if kind_of(frame[name].iloc[:0], name, "X").kind in ("categorical", "boolean"):
+            raise ParameterError(
+                f"bounds names {name!r}, which is a column of categories; name them in categories."
+            )
+        if not ends[0] <= ends[1]:
+            raise ParameterError(f"bounds of {name!r} must be ascending, got {short(ends)}.")
+    for name, values in categories.items():
+        if pd.Index(as_objects(values)).has_duplicates:
+            raise ParameterError(f"categories of {name!r} must differ, got {short(values)}.")
+    _check_steps(frame, steps)
+
+
+def _check_steps(frame: pd.DataFrame, steps: Mapping[Hashable, Any]) -> None:
+    """Refuse steps that no column of the dtype can have."""
     for name, told in steps.items():
         kind = kind_of(frame[name].iloc[:0], name, "X").kind
         wanted = {
