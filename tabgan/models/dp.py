@@ -198,7 +198,7 @@ class DPSynthesizer(TableSynthesizer):
     hidden_dim : int >= 1, default=512
         Number of components of the mixture.
     n_steps : int >= 0 or None, default=None
-        Number of training steps of all rounds together. None takes 2,000.
+        Number of training steps of all rounds together. None takes 1,000.
     learning_rate : float > 0, default=0.05
     **shared
         See `TableSynthesizer`.
@@ -230,7 +230,7 @@ class DPSynthesizer(TableSynthesizer):
     """
 
     plan = Plan(
-        n_steps=2000,
+        n_steps=1000,
         betas=(0.9, 0.99),
         averaging=0.9,
         numbers="segments",
