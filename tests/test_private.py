@@ -331,6 +331,14 @@ def test_what_one_row_alone_holds_is_not_named():
 # ---------------------------------------------------------------------- the estimator's promise
 
 
+def test_an_ordered_dtype_keeps_its_order_and_lists_what_was_named():
+    sizes = pd.CategoricalDtype(["small", "medium", "large", "never"], ordered=True)
+    table = pd.DataFrame({"size": pd.Series(["large", "small", "medium"] * 200, dtype=sizes)})
+    made = DPSynthesizer(**settings(epsilon=5.0)).fit(table).sample(9)
+    assert made["size"].cat.ordered
+    assert made["size"].cat.categories.tolist() == ["small", "medium", "large"]
+
+
 def test_the_ledger_keeps_the_promise():
     table = make_mixed_table(400, missing=0.1, random_state=0)
     for epsilon in (0.2, 4.0):

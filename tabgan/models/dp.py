@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
-from tabgan.checks import NONE, ParameterError, Rule, integer, listed, number
+from tabgan.checks import NONE, ParameterError, Rule, integer, listed, number, short
 from tabgan.estimators.reading import read_fitted
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -565,8 +565,25 @@ class DPSynthesizer(TableSynthesizer):
 
     def _set_values(self, values: dict[str, Any]) -> None:
         super()._set_values(values)
-        self._spent = [Spent(*each) for each in values["spent"]]
+        self._spent = [_read_spent(each) for each in values["spent"]]
         self._answers = Answers.from_list(values["answers"], self._places())
+
+
+def _read_spent(values: Any) -> Spent:
+    """Rebuild an entry of a ledger from a file.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    kinds = (str, str, float, float)
+    if len(values) != len(kinds) or not all(map(isinstance, values, kinds)):
+        raise ValueError(f"{short(values)} is no entry of a ledger")
+    spent = Spent(*values)
+    if not (0 < spent.rho < math.inf and 0 <= spent.delta < 1):
+        raise ValueError(f"{short(values)} is no entry of a ledger")
+    return spent
 
 
 def _clipped(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
