@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from contract import EVERYONE, every_estimator, narrow_table, says
+from contract import ESTIMATORS, EVERYONE, narrow_table, says
 from interruptions import N_STEPS, Killed, assert_same, fit, killed_at, make
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -26,6 +26,10 @@ from tabgan.estimators import checkpoints
 from tabgan.estimators.checkpoints import _told
 
 
+# A second process would look at the rows of a private model once more.
+KEPT = [cls for cls in EVERYONE if cls is not tabgan.DPSynthesizer]
+
+
 def cut_short(estimator, table, step):
     """Fit until a step, after which the process ends."""
     estimator.set_params(callbacks=[killed_at(step)])
@@ -33,7 +37,9 @@ def cut_short(estimator, table, step):
         fit(estimator, table)
 
 
-@every_estimator
+@pytest.mark.parametrize(
+    "cls", [cls for cls in ESTIMATORS if cls in KEPT], ids=lambda cls: cls.__name__
+)
 def test_the_end_is_that_of_an_uninterrupted_fit(cls, tmp_path):
     path, table = tmp_path / "run.ckpt", narrow_table()
     whole = fit(make(cls), table)
@@ -290,4 +296,4 @@ def test_a_killed_process(tmp_path):
 
 
 def test_every_estimator_has_the_parameters():
-    assert all({"checkpoint", "checkpoint_every"} <= set(cls().get_params()) for cls in EVERYONE)
+    assert all({"checkpoint", "checkpoint_every"} <= set(cls().get_params()) for cls in KEPT)

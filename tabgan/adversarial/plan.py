@@ -42,7 +42,7 @@ class Plan:
         learning rate begins to fall at half of `n_steps`.
     fewest_steps : int >= 1, default=1
         Fewest steps of a run that ends by `settled`.
-    numbers : {"scalar", "bins", "rank"}, default="scalar"
+    numbers : {"scalar", "bins", "segments", "rank"}, default="scalar"
         Encoding of numeric columns, see `tabgan.table.encoder.Encoder`.
     max_bins : int, default=64
         Most bins of a numeric column.
