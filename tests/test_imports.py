@@ -19,6 +19,7 @@ FLOORS = (
     ("checks", "notices", "registry", "randomness"),
     ("paths",),
     ("table",),
+    ("private",),
     ("constraints",),
     ("networks", "datasets"),
     ("adversarial",),

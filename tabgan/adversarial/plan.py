@@ -36,7 +36,7 @@ class Plan:
     rate_cuts : int, default=0
         How often training continues from the best weights at a third of the learning rate before
         training ends.
-    numbers : {"scalar", "bins", "rank"}, default="scalar"
+    numbers : {"scalar", "bins", "segments", "rank"}, default="scalar"
         Encoding of numeric columns, see `tabgan.table.encoder.Encoder`.
     max_bins : int, default=64
         Most bins of a numeric column.

@@ -10,6 +10,7 @@ from tabgan.models.cramer import CramerGANSynthesizer
 from tabgan.models.cyclegan import CycleGANTranslator
 from tabgan.models.dagan import DAGANAugmenter
 from tabgan.models.denoising import DenoisingFeaturizer
+from tabgan.models.dp import DPSynthesizer
 from tabgan.models.gain import GAINImputer
 from tabgan.models.gan import GANSynthesizer
 from tabgan.models.genclass import GenClassClassifier
@@ -31,6 +32,7 @@ __all__ = [
     "CramerGANSynthesizer",
     "CycleGANTranslator",
     "DAGANAugmenter",
+    "DPSynthesizer",
     "DenoisingFeaturizer",
     "GAINImputer",
     "GANSynthesizer",

@@ -300,7 +300,7 @@ class IdentifierColumn:
         between = range(self.least + 1, self.least + 1 + n)
         numbers = up
         if n and dtype != "object":
-            low, high = _ends_of(dtype)
+            low, high = ends_of(dtype)
             if up[-1] > high:
                 if down[-1] >= low:
                     numbers = down
@@ -356,8 +356,14 @@ def _index(values: tuple[Any, ...]) -> pd.Index:
     return pd.Index(as_objects(values), dtype=object)
 
 
-def _ends_of(dtype: str) -> tuple[int, int]:
-    """Least and greatest integer of a dtype, which may be nullable, sparse or Arrow's."""
+def ends_of(dtype: str) -> tuple[int, int]:
+    """Return the least and the greatest integer of a dtype, see `dtype_name`.
+
+    Parameters
+    ----------
+    dtype : str
+        Name of a dtype, which may be nullable, sparse or Arrow's.
+    """
     held = dtype_named(dtype)
     held = getattr(held, "subtype", getattr(held, "numpy_dtype", held))
     ends = np.iinfo(held)

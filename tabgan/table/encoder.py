@@ -29,7 +29,7 @@ ATOM_MASS = 0.05
 """Least share of the rows from which on an atom has a level of its own beside the scalar."""
 
 
-NumericEncoding = Literal["scalar", "bins", "rank"]
+NumericEncoding = Literal["scalar", "bins", "segments", "rank"]
 RareEncoding = Literal["pooled", "wide"]
 
 
@@ -159,7 +159,7 @@ class NumericCodec:
     Parameters
     ----------
     column : NumericColumn
-    numeric : {"scalar", "bins", "rank"}
+    numeric : {"scalar", "bins", "segments", "rank"}
         See `Encoder`.
     n_bins, n_halvings : int
         See `Encoder`.
@@ -175,6 +175,8 @@ class NumericCodec:
             own_level = table.is_atom & (table.n_segments == 1)
         elif numeric == "bins":
             own_level = table.is_atom & (table.mass >= 0.25 / n_bins)
+        elif numeric == "segments":
+            own_level = table.is_atom
         elif table.n_segments <= MAX_DISCRETE_LEVELS and table.is_atom.all():
             own_level = table.is_atom
         else:
@@ -182,11 +184,14 @@ class NumericCodec:
         self.atoms = table.low[own_level]
         self.rest = table.without(own_level)
         rest_mass = 1.0 - table.mass[own_level].sum() if self.rest else 0.0
-        self.has_scalar = self.rest is not None and numeric != "bins"
+        is_cut = numeric in ("bins", "segments")
+        self.has_scalar = self.rest is not None and not is_cut
         if self.rest is None:
             self.edges = np.zeros(1)
         elif numeric == "bins":
             self.edges = _edges(int(np.ceil(n_bins * rest_mass)), n_halvings)
+        elif numeric == "segments":
+            self.edges = np.r_[0.0, np.cumsum(self.rest.mass[:-1]), 1.0]
         else:
             self.edges = np.array([0.0, 1.0])
         self.n_rest = len(self.edges) - 1
@@ -196,7 +201,7 @@ class NumericCodec:
         has_missing = column.missing_rate > 0
         self.masses = np.r_[present, column.missing_rate] if has_missing else present
         self.level_ranks = np.full(len(self.masses), np.nan)
-        if self.rest is not None and numeric == "bins":
+        if self.rest is not None and is_cut:
             middles = self.rest.values((self.edges[1:] + self.edges[:-1]) / 2)
             self.level_ranks[: self.n_rest] = table.ranks(middles)
         self.level_ranks[self.n_rest : self.n_present] = table.ranks(self.atoms)
@@ -420,10 +425,10 @@ class Encoder:
     Parameters
     ----------
     schema : Schema
-    numeric : {"scalar", "bins", "rank"}, default="scalar"
+    numeric : {"scalar", "bins", "segments", "rank"}, default="scalar"
         How numbers are encoded. "scalar": frequent atoms are levels, and the rest is one scalar,
         its rank evenly spread over [-1, 1]. "bins": atoms and bins of equal mass are levels.
-        "rank": one scalar, in which an atom is the middle of its ranks; for networks that read
+        "segments": each segment of the column's `QuantileTable` is a level. "rank": one scalar, in which an atom is the middle of its ranks; for networks that read
         rows as images.
     n_bins : int, default=64
         Number of bins of each number, with "bins".

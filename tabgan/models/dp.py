@@ -1,0 +1,445 @@
+"""A mixture of products that agrees with noisy marginals: differential privacy, end to end."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from tabgan.adversarial.game import Batch, Game, Player
+from tabgan.adversarial.plan import Plan
+from tabgan.checks import NONE, ParameterError, Rule, integer, listed, number
+from tabgan.estimators.reading import read_fitted
+from tabgan.estimators.tables import TableSynthesizer
+from tabgan.generation.encoding import Encoding
+from tabgan.generation.mixture_rows import MixtureRows
+from tabgan.generation.source import Source
+from tabgan.networks.mixtures import ProductMixture
+from tabgan.notices import warn
+from tabgan.private.accounting import gaussian_sigma, rho_of
+from tabgan.private.answers import Answers
+from tabgan.private.columns import describe, public_columns
+from tabgan.private.curator import Budget, Curator, Places, Spent, total_epsilon
+from tabgan.private.noise import Noise
+from tabgan.randomness import Streams
+from tabgan.table.chunks import is_chunked
+from tabgan.table.encoder import EncodedTable
+from tabgan.table.layout import Layout
+from tabgan.table.schema import Header, Schema
+
+SINGLE_SHARE = 0.1
+"""Share of the budget for the levels of single columns, once they are described."""
+
+SELECTION_SHARE = 0.1
+"""Share of the cost of a pair that selects the pair; the rest counts it."""
+
+PICKS_PER_COLUMN = 16
+"""Pairs that the budget would last for, for each column, were the noise never lowered."""
+
+ROUNDS_SHARE = 0.5
+"""Share of the training steps that rounds of selection take; the rest trains on all answers."""
+
+NAMING_SHARE = 0.1
+"""Share of delta for the naming of categories."""
+
+
+def _is_told(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, Hashable) and isinstance(each, Sequence) and not isinstance(each, str)
+        for name, each in value.items()
+    )
+
+
+BOUNDS = Rule(
+    "a dict of column labels and pairs (low, high)",
+    lambda value: _is_told(value) and all(len(each) == 2 for each in value.values()),
+)
+
+CATEGORIES = Rule(
+    "a dict of column labels and lists of categories",
+    lambda value: _is_told(value) and all(len(each) > 0 for each in value.values()),
+)
+
+
+class MarginalGame(Game):
+    """A mixture of products that is to agree with noisy counts.
+
+    Parameters
+    ----------
+    mixture : ProductMixture
+    """
+
+    def __init__(self, mixture: ProductMixture) -> None:
+        super().__init__()
+        self.mixture = mixture
+        self._asked: tuple[Tensor, ...] = ()
+
+    def ask(self, answers: Answers, total: float) -> None:
+        """Take answers to agree with.
+
+        Parameters
+        ----------
+        answers : Answers
+        total : float
+            Number of rows, as estimated.
+        """
+        device = self.mixture.levels.device
+        single, single_weight = answers.of_levels()
+        pairs, pair_weight = answers.of_pairs()
+        tensors = []
+        for counts, weight in ((single, single_weight), (pairs, pair_weight)):
+            # A count of rows varies about that of their population by its square root.
+            weight = np.where(
+                weight > 0,
+                1.0 / (1.0 / np.where(weight > 0, weight, 1.0) + np.maximum(counts, 1.0)),
+                0.0,
+            )
+            tensors += [counts / total, weight * total**2]
+        n_cells = max(1, int((tensors[1] > 0).sum() + (tensors[3] > 0).sum()))
+        tensors[1], tensors[3] = tensors[1] / n_cells, tensors[3] / n_cells
+        self._asked = tuple(torch.from_numpy(each).float().to(device) for each in tensors)
+
+    def players(self) -> tuple[Player, ...]:
+        """Return the one player."""
+        return (Player("generator", (self.mixture,), self.loss),)
+
+    def marginals(self) -> tuple[Tensor, Tensor]:
+        """Return probabilities of levels, (width,), and of pairs of levels, (width, width)."""
+        shares, levels = self.mixture()
+        weighted = shares[:, None] * levels
+        return weighted.sum(dim=0), weighted.T @ levels
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean squared error of counts, in units of their variances."""
+        single, pairs = self.marginals()
+        wanted, weight, wanted_pairs, weight_pairs = self._asked
+        error = (weight * (single - wanted).square()).sum()
+        return error + (weight_pairs * (pairs - wanted_pairs).square()).sum()
+
+    def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
+        """Generate log-probabilities of levels, each row from a component drawn at random."""
+        shares, levels = self.mixture()
+        component = torch.multinomial(shares, len(condition), True, generator=rng)
+        return self.mixture.levels[component]
+
+
+class NoRows:
+    """Batches without rows: training reads answers alone.
+
+    Parameters
+    ----------
+    layout : Layout
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
+        """Yield batches of one empty row without end."""
+        device = self.layout.offsets.device
+        codes = torch.full((1, self.layout.n_blocks), -1, device=device)
+        table = EncodedTable(codes, torch.zeros(1, 0, device=device))
+        none = EncodedTable(codes[:, :0], table.scalars)
+        while True:
+            yield Batch(table, self.layout.expand(*table), table.scalars, none, rng)
+
+
+class DPSynthesizer(TableSynthesizer):
+    """Synthetic rows with a guarantee: differential privacy [1]_ of the whole fit.
+
+    Whatever somebody learns from the fitted model, from its file and from its synthetic rows, would
+    have been learnt nearly as likely had any one row not been in the table. How nearly, `epsilon`
+    and `delta` say. The guarantee covers everything that `fit` keeps, the schema included: nothing
+    leaves the rows but noisy answers.
+
+    `fit` spends the budget in three parts. It describes each column: the range and the frequent
+    values of numbers, and the categories. It counts the levels of each column. Then it looks, round
+    after round, for the pairs of columns that the model predicts worst, and counts those [2]_. The
+    model is a mixture of products of softmax blocks, which is trained to agree with all noisy
+    counts [3]_.
+
+    Parameters
+    ----------
+    epsilon : float > 0, default=1.0
+        How much more likely any one row may make any outcome, by a factor of ``exp(epsilon)`` at
+        most. With 1 the protection is strong, with 10 it is weak.
+    delta : float in (0, 1), default=1e-6
+        Probability with which `epsilon` need not hold. It should be far below one over the number
+        of rows. The default is fixed, because the number of rows is private too.
+    bounds : dict of column label to (low, high) or None, default=None
+        Ends of numbers, dates and durations that are known without a look at the rows. Values
+        beyond are taken for the ends. For other columns `fit` looks for the range, at a cost.
+    categories : dict of column label to list or None, default=None
+        Categories of columns that are known without a look at the rows; values of other columns
+        that are named here count as categories too. Other values are passed over. For other columns
+        of categories `fit` names the categories that many rows share.
+    schema_share : float in (0, 1), default=0.1
+        Share of the budget for the description of columns.
+    n_bins : int >= 2, default=32
+        Intervals of a numeric column that are aimed for.
+    n_components : int >= 1, default=512
+        Components of the mixture.
+    n_steps : int >= 0 or None, default=None
+        Number of training steps of all rounds together. None takes 2,000.
+    learning_rate : float > 0, default=0.05
+    **shared
+        See `TableSynthesizer`.
+
+    Attributes
+    ----------
+    privacy_ : DataFrame
+        The ledger: every mechanism that looked at rows, what it was asked, and its cost.
+    epsilon_, delta_, rho_ : float
+        What the fit has spent.
+
+    References
+    ----------
+    .. [1] Dwork et al. (2006), "Calibrating Noise to Sensitivity in Private Data Analysis".
+    .. [2] McKenna et al. (2022), "AIM: An Adaptive and Iterative Mechanism for Differentially
+       Private Synthetic Data", arXiv 2201.12677.
+    .. [3] Liu, Vietri and Wu (2021), "Iterative Methods for Private Synthetic Data: Unifying
+       Framework and New Methods", arXiv 2106.07153; Aydore et al. (2021), "Differentially Private
+       Query Release Through Adaptive Projection", arXiv 2103.06641.
+
+    Examples
+    --------
+    >>> from tabgan import DPSynthesizer
+    >>> from tabgan.datasets import make_mixed_table
+    >>> table = make_mixed_table(2000, random_state=0)
+    >>> model = DPSynthesizer(epsilon=3.0, n_steps=20, random_state=0).fit(table)
+    >>> model.sample(3).shape
+    (3, 10)
+    """
+
+    plan = Plan(
+        n_steps=2000,
+        betas=(0.9, 0.99),
+        averaging=0.0,
+        numbers="segments",
+    )
+    _parameter_constraints: ClassVar[dict[str, Rule]] = {
+        "epsilon": number(1e-6),
+        "delta": number(0, 1, "neither"),
+        "bounds": BOUNDS | NONE,
+        "categories": CATEGORIES | NONE,
+        "schema_share": number(0, 1, "neither"),
+        "n_bins": integer(2),
+        "n_components": integer(1),
+    }
+    _spent: list[Spent]
+
+    def __init__(
+        self,
+        *,
+        epsilon: float = 1.0,
+        delta: float = 1e-6,
+        bounds: Mapping[Hashable, Sequence[Any]] | None = None,
+        categories: Mapping[Hashable, Sequence[Any]] | None = None,
+        schema_share: float = 0.1,
+        n_bins: int = 32,
+        n_components: int = 512,
+        learning_rate: float = 0.05,
+        **shared: Any,
+    ) -> None:
+        super().__init__(learning_rate=learning_rate, **shared)
+        self.epsilon = epsilon
+        self.delta = delta
+        self.bounds = bounds
+        self.categories = categories
+        self.schema_share = schema_share
+        self.n_bins = n_bins
+        self.n_components = n_components
+
+    # ------------------------------------------------------------------ reading
+
+    def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> Curator | None:
+        if is_chunked(X):
+            raise ParameterError(
+                "DPSynthesizer cannot read X a part at a time; load X, for example with "
+                "pandas.read_parquet."
+            )
+        n_rows = getattr(self, "_n_rows", 0)
+        frame = read_fitted(self, X, anew)
+        if not anew:
+            self._n_rows = n_rows
+            return None
+        bounds, categories = self.bounds or {}, self.categories or {}
+        for argument, told in (("bounds", bounds), ("categories", categories)):
+            for name in told:
+                if name not in frame.columns:
+                    raise ParameterError(
+                        f"{argument} names {name!r}, which is not a column; columns: "
+                        f"{listed(list(frame.columns))}."
+                    )
+        forced = self._forced_categories(self._format.labels)
+        columns = public_columns(frame, bounds, categories, forced)
+        naming = [each for each in columns if not each.is_numeric and each.categories is None]
+        delta = NAMING_SHARE * self.delta if naming else 0.0
+        budget = Budget(rho_of(self.epsilon, self.delta - delta), delta)
+        curator = Curator(frame, budget, Noise())
+        rho = self.schema_share * budget.rho / len(columns)
+        of_each = delta / max(1, len(naming))
+        described = [describe(each, curator, rho, of_each, self.n_bins) for each in columns]
+        self.schema_ = Schema(tuple(described), Header.of(frame.columns))
+        self._condition_names: list[Hashable] = []
+        self._target_name = None
+        self._rules = self._links = None
+        self._n_rows = 1
+        self._spent = budget.ledger
+        self._answers: Answers | None = None
+        return curator
+
+    # ------------------------------------------------------------------ learning
+
+    def _make_game(self, encoding: Encoding) -> MarginalGame:
+        masses = [np.log(np.maximum(each, 1e-6)) for each in encoding.masses]
+        start = encoding.layout.along_row(masses)
+        return MarginalGame(ProductMixture(encoding.layout, start.float(), self.n_components))
+
+    def _make_source(self, game: Any, encoding: Encoding) -> Source:
+        return MixtureRows(game, encoding)
+
+    def _places(self) -> Places:
+        layout = self._core.encoding.layout
+        return Places(tuple(layout.offsets.tolist()), tuple(layout.n_levels), layout.width)
+
+    def _learn(self, data: Any, streams: Streams, anew: bool) -> None:
+        core, run = self._core, self._run()
+        encoder = core.encoding.encoder
+        n_steps = self._n_steps
+        training, rows = core.training, NoRows(core.encoding.layout)
+
+        def train(n: int, before: int) -> bool:
+            """Train n steps on the answers so far; False if the user ended it."""
+            if not n:
+                return True
+            assert self._answers is not None
+            training.game.ask(self._answers, float(self._n_rows))
+            return training.run(
+                rows,
+                n,
+                1,
+                streams.noise,
+                run.callbacks,
+                run.name if run.shows_progress else None,
+                captures=run.captures,
+                n_before=before,
+                n_after=n_steps - before - n,
+            )
+
+        if not anew:
+            train(n_steps, 0)
+            return
+        curator: Curator = data
+        places = self._places()
+        curator.encode(
+            lambda frame: encoder.encode(_clipped(frame, encoder.schema)).codes.numpy(), places
+        )
+        self._answers = answers = Answers(places)
+        n_blocks = len(places.starts)
+        for block in range(n_blocks):
+            rho = SINGLE_SHARE * curator.budget.rho / n_blocks
+            answers.add((block,), curator.marginal(block, rho, f"levels of column {block}"))
+        self._n_rows = max(1, round(answers.total()))
+        n_done, is_whole = self._ask_pairs(curator, answers, train, n_steps)
+        if is_whole:
+            train(n_steps - n_done, n_done)
+
+    def _ask_pairs(self, curator: Curator, answers: Answers, train: Any, n_steps: int) -> Any:
+        places = answers.places
+        n_blocks = len(places.starts)
+        candidates = list(itertools.combinations(range(n_blocks), 2))
+        n_done = 0
+        if not candidates:
+            return n_done, True
+        sizes = np.array([places.n_levels[i] * places.n_levels[j] for i, j in candidates])
+        rho = curator.budget.left / min(PICKS_PER_COLUMN * n_blocks, len(candidates) * 4)
+        per_round = max(1, n_blocks // 3)
+        n_rounds = 0
+        steps = max(0, int(ROUNDS_SHARE * n_steps) // 12)
+        while curator.budget.left > 1e-9 * curator.budget.rho:
+            left = curator.budget.left
+            if left < 2 * rho * per_round:
+                rho = left / per_round
+            predicted = self._predicted()
+            sigma = gaussian_sigma((1 - SELECTION_SHARE) * rho)
+            penalties = math.sqrt(2 / math.pi) * sigma * sizes
+            open_ = list(range(len(candidates)))
+            picked = []
+            for _ in range(min(per_round, len(candidates))):
+                some = [candidates[i] for i in open_]
+                at = curator.worst_pair(
+                    some, predicted, penalties[open_], SELECTION_SHARE * rho, "pair of columns"
+                )
+                pair = some[at]
+                picked.append(open_.pop(at))
+                counts = curator.pair(
+                    *pair, (1 - SELECTION_SHARE) * rho, f"levels of columns {pair}"
+                )
+                answers.add(pair, counts)
+            n = min(steps, n_steps - n_done)
+            if not train(n, n_done):
+                return n_done, False
+            n_done += n
+            n_rounds += 1
+            after = self._predicted()
+            moved = [
+                np.abs(
+                    after[places.of(i), places.of(j)] - predicted[places.of(i), places.of(j)]
+                ).sum()
+                for i, j in (candidates[k] for k in picked)
+            ]
+            if np.mean(moved) <= penalties[picked].mean():
+                rho *= 4
+        return n_done, True
+
+    def _predicted(self) -> Any:
+        with torch.no_grad():
+            _, pairs = self._core.training.game.marginals()
+        return pairs.double().cpu().numpy() * self._n_rows
+
+    # ------------------------------------------------------------------ what was spent
+
+    @property
+    def privacy_(self) -> pd.DataFrame:
+        """The ledger of mechanisms."""
+        return pd.DataFrame(self._spent, columns=list(Spent._fields))
+
+    @property
+    def rho_(self) -> float:
+        """The rho that was spent."""
+        return float(sum(entry.rho for entry in self._spent))
+
+    @property
+    def delta_(self) -> float:
+        """The delta of the guarantee."""
+        return self.delta
+
+    @property
+    def epsilon_(self) -> float:
+        """The epsilon of the guarantee."""
+        return total_epsilon(self._spent, self.delta)
+
+    def _get_values(self) -> dict[str, Any]:
+        answers = [] if self._answers is None else self._answers.to_list()
+        return super()._get_values() | {"answers": answers, "spent": [list(e) for e in self._spent]}
+
+    def _set_values(self, values: dict[str, Any]) -> None:
+        super()._set_values(values)
+        self._spent = [Spent(*each) for each in values["spent"]]
+        self._answers = Answers.from_list(values["answers"], self._places())
+
+
+def _clipped(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Take infinite numbers for the ends of their columns."""
+    frame = frame.copy(deep=False)
+    for column in schema.columns:
+        if column.kind == "float":
+            frame[column.name] = frame[column.name].clip(*column.ends)
+    return frame
