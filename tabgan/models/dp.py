@@ -21,7 +21,6 @@ from tabgan.generation.encoding import Encoding
 from tabgan.generation.mixture_rows import MixtureRows
 from tabgan.generation.source import Source
 from tabgan.networks.mixtures import ProductMixture
-from tabgan.notices import warn
 from tabgan.private.accounting import gaussian_sigma, rho_of
 from tabgan.private.answers import Answers
 from tabgan.private.columns import describe, public_columns
@@ -283,10 +282,15 @@ class DPSynthesizer(TableSynthesizer):
         delta = NAMING_SHARE * self.delta if naming else 0.0
         budget = Budget(rho_of(self.epsilon, self.delta - delta), delta)
         curator = Curator(frame, budget, Noise())
-        rho = self.schema_share * budget.rho / len(columns)
         of_each = delta / max(1, len(naming))
-        described = [describe(each, curator, rho, of_each, self.n_bins) for each in columns]
-        self.schema_ = Schema(tuple(described), Header.of(frame.columns))
+        described = []
+        for each in columns:
+            # Categories are counted once, and numbers twice: when they are cut and afterwards.
+            share = self.schema_share + (0.0 if each.is_numeric else SINGLE_SHARE)
+            rho = share * budget.rho / len(columns)
+            described.append(describe(each, curator, rho, of_each, self.n_bins))
+        self.schema_ = Schema(tuple(each.column for each in described), Header.of(frame.columns))
+        self._counted = [each.counts for each in described]
         self._condition_names: list[Hashable] = []
         self._target_name = None
         self._rules = self._links = None
@@ -342,10 +346,14 @@ class DPSynthesizer(TableSynthesizer):
             lambda frame: encoder.encode(_clipped(frame, encoder.schema)).codes.numpy(), places
         )
         self._answers = answers = Answers(places)
-        n_blocks = len(places.starts)
-        for block in range(n_blocks):
-            rho = SINGLE_SHARE * curator.budget.rho / n_blocks
-            answers.add((block,), curator.marginal(block, rho, f"levels of column {block}"))
+        counted, self._counted = self._counted, []
+        rho = SINGLE_SHARE * curator.budget.rho / len(counted)
+        for block, counts, name in zip(encoder.blocks, counted, encoder.schema.names, strict=True):
+            if block < 0:
+                continue
+            if counts is None or len(counts.values) != places.n_levels[block]:
+                counts = curator.marginal(block, rho, f"levels of {name!r}")
+            answers.add((block,), counts)
         self._n_rows = max(1, round(answers.total()))
         n_done, is_whole = self._ask_pairs(curator, answers, train, n_steps)
         if is_whole:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from tabgan.private.curator import Curator, NoisyCounts
 from tabgan.table.columns import (
-    MISSING,
     CategoricalColumn,
     Column,
     NumericColumn,
@@ -165,9 +164,24 @@ def _ends_told(column: PublicColumn, told: Sequence[Any] | None) -> tuple[float,
     return float(low), float(high)
 
 
+class Described(NamedTuple):
+    """A column, and what was counted where its levels are what was counted.
+
+    Attributes
+    ----------
+    column : CategoricalColumn or NumericColumn
+    counts : NoisyCounts or None
+        Of the categories in the column's order, and of missing values behind them if the column
+        has any. None for numbers.
+    """
+
+    column: Column
+    counts: NoisyCounts | None = None
+
+
 def describe(
     column: PublicColumn, curator: Curator, rho: float, delta: float, n_bins: int
-) -> Column:
+) -> Described:
     """Describe one column from noisy counts.
 
     Parameters
@@ -181,71 +195,44 @@ def describe(
 
     Returns
     -------
-    CategoricalColumn or NumericColumn
+    Described
     """
     if column.is_numeric:
-        return _describe_numbers(column, curator, rho, n_bins)
+        return Described(_describe_numbers(column, curator, rho, n_bins))
+    what = f"categories of {column.name!r}"
     if column.categories is None:
-        return _named_categories(column, curator, rho, delta)
-    return _known_categories(column, curator, rho)
+        categories, counts = curator.common_values(column.name, rho, delta, what)
+    else:
+        categories, n = column.categories, len(column.categories)
+        known = _category_column(column, categories, np.ones(n), 0.0)
+        place = np.array([*map(categories.index, known.categories), -1, n], dtype=np.int64)
+
+        def cell(values: pd.Series) -> NDArray[np.int64]:
+            # Unknown values have code -2, and missing ones -1.
+            return place[known.codes(values)]
+
+        counts = curator.count(column.name, cell, n + 1, rho, what)
+    order = np.argsort(-counts.values[:-1], kind="stable")
+    ordered = NoisyCounts(counts.values[order], counts.sigma)
+    if column.may_miss and _missing(counts):
+        ordered = NoisyCounts(np.r_[ordered.values, counts.values[-1]], counts.sigma)
+    missing = _missing(counts) if column.may_miss else 0.0
+    described = _category_column(column, categories, counts.values[:-1], missing)
+    return Described(described, ordered)
 
 
-# ---------------------------------------------------------------------- categories
-
-
-def _known_categories(column: PublicColumn, curator: Curator, rho: float) -> CategoricalColumn:
-    """Count the categories that the user told, and missing values."""
-    assert column.categories is not None
-    known, n = _category_column(column, column.categories, None, 0.0), len(column.categories)
-
-    def cell(values: pd.Series) -> NDArray[np.int64]:
-        codes = known.codes(values)
-        return np.where(codes == MISSING, n if column.may_miss else -1, codes)
-
-    what = f"categories of {column.name!r}"
-    counts = curator.count(column.name, cell, n + column.may_miss, rho, what)
-    return _category_column(column, column.categories, counts.values[:n], _missing(counts, n))
-
-
-def _named_categories(
-    column: PublicColumn, curator: Curator, rho: float, delta: float
-) -> CategoricalColumn:
-    """Name the categories that are common enough, and count missing values."""
-    what = f"categories of {column.name!r}"
-    rho_missing = 0.2 * rho if column.may_miss else 0.0
-    values, counts = curator.common_values(column.name, rho - rho_missing, delta, what)
-    n_missing = 0.0
-    if column.may_miss:
-        missing = curator.count(
-            column.name,
-            lambda values: np.where(values.isna().to_numpy(), 0, -1),
-            1,
-            rho_missing,
-            f"missing values of {column.name!r}",
-        )
-        n_missing = _missing(missing, 0)
-    return _category_column(column, values, counts.values, n_missing)
-
-
-def _missing(counts: NoisyCounts, place: int) -> float:
-    """Return the noisy count of missing values, or 0 if it may well be noise or there is none."""
-    if place >= len(counts.values):
-        return 0.0
-    count = float(counts.values[place])
+def _missing(counts: NoisyCounts) -> float:
+    """Return the last count, of missing values, or 0 if it may well be noise."""
+    count = float(counts.values[-1])
     return count if count >= 3 * counts.sigma and count >= 1 else 0.0
 
 
 def _category_column(
-    column: PublicColumn, values: Sequence[Any], counts: Any, n_missing: float
+    column: PublicColumn, values: Sequence[Any], counts: NDArray[Any], n_missing: float
 ) -> CategoricalColumn:
-    """Make the description of categories, the most frequent first; without counts, as told."""
-    values = list(values)
-    if counts is None:
-        order, positive = np.arange(len(values)), np.ones(len(values))
-    else:
-        positive = np.maximum(np.asarray(counts, dtype=np.float64), 0.5)
-        order = np.argsort(-positive, kind="stable")
-    total = positive.sum()
+    """Make the description of categories, the most frequent first."""
+    positive = np.maximum(counts.astype(np.float64), 0.5)
+    order, total = np.argsort(-counts, kind="stable"), positive.sum()
     is_category = isinstance(column.dtype, pd.CategoricalDtype)
     return CategoricalColumn(
         column.name,
@@ -253,7 +240,7 @@ def _category_column(
         dtype_name(column.dtype),
         tuple(values[i] for i in order),
         tuple((positive[order] / total).tolist()),
-        n_missing / (n_missing + total) if n_missing else float(not values),
+        n_missing / (n_missing + total) if n_missing else float(not len(values)),
         "NaN",
         tuple(values) if is_category else None,
         dtype_name(column.dtype.categories.dtype) if is_category else "object",
@@ -278,18 +265,17 @@ def _describe_numbers(
         edges, wanted = cuts.edges(step)
         if not len(wanted):
             break
+        n_cells = int(wanted.max()) + 1
 
-        def cell(values: pd.Series, edges: Any = edges, wanted: Any = wanted) -> Any:
+        def cell(
+            values: pd.Series, edges: Any = edges, wanted: Any = wanted, n_cells: int = n_cells
+        ) -> Any:
             amounts, missing = column.amounts(values)
             place = np.clip(np.searchsorted(edges, amounts, side="right") - 1, 0, len(wanted) - 1)
-            return np.where(missing, wanted.max() + 1, wanted[place])
+            return np.where(missing, n_cells, wanted[place])
 
-        n_cells = int(wanted.max()) + 1
         what = f"intervals of {column.name!r}, round {step + 1}"
-        counts = curator.count(column.name, cell, n_cells + 1, share, what)
-        if not column.may_miss:
-            counts = NoisyCounts(counts.values[:-1], counts.sigma)
-        cuts.take(counts, n_cells)
+        cuts.take(curator.count(column.name, cell, n_cells + 1, share, what))
     return cuts.column()
 
 
@@ -363,15 +349,15 @@ class _Cuts:
         inner = np.floor(np.linspace(low, high, n + 1)[1:-1]) + 0.5
         return np.unique(np.r_[low, inner, high])
 
-    def take(self, counts: NoisyCounts, n_cells: int) -> None:
+    def take(self, counts: NoisyCounts) -> None:
         """Replace each interval that was divided by what the counts make of its parts."""
-        values, sigma = counts.values.astype(np.float64), counts.sigma
+        values, sigma = counts.values[:-1].astype(np.float64), counts.sigma
         if self._parts[0][0] < 0:
-            self.n_missing = _missing(counts, n_cells)
+            self.n_missing = _missing(counts) if self.public.may_miss else 0.0
             edges = self._parts[0][1]
-            seen = np.flatnonzero(values[:n_cells] >= SEEN * 1.6 * sigma)
+            seen = np.flatnonzero(values >= SEEN * 1.6 * sigma)
             if not len(seen):
-                seen = np.array([int(np.argmax(values[:n_cells]))])
+                seen = np.array([int(np.argmax(values))])
             first, last = int(seen[0]), int(seen[-1]) + 1
             self.total = max(1.0, float(values[first:last].sum()))
             self.intervals = self._grouped(edges[first : last + 1], values[first:last], sigma)

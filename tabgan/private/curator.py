@@ -162,7 +162,7 @@ class Curator:
     def common_values(
         self, name: Any, rho: float, delta: float, what: str
     ) -> tuple[list[Any], NoisyCounts]:
-        """Name the values of a column whose noisy counts reach a threshold.
+        """Name the values of a column whose noisy counts reach a threshold, and count missing ones.
 
         A stability-based histogram [1]_: the noise is added to the counts of the values that occur.
         A value of one row is named with a probability of `delta` at most.
@@ -181,6 +181,7 @@ class Curator:
         values : list
             Sorted by their texts, so that their order says nothing more.
         counts : NoisyCounts
+            Of these values, and of missing values at the end.
 
         References
         ----------
@@ -193,12 +194,12 @@ class Curator:
             column = column.astype(column.cat.categories.dtype)
         codes, distinct = factorize(column)
         held = as_objects(distinct)
-        noisy = self._noisy(np.bincount(codes[codes >= 0], minlength=len(held)), rho)
-        named = np.flatnonzero(noisy.values >= threshold(noisy.sigma, delta))
-        named = np.array(
-            sorted(named, key=lambda i: (type(held[i]).__name__, str(held[i]))), dtype=np.int64
-        )
-        return held[named].tolist(), NoisyCounts(noisy.values[named], noisy.sigma)
+        # The missing value is public: it is counted whether it occurs or not.
+        counts = np.r_[np.bincount(codes[codes >= 0], minlength=len(held)), (codes < 0).sum()]
+        noisy = self._noisy(counts, rho)
+        named = np.flatnonzero(noisy.values[:-1] >= threshold(noisy.sigma, delta))
+        order = sorted(named.tolist(), key=lambda i: (type(held[i]).__name__, str(held[i])))
+        return [held[i] for i in order], NoisyCounts(noisy.values[[*order, -1]], noisy.sigma)
 
     def _noisy(self, counts: NDArray[np.int64], rho: float) -> NoisyCounts:
         sigma = gaussian_sigma(rho)
