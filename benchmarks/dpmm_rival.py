@@ -9,8 +9,7 @@ file that it names as "rows", seconds and peak memory to the JSON file that it n
 
 dpmm's pipeline cuts numbers by PrivTree, whose budget comes on top of `epsilon`. Here it is taken
 out of the promised epsilon: a tenth of it, at most dpmm's own default of 0.1. AIM's models are
-limited to 80 MB, as its paper has it; dpmm's pipeline sets no limit by default. A round of AIM fits
-the model by 1,000 iterations; "AIM, 100 iterations" does by a tenth of them, for busy machines.
+limited to 80 MB, as its paper has it; dpmm's pipeline sets no limit by default.
 """
 
 from __future__ import annotations
@@ -25,9 +24,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
-QUICK_AIM = "AIM, 100 iterations"
-"""AIM that fits its model by a tenth of the iterations in each round."""
 
 
 def read_rows(path: str, columns: dict[str, dict[str, Any]]) -> pd.DataFrame:
@@ -54,11 +50,9 @@ def main() -> None:
         for name, of in columns.items()
     }
     for_bins = min(0.1, spec["epsilon"] / 10)
-    make, options = (MSTPipeline, {})
-    if spec["system"] != "MST":
-        make, options = AIMPipeline, {"max_model_size": 80}
-    if spec["system"] == QUICK_AIM:
-        options["gen_kwargs"] = {"n_iters": 100}
+    make, options = (
+        (MSTPipeline, {}) if spec["system"] == "MST" else (AIMPipeline, {"max_model_size": 80})
+    )
     pipeline = make(
         epsilon=spec["epsilon"] - for_bins,
         delta=spec["delta"],
