@@ -40,6 +40,10 @@ every_synthesizer = pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls:
 # What teaches best need not be like the table: rows of it that are rare may never be made.
 LIKENESSES = [cls for cls in SYNTHESIZERS if cls is not tabgan.TeachingSynthesizer]
 every_likeness = pytest.mark.parametrize("cls", LIKENESSES, ids=lambda cls: cls.__name__)
+# What no dtype tells of values, a model with differential privacy does not learn: how they are
+# marked where they are missing, and the digits of floats.
+SEERS = [cls for cls in SYNTHESIZERS if cls is not tabgan.DPSynthesizer]
+every_seer = pytest.mark.parametrize("cls", SEERS, ids=lambda cls: cls.__name__)
 FEATURIZERS = [cls for cls in ESTIMATORS if issubclass(cls, Features)]
 
 assert all(issubclass(cls, Estimator) for cls in EVERYONE)
@@ -82,7 +86,29 @@ def small(cls, table=None, **parameters):
         settings["condition_columns"] = [condition_of(table)]
     if cls is tabgan.TeachingSynthesizer and table is not None and len(labels_of(table)) > 1:
         settings["target"] = condition_of(table)
+    if cls is tabgan.DPSynthesizer and table is not None:
+        settings |= public_of(table)
     return cls(**{**settings, **parameters})
+
+
+def public_of(table):
+    """Tell a private model all it can be told, and a budget at which its noise rounds to zero."""
+    frame = pd.DataFrame(table)
+    told = {"epsilon": 1e9, "bounds": {}, "categories": {}, "steps": {}}
+    for name in frame:
+        present = frame[name].dropna()
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            told["categories"][name] = frame[name].cat.categories.tolist()
+        elif present.dtype.kind in "OU" or isinstance(present.dtype, pd.StringDtype):
+            told["categories"][name] = present.unique().tolist()
+        elif present.dtype.kind in "iufmM" and len(present):
+            told["bounds"][name] = (present.min(), present.max())
+            if present.dtype.kind == "f":
+                fine = [k for k in range(4) if (present.round(k) == present).all()]
+                if fine:
+                    told["steps"][name] = 10.0 ** -fine[0]
+    told["categories"] = {name: each for name, each in told["categories"].items() if each}
+    return told
 
 
 def fit_small(cls, table, **parameters):

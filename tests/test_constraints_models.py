@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 
 import numpy as np
@@ -29,7 +30,11 @@ from tabgan.constraints import (
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.registry import MODELS
 
-SYNTHESIZERS = [cls for cls in MODELS.values() if issubclass(cls, TableSynthesizer)]
+SYNTHESIZERS = [
+    cls
+    for cls in MODELS.values()
+    if issubclass(cls, TableSynthesizer) and "constraints" in inspect.signature(cls).parameters
+]
 
 
 def trips(n=300, rng=None):

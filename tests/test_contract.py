@@ -14,6 +14,7 @@ from contract import (
     narrow_table,
     says,
     small,
+    those_of,
 )
 from seeds import seed
 from sklearn.exceptions import NotFittedError
@@ -71,6 +72,8 @@ def test_values_are_missing_where_they_were_and_in_the_same_way(cls, name):
         # Calibrated to 8 % of 300 rows at least: none missing has chance e-11.
         assert made[label].isna().any() == table[label].isna().any(), label
         markers = {type(value) for value in table[label][table[label].isna()]}
+        if cls not in contract.SEERS:
+            continue
         assert {type(value) for value in made[label][made[label].isna()]} == markers, label
 
 
@@ -133,7 +136,7 @@ def test_tables_and_parameters_are_left_alone(cls):
 @every_synthesizer
 def test_few_rows(cls, n_rows):
     table = narrow_table()[1:].head(n_rows)
-    made = fit_small(cls, table, batch_size=500).sample(40)
+    made = fit_small(cls, table, **those_of(cls, batch_size=500)).sample(40)
     assert len(made) == 40
     assert set(made["kind"]) <= set(table["kind"])
     assert made["length"].dropna().between(table["length"].min(), table["length"].max()).all()
@@ -143,7 +146,9 @@ def test_few_rows(cls, n_rows):
 @pytest.mark.parametrize("batch_size", [1, 7])
 @every_synthesizer
 def test_odd_batch_sizes(cls, batch_size):
-    assert len(fit_small(cls, narrow_table(), batch_size=batch_size).sample(3)) == 3
+    assert (
+        len(fit_small(cls, narrow_table(), **those_of(cls, batch_size=batch_size)).sample(3)) == 3
+    )
 
 
 @pytest.mark.parametrize("label", ["length", "kind", "flag"])
@@ -171,6 +176,8 @@ def test_constant_table(cls):
     table = pd.DataFrame({"one": [1] * 10, "x": ["x"] * 10, "none": [None] * 10})
     synthesizer = fit_small(cls, table)
     expected = table.head(3)
+    if cls not in contract.SEERS:
+        expected["none"] = np.full(3, np.nan, dtype=object)
     pd.testing.assert_frame_equal(synthesizer.sample(3), expected)
     for carry in contract.CARRIERS.values():
         pd.testing.assert_frame_equal(carry(synthesizer).sample(3), expected)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from contract import (
+    ESTIMATORS,
     FEATURIZERS,
     carry_by_pickle,
     every_estimator,
@@ -37,7 +38,11 @@ TOLD = (
 )
 
 
-@every_estimator
+# A word about later rows would have to be paid for, as a look at the first ones is.
+TELLING = [cls for cls in ESTIMATORS if cls is not tabgan.DPSynthesizer]
+
+
+@pytest.mark.parametrize("cls", TELLING, ids=lambda cls: cls.__name__)
 def test_unseen_categories_are_told_once_by_partial_fit(cls):
     model = (
         carry_by_pickle(fitted(cls))

@@ -113,6 +113,13 @@ TAKES = {
     "strength": lambda value: value is None or is_number(value, 0, 1),
     "seen_penalty": lambda value: value is None or is_number(value, -math.inf),
     "acceptance_rounds": lambda value: is_integer(value, 0),
+    "epsilon": lambda value: is_number(value, 1e-6),
+    "delta": lambda value: is_number(value, 0, 1, but=(0, 1)),
+    "schema_share": lambda value: is_number(value, 0, 1, but=(0, 1)),
+    "n_bins": lambda value: is_integer(value, 2),
+    **dict.fromkeys(
+        ("bounds", "categories", "steps"), lambda value: value is None or isinstance(value, dict)
+    ),
     "max_categories": lambda value: is_integer(value, 2),
     "categorical_features": lambda value: value is None or is_list(value, is_label),
     "condition_columns": lambda value: value is None or is_list(value, is_label),
@@ -202,6 +209,7 @@ def test_right_values_are_taken(cls):
         (tabgan.TeachingSynthesizer, ("techniques",)),
         (tabgan.SeqGANSynthesizer, ("latent_dim",)),
         (tabgan.CycleGANTranslator, ("latent_dim",)),
+        (tabgan.DPSynthesizer, ("batch_size", "checkpoint", "acceptance_rounds", "privacy")),
     ],
 )
 def test_what_a_model_does_not_use_is_no_parameter_of_it(cls, without):

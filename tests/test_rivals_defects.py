@@ -16,6 +16,7 @@ from contract import (
     FEATURIZERS,
     SYNTHESIZERS,
     every_likeness,
+    every_seer,
     every_synthesizer,
     fit_small,
     narrow_table,
@@ -97,6 +98,9 @@ def test_rows_are_made_independently_of_each_other(cls):
             together = networks(codes, nothing)
             alone = [networks(codes[i : i + 1], nothing[:1]) for i in range(50)]
         torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+        return
+    if cls is tabgan.DPSynthesizer:
+        # Its networks read nothing: levels are drawn from the components of a mixture.
         return
     maker = game.decoder if hasattr(game, "decoder") else game.generator
     noise = torch.randn(50, maker.inward.in_features, generator=torch.Generator().manual_seed(0))
@@ -248,7 +252,7 @@ def test_dependencies_have_no_upper_bound():
     assert not any("<" in each.partition(";")[0] for each in required)
 
 
-@every_synthesizer
+@every_seer
 def test_training_rows_are_not_in_the_model(cls):
     """ForestDiffusion and arfpy store the training rows."""
     rng = np.random.default_rng(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import inspect
 import json
 import re
 import warnings
@@ -327,7 +328,11 @@ def text_of(path):
         return file.metadata()["tabgan"]
 
 
-@pytest.mark.parametrize("cls", SYNTHESIZERS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "cls",
+    [cls for cls in SYNTHESIZERS if "privacy" in inspect.signature(cls).parameters],
+    ids=lambda cls: cls.__name__,
+)
 def test_every_synthesizer_learns_and_keeps_what_it_is_told_to_withhold(cls, tmp_path):
     table = planted_table()
     with warnings.catch_warnings(record=True) as caught:

@@ -20,6 +20,9 @@ _ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)
 def compose(cls: Any) -> None:
     """Complete the signature, the docstring and the rules of a class from its bases.
 
+    A class that has no use for some parameters of its bases names them in `_omits`: they are no
+    parameters of the class, and keep the defaults of the bases.
+
     In the docstring, the entry ``**shared`` stands for all parameters that the class itself does
     not describe. An entry that has a heading alone takes the description of the base, so that a
     class can state another default without repeating the text.
@@ -53,7 +56,8 @@ def compose(cls: Any) -> None:
         if "__init__" in vars(base):
             own = inspect.signature(vars(base)["__init__"]).parameters
             parameters |= {k: p for k, p in own.items() if p.kind is not p.VAR_KEYWORD}
-    del parameters["self"]
+    for name in ("self", *getattr(cls, "_omits", ())):
+        del parameters[name]
     by_keyword = [p for p in parameters.values() if p.kind is p.KEYWORD_ONLY]
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = inspect.Signature([this, *by_keyword])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
-from tabgan.checks import NONE, ParameterError, Rule, integer, listed, number
+from tabgan.checks import NONE, ParameterError, Rule, integer, number
 from tabgan.estimators.reading import read_fitted
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
@@ -23,10 +23,11 @@ from tabgan.generation.source import Source
 from tabgan.networks.mixtures import ProductMixture
 from tabgan.private.accounting import gaussian_sigma, rho_of
 from tabgan.private.answers import Answers
-from tabgan.private.columns import describe, public_columns
+from tabgan.private.columns import check_told, describe, public_columns
 from tabgan.private.curator import Budget, Curator, Places, Spent, total_epsilon
 from tabgan.private.noise import Noise
 from tabgan.randomness import Streams
+from tabgan.table.agreement import check_kinds
 from tabgan.table.chunks import is_chunked
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
@@ -66,6 +67,9 @@ CATEGORIES = Rule(
 )
 
 
+STEPS = Rule("a dict of column labels and steps", lambda value: isinstance(value, Mapping))
+
+
 class MarginalGame(Game):
     """A mixture of products that is to agree with noisy counts.
 
@@ -74,10 +78,19 @@ class MarginalGame(Game):
     mixture : ProductMixture
     """
 
+    wanted_levels: Tensor
+    weight_levels: Tensor
+    wanted_pairs: Tensor
+    weight_pairs: Tensor
+
     def __init__(self, mixture: ProductMixture) -> None:
         super().__init__()
         self.mixture = mixture
-        self._asked: tuple[Tensor, ...] = ()
+        width = mixture.layout.width
+        for name, shape in (("levels", (width,)), ("pairs", (width, width))):
+            # What is wanted and how much it weighs; nothing before the first answer.
+            self.register_buffer(f"wanted_{name}", torch.zeros(shape), persistent=False)
+            self.register_buffer(f"weight_{name}", torch.zeros(shape), persistent=False)
 
     def ask(self, answers: Answers, total: float) -> None:
         """Take answers to agree with.
@@ -88,21 +101,15 @@ class MarginalGame(Game):
         total : float
             Number of rows, as estimated.
         """
-        device = self.mixture.levels.device
-        single, single_weight = answers.of_levels()
-        pairs, pair_weight = answers.of_pairs()
-        tensors = []
-        for counts, weight in ((single, single_weight), (pairs, pair_weight)):
-            # A count of rows varies about that of their population by its square root.
-            weight = np.where(
-                weight > 0,
-                1.0 / (1.0 / np.where(weight > 0, weight, 1.0) + np.maximum(counts, 1.0)),
-                0.0,
-            )
-            tensors += [counts / total, weight * total**2]
-        n_cells = max(1, int((tensors[1] > 0).sum() + (tensors[3] > 0).sum()))
-        tensors[1], tensors[3] = tensors[1] / n_cells, tensors[3] / n_cells
-        self._asked = tuple(torch.from_numpy(each).float().to(device) for each in tensors)
+        asked = {"levels": answers.of_levels(), "pairs": answers.of_pairs()}
+        n_cells = sum(int((precision > 0).sum()) for _, precision in asked.values())
+        for name, (counts, precision) in asked.items():
+            known = precision > 0
+            # Beside the noise, a count of rows varies by about its square root.
+            variance = 1.0 / np.where(known, precision, 1.0) + np.maximum(counts, 1.0)
+            weight = known * total**2 / variance / max(1, n_cells)
+            for kind, values in (("wanted", counts / total), ("weight", weight)):
+                getattr(self, f"{kind}_{name}").copy_(torch.from_numpy(values))
 
     def players(self) -> tuple[Player, ...]:
         """Return the one player."""
@@ -110,22 +117,21 @@ class MarginalGame(Game):
 
     def marginals(self) -> tuple[Tensor, Tensor]:
         """Return probabilities of levels, (width,), and of pairs of levels, (width, width)."""
-        shares, levels = self.mixture()
+        shares, levels = self.mixture.log_shares().exp(), self.mixture().exp()
         weighted = shares[:, None] * levels
         return weighted.sum(dim=0), weighted.T @ levels
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean squared error of counts, in units of their variances."""
         single, pairs = self.marginals()
-        wanted, weight, wanted_pairs, weight_pairs = self._asked
-        error = (weight * (single - wanted).square()).sum()
-        return error + (weight_pairs * (pairs - wanted_pairs).square()).sum()
+        error = (self.weight_levels * (single - self.wanted_levels).square()).sum()
+        return error + (self.weight_pairs * (pairs - self.wanted_pairs).square()).sum()
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Generate log-probabilities of levels, each row from a component drawn at random."""
-        shares, levels = self.mixture()
+        shares = self.mixture.log_shares().exp()
         component = torch.multinomial(shares, len(condition), True, generator=rng)
-        return self.mixture.levels[component]
+        return self.mixture()[component]
 
 
 class NoRows:
@@ -178,12 +184,15 @@ class DPSynthesizer(TableSynthesizer):
         Categories of columns that are known without a look at the rows; values of other columns
         that are named here count as categories too. Other values are passed over. For other columns
         of categories `fit` names the categories that many rows share.
+    steps : dict of column label to number or duration, or None, default=None
+        Steps of columns that are known without a look at the rows, such as 0.01 for prices and "1D"
+        for dates. Other floats are not rounded, and other dates have the precision of their dtype.
     schema_share : float in (0, 1), default=0.1
         Share of the budget for the description of columns.
     n_bins : int >= 2, default=32
         Intervals of a numeric column that are aimed for.
-    n_components : int >= 1, default=512
-        Components of the mixture.
+    hidden_dim : int >= 1, default=512
+        Number of components of the mixture.
     n_steps : int >= 0 or None, default=None
         Number of training steps of all rounds together. None takes 2,000.
     learning_rate : float > 0, default=0.05
@@ -219,7 +228,7 @@ class DPSynthesizer(TableSynthesizer):
     plan = Plan(
         n_steps=2000,
         betas=(0.9, 0.99),
-        averaging=0.0,
+        averaging=0.9,
         numbers="segments",
     )
     _parameter_constraints: ClassVar[dict[str, Rule]] = {
@@ -227,11 +236,17 @@ class DPSynthesizer(TableSynthesizer):
         "delta": number(0, 1, "neither"),
         "bounds": BOUNDS | NONE,
         "categories": CATEGORIES | NONE,
+        "steps": STEPS | NONE,
         "schema_share": number(0, 1, "neither"),
         "n_bins": integer(2),
-        "n_components": integer(1),
     }
+    _omits: ClassVar[tuple[str, ...]] = (
+        ("batch_size", "early_stopping", "n_iter_no_change", "validation_fraction")
+        + ("acceptance_rounds", "privacy", "checkpoint", "checkpoint_every", "distributed")
+        + ("constraints", "on_violation")
+    )
     _spent: list[Spent]
+    _answers: Answers | None
 
     def __init__(
         self,
@@ -240,44 +255,41 @@ class DPSynthesizer(TableSynthesizer):
         delta: float = 1e-6,
         bounds: Mapping[Hashable, Sequence[Any]] | None = None,
         categories: Mapping[Hashable, Sequence[Any]] | None = None,
+        steps: Mapping[Hashable, Any] | None = None,
         schema_share: float = 0.1,
         n_bins: int = 32,
-        n_components: int = 512,
         learning_rate: float = 0.05,
+        hidden_dim: int = 512,
         **shared: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, **shared)
+        super().__init__(learning_rate=learning_rate, hidden_dim=hidden_dim, **shared)
         self.epsilon = epsilon
         self.delta = delta
         self.bounds = bounds
         self.categories = categories
+        self.steps = steps
         self.schema_share = schema_share
         self.n_bins = n_bins
-        self.n_components = n_components
 
     # ------------------------------------------------------------------ reading
 
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> Curator | None:
         if is_chunked(X):
             raise ParameterError(
-                "DPSynthesizer cannot read X a part at a time; load X, for example with "
-                "pandas.read_parquet."
+                "X is read a part at a time, and DPSynthesizer needs it whole; load it, for "
+                "example with pandas.read_parquet."
             )
         n_rows = getattr(self, "_n_rows", 0)
         frame = read_fitted(self, X, anew)
         if not anew:
+            # A look at these rows would have to be paid for.
+            check_kinds(self.schema_, frame)
             self._n_rows = n_rows
             return None
-        bounds, categories = self.bounds or {}, self.categories or {}
-        for argument, told in (("bounds", bounds), ("categories", categories)):
-            for name in told:
-                if name not in frame.columns:
-                    raise ParameterError(
-                        f"{argument} names {name!r}, which is not a column; columns: "
-                        f"{listed(list(frame.columns))}."
-                    )
+        bounds, categories, steps = self.bounds or {}, self.categories or {}, self.steps or {}
+        check_told(frame, bounds, categories, steps)
         forced = self._forced_categories(self._format.labels)
-        columns = public_columns(frame, bounds, categories, forced)
+        columns = public_columns(frame, bounds, categories, steps, forced)
         naming = [each for each in columns if not each.is_numeric and each.categories is None]
         delta = NAMING_SHARE * self.delta if naming else 0.0
         budget = Budget(rho_of(self.epsilon, self.delta - delta), delta)
@@ -296,7 +308,7 @@ class DPSynthesizer(TableSynthesizer):
         self._rules = self._links = None
         self._n_rows = 1
         self._spent = budget.ledger
-        self._answers: Answers | None = None
+        self._answers = None
         return curator
 
     # ------------------------------------------------------------------ learning
@@ -304,7 +316,7 @@ class DPSynthesizer(TableSynthesizer):
     def _make_game(self, encoding: Encoding) -> MarginalGame:
         masses = [np.log(np.maximum(each, 1e-6)) for each in encoding.masses]
         start = encoding.layout.along_row(masses)
-        return MarginalGame(ProductMixture(encoding.layout, start.float(), self.n_components))
+        return MarginalGame(ProductMixture(encoding.layout, start.float(), self.hidden_dim))
 
     def _make_source(self, game: Any, encoding: Encoding) -> Source:
         return MixtureRows(game, encoding)

@@ -40,6 +40,13 @@ class ProductMixture(nn.Module):
         spread = SPREAD * torch.randn(n_components, layout.width)
         self.levels = nn.Parameter(start + spread)
 
-    def forward(self) -> tuple[Tensor, Tensor]:
-        """Return the probability of each component, (k,), and of levels in each, (k, width)."""
-        return torch.softmax(self.scores, 0), self.layout.activate(self.levels)
+    def log_shares(self) -> Tensor:
+        """Return the log-probability of each component, shape (k,)."""
+        return torch.log_softmax(self.scores, 0)
+
+    def forward(self) -> Tensor:
+        """Return log-probabilities of levels in each component, shape (k, width).
+
+        Padded places are impossible.
+        """
+        return self.layout.log_probabilities(self.levels)

