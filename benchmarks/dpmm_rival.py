@@ -3,7 +3,7 @@
     PYTHON benchmarks/dpmm_rival.py SPECIFICATION.json
 
 dpmm 0.1.9 asks for Python 3.11, NumPy 1.26 and pandas 2.1, so that it cannot be installed beside
-tabgan. The specification is what `differential_privacy.write_specification` writes: the CSV file of
+tabgan. The specification is what `differential_privacy.run` writes: the CSV file of
 the training rows, the public categories and bounds, and the budget. Synthetic rows go to the CSV
 file that it names as "rows", seconds and peak memory to the JSON file that it names as "figures".
 
