@@ -19,7 +19,6 @@ from scipy import stats
 from seeds import seed
 from sklearn.base import clone
 
-import tabgan
 from tabgan import DPSynthesizer
 from tabgan.checks import ParameterError
 from tabgan.datasets import make_mixed_table
@@ -215,11 +214,8 @@ def answers_of(frame, monkeypatch, sigma_rho=1e12):
     asked = curated(frame)
     found = [asked.count("a", lambda values: values.to_numpy() % 3, 3, sigma_rho, "").values]
     values, counts = asked.common_values("b", sigma_rho, 0.4, "")
-    found.append(
-        np.r_[
-            [counts.values[values.index(v)] if v in values else 0 for v in "xyz"], counts.values[-1]
-        ]
-    )
+    named = dict(zip(values, counts.values, strict=False))
+    found.append(np.array([named.get(value, 0) for value in "xyz"] + [counts.values[-1]]))
     places = Places((0, 3), (3, 2), 5)
     asked.encode(lambda t: np.stack([t["a"] % 3, t["a"] % 2], axis=1), places)
     found += [asked.marginal(0, sigma_rho, "").values, asked.pair(0, 1, sigma_rho, "").values]
@@ -316,10 +312,8 @@ def test_no_row_outlives_the_fit():
     model = DPSynthesizer(**settings(epsilon=3.0)).fit(public_table(80, 0, 0.5, ["u", "v"]))
     gc.collect()
     assert not any(isinstance(each, Curator) for each in gc.get_objects())
-    assert not any(
-        isinstance(value, pd.DataFrame)
-        for value in [*vars(model).values(), *vars(model._core).values()]
-    )
+    held = [*vars(model).values(), *vars(model._core).values()]
+    assert not any(isinstance(value, pd.DataFrame) for value in held)
 
 
 def test_what_one_row_alone_holds_is_not_named():
@@ -341,7 +335,9 @@ def test_the_ledger_keeps_the_promise():
         model = DPSynthesizer(**settings(epsilon=epsilon, delta=1e-5)).fit(table)
         ledger = model.privacy_
         assert list(ledger) == ["mechanism", "what", "rho", "delta"]
-        assert 0.999 * epsilon < model.epsilon_ <= epsilon * (1 + 1e-6)
+        assert model.epsilon_ <= epsilon * (1 + 1e-6)
+        # With little to spend, no category is named, and there are no pairs to spend more on.
+        assert epsilon < 1 or model.epsilon_ > 0.999 * epsilon
         assert model.delta_ == 1e-5 and ledger["delta"].sum() < 1e-5
         assert model.rho_ == pytest.approx(ledger["rho"].sum())
         again = carry_by_pickle(model)
@@ -353,7 +349,6 @@ def test_the_same_seed_makes_other_noise_and_the_number_of_rows_is_noisy():
     one, other = (DPSynthesizer(**settings(epsilon=0.3)).fit(table) for _ in range(2))
     assert one._n_rows != 300 or other._n_rows != 300
     assert not one.sample(50, 0).equals(other.sample(50, 0))
-    assert tabgan.read_card  # The card says the noisy number, see `_n_rows`.
 
 
 def test_later_calls_spend_nothing_and_read_no_rows(monkeypatch):
@@ -402,12 +397,13 @@ def test_ranges_that_nobody_told_are_found():
 
 def test_what_is_public_must_fit_the_columns():
     table = pd.DataFrame({"x": [0.5, 1.5], "n": [1, 2], "w": ["a", "b"]})
+    steps_of = "steps of {}, a column of dtype ..., must be a positive {}..."
     for settings_of, told in (
         ({"bounds": {"z": (0, 1)}}, "bounds names 'z', which is not a column; columns: ..."),
-        ({"steps": {"x": 0.3}}, "steps of 'x', a column of dtype float64, must be 1 or a power..."),
+        ({"steps": {"x": 0.3}}, "steps of 'x', a column of dtype ..., must be 1 or a power..."),
         (
             {"steps": {"n": 0}},
-            "steps of 'n', a column of dtype int64, must be a positive integer...",
+            "steps of 'n', a column of dtype ..., must be a positive integer...",
         ),
         (
             {"steps": {"w": 1}},

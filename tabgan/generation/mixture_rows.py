@@ -52,7 +52,7 @@ class MixtureRows(Source):
     def _log_parts(self) -> tuple[Tensor, Tensor]:
         """Return log-probabilities of components, (k,), and of levels in each, (k, width)."""
         mixture = self.maker.mixture
-        return mixture.log_shares(), mixture()
+        return mixture.log_shares(), mixture.log_levels()
 
     def _levels_of(self, levels: Tensor, component: Tensor, noise: torch.Generator) -> EncodedTable:
         """Draw levels of each block from the components of rows."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tabgan.adversarial.game import Batch, Game, Player
@@ -42,8 +43,11 @@ SELECTION_SHARE = 0.1
 PICKS_PER_COLUMN = 16
 """Pairs that the budget would last for, for each column, were the noise never lowered."""
 
-ROUNDS_SHARE = 0.5
-"""Share of the training steps that rounds of selection take; the rest trains on all answers."""
+COLUMNS_PER_PICK = 3
+"""Columns for which a round counts one pair."""
+
+STEPS_SHARE = 16
+"""Steps that are left, for one that is made after a round; the last ones train on all answers."""
 
 NAMING_SHARE = 0.1
 """Share of delta for the naming of categories."""
@@ -85,7 +89,7 @@ class MarginalGame(Game):
 
     def __init__(self, mixture: ProductMixture) -> None:
         super().__init__()
-        self.mixture = mixture
+        self.mixture: Any = mixture
         width = mixture.layout.width
         for name, shape in (("levels", (width,)), ("pairs", (width, width))):
             # What is wanted and how much it weighs; nothing before the first answer.
@@ -109,7 +113,7 @@ class MarginalGame(Game):
             variance = 1.0 / np.where(known, precision, 1.0) + np.maximum(counts, 1.0)
             weight = known * total**2 / variance / max(1, n_cells)
             for kind, values in (("wanted", counts / total), ("weight", weight)):
-                getattr(self, f"{kind}_{name}").copy_(torch.from_numpy(values))
+                self.get_buffer(f"{kind}_{name}").copy_(torch.from_numpy(values))
 
     def players(self) -> tuple[Player, ...]:
         """Return the one player."""
@@ -117,7 +121,7 @@ class MarginalGame(Game):
 
     def marginals(self) -> tuple[Tensor, Tensor]:
         """Return probabilities of levels, (width,), and of pairs of levels, (width, width)."""
-        shares, levels = self.mixture.log_shares().exp(), self.mixture().exp()
+        shares, levels = self.mixture.log_shares().exp(), self.mixture.log_levels().exp()
         weighted = shares[:, None] * levels
         return weighted.sum(dim=0), weighted.T @ levels
 
@@ -131,7 +135,7 @@ class MarginalGame(Game):
         """Generate log-probabilities of levels, each row from a component drawn at random."""
         shares = self.mixture.log_shares().exp()
         component = torch.multinomial(shares, len(condition), True, generator=rng)
-        return self.mixture()[component]
+        return self.mixture.log_levels()[component]
 
 
 class NoRows:
@@ -187,7 +191,7 @@ class DPSynthesizer(TableSynthesizer):
     steps : dict of column label to number or duration, or None, default=None
         Steps of columns that are known without a look at the rows, such as 0.01 for prices and "1D"
         for dates. Other floats are not rounded, and other dates have the precision of their dtype.
-    schema_share : float in (0, 1), default=0.1
+    schema_share : float in (0, 1), default=0.2
         Share of the budget for the description of columns.
     n_bins : int >= 2, default=32
         Intervals of a numeric column that are aimed for.
@@ -256,7 +260,7 @@ class DPSynthesizer(TableSynthesizer):
         bounds: Mapping[Hashable, Sequence[Any]] | None = None,
         categories: Mapping[Hashable, Sequence[Any]] | None = None,
         steps: Mapping[Hashable, Any] | None = None,
-        schema_share: float = 0.1,
+        schema_share: float = 0.2,
         n_bins: int = 32,
         learning_rate: float = 0.05,
         hidden_dim: int = 512,
@@ -326,103 +330,126 @@ class DPSynthesizer(TableSynthesizer):
         return Places(tuple(layout.offsets.tolist()), tuple(layout.n_levels), layout.width)
 
     def _learn(self, data: Any, streams: Streams, anew: bool) -> None:
+        if anew:
+            curator: Curator = data
+            self._count_levels(curator)
+            if not self._count_pairs(curator, streams):
+                return
+        self._train(self._n_steps if not anew else self._n_steps - self.n_steps_, streams)
+
+    def _train(self, n: int, streams: Streams) -> bool:
+        """Train n steps to agree with all answers so far; return False if the user ended it."""
+        assert self._answers is not None
         core, run = self._core, self._run()
-        encoder = core.encoding.encoder
-        n_steps = self._n_steps
-        training, rows = core.training, NoRows(core.encoding.layout)
-
-        def train(n: int, before: int) -> bool:
-            """Train n steps on the answers so far; False if the user ended it."""
-            if not n:
-                return True
-            assert self._answers is not None
-            training.game.ask(self._answers, float(self._n_rows))
-            return training.run(
-                rows,
-                n,
-                1,
-                streams.noise,
-                run.callbacks,
-                run.name if run.shows_progress else None,
-                captures=run.captures,
-                n_before=before,
-                n_after=n_steps - before - n,
-            )
-
-        if not anew:
-            train(n_steps, 0)
-            return
-        curator: Curator = data
-        places = self._places()
-        curator.encode(
-            lambda frame: encoder.encode(_clipped(frame, encoder.schema)).codes.numpy(), places
+        core.training.game.ask(self._answers, float(self._n_rows))
+        if not n:
+            return True
+        is_whole: bool = core.training.run(
+            NoRows(core.encoding.layout),
+            n,
+            1,
+            streams.noise,
+            run.callbacks,
+            run.name if run.shows_progress else None,
+            captures=run.captures,
+            n_before=core.training.step,
+            n_after=max(0, self._n_steps - core.training.step - n),
         )
+        return is_whole
+
+    def _count_levels(self, curator: Curator) -> None:
+        """Count the levels of each column, unless they were counted to describe the column."""
+        encoder = self._core.encoding.encoder
+        schema, places = encoder.schema, self._places()
+
+        def encode(frame: pd.DataFrame) -> Any:
+            return encoder.encode(_clipped(frame, schema)).codes.numpy()
+
+        curator.encode(encode, places)
         self._answers = answers = Answers(places)
         counted, self._counted = self._counted, []
         rho = SINGLE_SHARE * curator.budget.rho / len(counted)
-        for block, counts, name in zip(encoder.blocks, counted, encoder.schema.names, strict=True):
+        for block, counts, name in zip(encoder.blocks, counted, schema.names, strict=True):
             if block < 0:
                 continue
             if counts is None or len(counts.values) != places.n_levels[block]:
                 counts = curator.marginal(block, rho, f"levels of {name!r}")
             answers.add((block,), counts)
         self._n_rows = max(1, round(answers.total()))
-        n_done, is_whole = self._ask_pairs(curator, answers, train, n_steps)
-        if is_whole:
-            train(n_steps - n_done, n_done)
 
-    def _ask_pairs(self, curator: Curator, answers: Answers, train: Any, n_steps: int) -> Any:
-        places = answers.places
-        n_blocks = len(places.starts)
-        candidates = list(itertools.combinations(range(n_blocks), 2))
-        n_done = 0
-        if not candidates:
-            return n_done, True
-        sizes = np.array([places.n_levels[i] * places.n_levels[j] for i, j in candidates])
-        rho = curator.budget.left / min(PICKS_PER_COLUMN * n_blocks, len(candidates) * 4)
-        per_round = max(1, n_blocks // 3)
-        n_rounds = 0
-        steps = max(0, int(ROUNDS_SHARE * n_steps) // 12)
-        while curator.budget.left > 1e-9 * curator.budget.rho:
-            left = curator.budget.left
-            if left < 2 * rho * per_round:
-                rho = left / per_round
-            predicted = self._predicted()
-            sigma = gaussian_sigma((1 - SELECTION_SHARE) * rho)
-            penalties = math.sqrt(2 / math.pi) * sigma * sizes
-            open_ = list(range(len(candidates)))
-            picked = []
-            for _ in range(min(per_round, len(candidates))):
-                some = [candidates[i] for i in open_]
-                at = curator.worst_pair(
-                    some, predicted, penalties[open_], SELECTION_SHARE * rho, "pair of columns"
-                )
-                pair = some[at]
-                picked.append(open_.pop(at))
-                counts = curator.pair(
-                    *pair, (1 - SELECTION_SHARE) * rho, f"levels of columns {pair}"
-                )
-                answers.add(pair, counts)
-            n = min(steps, n_steps - n_done)
-            if not train(n, n_done):
-                return n_done, False
-            n_done += n
-            n_rounds += 1
-            after = self._predicted()
-            moved = [
-                np.abs(
-                    after[places.of(i), places.of(j)] - predicted[places.of(i), places.of(j)]
-                ).sum()
-                for i, j in (candidates[k] for k in picked)
-            ]
-            if np.mean(moved) <= penalties[picked].mean():
+    def _count_pairs(self, curator: Curator, streams: Streams) -> bool:
+        """Spend the rest of the budget on pairs of columns, in rounds with training between them.
+
+        A round counts the pairs that the model predicts worst. As soon as the counts of a round
+        move the model by no more than their noise would, the next round has half the noise
+        (McKenna et al., 2022, Algorithm 3).
+
+        Returns
+        -------
+        bool
+            False if the user ended training.
+        """
+        budget, n_blocks = curator.budget, len(self._places().starts)
+        pairs = list(itertools.combinations(range(n_blocks), 2))
+        per_round = min(len(pairs), max(1, n_blocks // COLUMNS_PER_PICK))
+        rho = budget.left / max(1, min(PICKS_PER_COLUMN * n_blocks, 4 * len(pairs)))
+        while pairs and budget.left > 1e-9 * budget.rho:
+            if budget.left < 2 * rho * per_round:
+                rho = budget.left / per_round
+            before = self._predicted()
+            noise = self._ask_worst(curator, pairs, before, per_round, rho)
+            n_steps = (self._n_steps - self.n_steps_) // STEPS_SHARE
+            if not self._train(n_steps, streams):
+                return False
+            moved = np.abs(self._predicted() - before)
+            parts = [moved[tuple(map(self._places().of, pair))].sum() for pair in noise]
+            if np.mean(parts) <= np.mean(list(noise.values())):
                 rho *= 4
-        return n_done, True
+        return True
 
-    def _predicted(self) -> Any:
-        with torch.no_grad():
-            _, pairs = self._core.training.game.marginals()
-        return pairs.double().cpu().numpy() * self._n_rows
+    def _ask_worst(
+        self,
+        curator: Curator,
+        pairs: list[tuple[int, int]],
+        predicted: NDArray[np.float64],
+        n: int,
+        rho: float,
+    ) -> dict[tuple[int, int], float]:
+        """Select and count the n pairs that are predicted worst, at a cost of rho each.
+
+        Returns
+        -------
+        dict of pair to float
+            The L1 norm that the noise of each pair is expected to have.
+        """
+        assert self._answers is not None
+        places, names = self._places(), self._block_names()
+        rho_select, rho_count = SELECTION_SHARE * rho, (1 - SELECTION_SHARE) * rho
+        norm = math.sqrt(2 / math.pi) * gaussian_sigma(rho_count)
+        expected = {(i, j): norm * places.n_levels[i] * places.n_levels[j] for i, j in pairs}
+        picked: dict[tuple[int, int], float] = {}
+        for _ in range(n):
+            others = [pair for pair in pairs if pair not in picked]
+            penalties = np.array([expected[pair] for pair in others])
+            what = "which pair of columns is predicted worst"
+            worst = others[curator.worst_pair(others, predicted, penalties, rho_select, what)]
+            one, other = (names[block] for block in worst)
+            counts = curator.pair(*worst, rho_count, f"levels of {one!r} and {other!r}")
+            self._answers.add(worst, counts)
+            picked[worst] = expected[worst]
+        return picked
+
+    def _block_names(self) -> dict[int, Hashable]:
+        """Return the label of the column of each block."""
+        encoder = self._core.encoding.encoder
+        return dict(zip(encoder.blocks, encoder.schema.names, strict=True))
+
+    @torch.no_grad()
+    def _predicted(self) -> NDArray[np.float64]:
+        """Return the counts of all pairs of levels that the model predicts, (width, width)."""
+        _, pairs = self._core.training.game.marginals()
+        counts: NDArray[np.float64] = pairs.double().cpu().numpy() * self._n_rows
+        return counts
 
     # ------------------------------------------------------------------ what was spent
 

@@ -29,24 +29,33 @@ class ProductMixture(nn.Module):
     ----------
     scores : Parameter of shape (k,)
         Unnormalised log-probability of each component.
+    start : Tensor of shape (width,)
+        Log-probabilities of levels that components start from, and that weight decay leads back to.
     levels : Parameter of shape (k, width)
-        Unnormalised log-probabilities of levels in each component.
+        What each component adds to them.
     """
+
+    start: Tensor
 
     def __init__(self, layout: Layout, start: Tensor, n_components: int) -> None:
         super().__init__()
         self.layout = layout
         self.scores = nn.Parameter(torch.zeros(n_components))
-        spread = SPREAD * torch.randn(n_components, layout.width)
-        self.levels = nn.Parameter(start + spread)
+        self.register_buffer("start", start)
+        self.levels = nn.Parameter(SPREAD * torch.randn(n_components, layout.width))
 
     def log_shares(self) -> Tensor:
         """Return the log-probability of each component, shape (k,)."""
         return torch.log_softmax(self.scores, 0)
 
-    def forward(self) -> Tensor:
+    def log_levels(self) -> Tensor:
         """Return log-probabilities of levels in each component, shape (k, width).
 
         Padded places are impossible.
         """
-        return self.layout.log_probabilities(self.levels)
+        levels: Tensor = self()
+        return levels
+
+    def forward(self) -> Tensor:
+        """Return what `log_levels` returns."""
+        return self.layout.log_probabilities(self.start + self.levels)

@@ -188,8 +188,8 @@ def _take_step(column: PublicColumn, told: Any) -> None:
     elif column.kind == "integer":
         column.step = int(told)
     else:
-        unit = np.timedelta64(1, np.datetime_data(column.inner.split(",")[0].rstrip("]") + "]")[0])
-        column.step = int(pd.Timedelta(told) / unit)
+        unit = column.inner.partition("[")[2].rstrip("]").split(",")[0]
+        column.step = int(pd.Timedelta(told) / pd.Timedelta(1, unit))
 
 
 def check_told(
@@ -311,7 +311,9 @@ def describe(
         categories, counts = curator.common_values(column.name, rho, delta, what)
     else:
         categories, n = column.categories, len(column.categories)
-        known = _category_column(column, categories, NoisyCounts(np.ones(n + 1), 1.0))
+        known = _category_column(
+            column, categories, NoisyCounts(np.ones(n + 1, dtype=np.int64), 1.0)
+        )
         place = np.array([*map(categories.index, known.categories), -1, n], dtype=np.int64)
 
         def cell(values: pd.Series) -> NDArray[np.int64]:

@@ -169,9 +169,11 @@ class Noise:
         todo = np.arange(n)
         while len(todo):
             part = self.below(scale, len(todo))
-            kept = self.happens(
-                part / scale, 1e-15, lambda i, part=part: Fraction(int(part[i]), scale)
-            )
+
+            def exact(i: int, part: NDArray[np.int64] = part) -> Fraction:
+                return Fraction(int(part[i]), scale)
+
+            kept = self.happens(part / scale, 1e-15, exact)
             whole = self._geometric(len(todo))
             size = part + scale * whole
             is_negative = (self.bits(len(todo)) & np.uint64(1)).astype(bool)
@@ -258,11 +260,12 @@ class Noise:
         """
         below = scores.max() - scores
         gamma = scale * below
-
         while True:
             tried = self.below(len(scores), 4 * len(scores))
-            kept = self.happens(
-                gamma[tried], 0.0, lambda i, tried=tried: Fraction(float(gamma[tried[i]]))
-            )
+
+            def exact(i: int, tried: NDArray[np.int64] = tried) -> Fraction:
+                return Fraction(float(gamma[tried[i]]))
+
+            kept = self.happens(gamma[tried], 0.0, exact)
             if kept.any():
                 return int(tried[np.argmax(kept)])
