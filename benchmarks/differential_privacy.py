@@ -14,8 +14,8 @@ What the systems learn beyond these is paid for out of epsilon.
 - *one-way*: independent columns. Each column's counts over its categories, or over 32 intervals of
   equal width between the public bounds, get Gaussian noise of an equal part of the budget.
 - *MST*, *AIM*: of the package dpmm, by `dpmm_rival.py` under the interpreter `--rival-python`.
-- *real test rows*: no synthesizer; what a perfect one would reach, apart from chance. MLE is that of
-  the training rows.
+- *real test rows*: no synthesizer; what a perfect one would reach, apart from chance. MLE is that
+  of the training rows.
 
 Tables are Adult and Shoppers as published, scikit-learn's breast cancer and a made table, half of
 whose rows are held out.

@@ -118,6 +118,9 @@ MAKERS = {
         contract.narrow_table(), np.arange(60) % 3
     ),
     "denoising": lambda: tabgan.DenoisingFeaturizer(**TINY).fit(contract.narrow_table()),
+    "dp": lambda: tabgan.DPSynthesizer(n_steps=1, hidden_dim=4, random_state=0, epsilon=50.0).fit(
+        contract.narrow_table()
+    ),
     "gain": lambda: tabgan.GAINImputer(**TINY).fit(contract.narrow_table()),
     "genclass": lambda: tabgan.GenClassClassifier(**TINY, latent_dim=2).fit(
         contract.narrow_table(), np.array(["u", "v", "w"], dtype=object)[np.arange(60) % 3]

@@ -320,13 +320,23 @@ def test_what_one_row_alone_holds_is_not_named():
     rng = np.random.default_rng(0)
     names = [f"secret-{i}" for i in range(300)]
     table = pd.DataFrame({"name": names, "kind": rng.choice(["u", "v"], 300)})
-    model = DPSynthesizer(**settings(epsilon=5.0)).fit(table)
+    told = "no category of ['name'] is common enough to be named with epsilon=5, and ..."
+    with pytest.warns(UserWarning, match=says(told)):
+        model = DPSynthesizer(**settings(epsilon=5.0)).fit(table)
     assert model.schema_["name"].categories == ()
     assert sorted(model.schema_["kind"].categories) == ["u", "v"]
     assert model.sample(5)["name"].isna().all()
 
 
 # ---------------------------------------------------------------------- the estimator's promise
+
+
+def test_an_ordered_dtype_keeps_its_order_and_lists_what_was_named():
+    sizes = pd.CategoricalDtype(["small", "medium", "large", "never"], ordered=True)
+    table = pd.DataFrame({"size": pd.Series(["large", "small", "medium"] * 200, dtype=sizes)})
+    made = DPSynthesizer(**settings(epsilon=5.0)).fit(table).sample(9)
+    assert made["size"].cat.ordered
+    assert made["size"].cat.categories.tolist() == ["small", "medium", "large"]
 
 
 def test_the_ledger_keeps_the_promise():
@@ -397,7 +407,6 @@ def test_ranges_that_nobody_told_are_found():
 
 def test_what_is_public_must_fit_the_columns():
     table = pd.DataFrame({"x": [0.5, 1.5], "n": [1, 2], "w": ["a", "b"]})
-    steps_of = "steps of {}, a column of dtype ..., must be a positive {}..."
     for settings_of, told in (
         ({"bounds": {"z": (0, 1)}}, "bounds names 'z', which is not a column; columns: ..."),
         ({"steps": {"x": 0.3}}, "steps of 'x', a column of dtype ..., must be 1 or a power..."),
@@ -456,9 +465,86 @@ def test_likelihoods_of_all_rows_add_up_to_one():
 
 def test_marginals_are_those_that_were_answered():
     table = make_mixed_table(2000, random_state=0)
-    model = DPSynthesizer(epsilon=100.0, n_steps=400, hidden_dim=128, random_state=0).fit(table)
+    model = DPSynthesizer(epsilon=100.0, n_steps=200, hidden_dim=64, random_state=0).fit(table)
     made = model.sample(4000, 0)
     for one, other in (("colour", "size"), ("member", "bought"), ("channel", "colour")):
         real = pd.crosstab(table[one], table[other], normalize=True)
         ours = pd.crosstab(made[one], made[other], normalize=True).reindex_like(real).fillna(0)
         assert 0.5 * np.abs(ours - real).to_numpy().sum() < 0.06, (one, other)
+
+
+# ---------------------------------------------------------------------- an audit
+
+
+def lower_epsilon(with_canary, without, delta, confidence=1 - 1e-4):
+    """Bound epsilon from below by an attack on outcomes, with Clopper-Pearson intervals.
+
+    Half of the outcomes choose the threshold above which the attack says "canary", and the other
+    half count how often that is right and wrong (Jagielski et al., 2020, "Auditing Differentially
+    Private Machine Learning", arXiv 2006.07709).
+    """
+    (first, ins), (second, outs) = (np.split(np.asarray(x), 2) for x in (with_canary, without))
+    tried = np.quantile(second, [0.5, 0.8, 0.95, 0.99])
+    gains = [((first > t).mean() - delta) / max((second > t).mean(), 0.02) for t in tried]
+    best = tried[int(np.argmax(gains))]
+    n_right, n_wrong = int((ins > best).sum()), int((outs > best).sum())
+    tail = (1 - confidence) / 2
+    least = stats.beta.ppf(tail, n_right, len(ins) - n_right + 1) if n_right else 0.0
+    most = stats.beta.isf(tail, n_wrong + 1, len(outs) - n_wrong) if n_wrong < len(outs) else 1.0
+    return math.log(max(1.0, (least - delta) / most)) if least > delta else 0.0
+
+
+def outcomes(n, epsilon, delta, is_in):
+    """Fit n times on a table with or without a canary, and score each fit by how canary-like it is.
+
+    The score is the log-likelihood ratio of all answers, given a table with and without the canary.
+    """
+    base = pd.DataFrame({"a": list("pq") * 6, "b": list("uvv") * 4})
+    canary = pd.DataFrame({"a": ["r"], "b": ["w"]})
+    table = pd.concat([base, canary], ignore_index=True) if is_in else base
+    told = {"a": ["p", "q", "r"], "b": ["u", "v", "w"]}
+    scores = []
+    for _ in range(n):
+        model = DPSynthesizer(
+            epsilon=epsilon, delta=delta, categories=told, n_steps=0, hidden_dim=1, random_state=0
+        ).fit(table)
+        score, encoder = 0.0, model._core.encoding.encoder
+        levels = [
+            codec.level_labels().index(value)
+            for codec, value in zip(encoder.codecs, ("r", "w"), strict=True)
+        ]
+        for answer in model._answers.answers:
+            counts = answer.counts
+            shape = [len(encoder.codecs[encoder.blocks.index(i)].masses) for i in answer.blocks]
+            at = tuple(levels[encoder.blocks.index(i)] for i in answer.blocks)
+            score += counts.values.reshape(shape)[at] / counts.sigma**2
+        scores.append(score)
+    return scores
+
+
+def audited(n, epsilon=1.0, delta=0.1):
+    return lower_epsilon(
+        outcomes(n, epsilon, delta, True), outcomes(n, epsilon, delta, False), delta
+    )
+
+
+def test_an_audit_finds_no_more_than_promised():
+    assert audited(30, 0.5) <= 0.5
+
+
+def test_an_audit_finds_a_mechanism_without_noise(monkeypatch):
+    monkeypatch.setattr(Noise, "gaussian", lambda self, sigma, n: np.zeros(n, dtype=np.int64))
+    assert audited(60, 0.5) > 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("epsilon", "delta"), [(0.5, 0.1), (1.0, 0.1), (3.0, 0.01)])
+def test_an_audit_of_a_thousand_fits(epsilon, delta):
+    assert audited(500, epsilon, delta) <= epsilon
+
+
+@pytest.mark.slow
+def test_an_audit_of_a_thousand_fits_finds_a_quarter_of_the_noise(monkeypatch):
+    honest = Noise.gaussian
+    monkeypatch.setattr(Noise, "gaussian", lambda self, sigma, n: honest(self, sigma / 4, n))
+    assert audited(500, 1.0, 0.1) > 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,24 +15,29 @@ from torch import Tensor
 
 from tabgan.adversarial.game import Batch, Game, Player
 from tabgan.adversarial.plan import Plan
-from tabgan.checks import NONE, ParameterError, Rule, integer, number
+from tabgan.checks import NONE, ParameterError, Rule, integer, listed, number, short
 from tabgan.estimators.reading import read_fitted
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.generation.encoding import Encoding
 from tabgan.generation.mixture_rows import MixtureRows
 from tabgan.generation.source import Source
 from tabgan.networks.mixtures import ProductMixture
+from tabgan.notices import warn
 from tabgan.private.accounting import gaussian_sigma, rho_of
 from tabgan.private.answers import Answers
-from tabgan.private.columns import check_told, describe, public_columns
+from tabgan.private.columns import Described, check_told, describe, public_columns
 from tabgan.private.curator import Budget, Curator, Places, Spent, total_epsilon
 from tabgan.private.noise import Noise
 from tabgan.randomness import Streams
 from tabgan.table.agreement import check_kinds
 from tabgan.table.chunks import is_chunked
+from tabgan.table.columns import CategoricalColumn
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 from tabgan.table.schema import Header, Schema
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 SINGLE_SHARE = 0.1
 """Share of the budget for the levels of single columns, once they are described."""
@@ -89,9 +94,8 @@ class MarginalGame(Game):
 
     def __init__(self, mixture: ProductMixture) -> None:
         super().__init__()
-        self.mixture: Any = mixture
-        width = mixture.layout.width
-        for name, shape in (("levels", (width,)), ("pairs", (width, width))):
+        self.mixture = mixture
+        for name, shape in (("levels", (1,)), ("pairs", (1, 1))):
             # What is wanted and how much it weighs; nothing before the first answer.
             self.register_buffer(f"wanted_{name}", torch.zeros(shape), persistent=False)
             self.register_buffer(f"weight_{name}", torch.zeros(shape), persistent=False)
@@ -105,6 +109,7 @@ class MarginalGame(Game):
         total : float
             Number of rows, as estimated.
         """
+        device = self.mixture.levels.device
         asked = {"levels": answers.of_levels(), "pairs": answers.of_pairs()}
         n_cells = sum(int((precision > 0).sum()) for _, precision in asked.values())
         for name, (counts, precision) in asked.items():
@@ -113,7 +118,7 @@ class MarginalGame(Game):
             variance = 1.0 / np.where(known, precision, 1.0) + np.maximum(counts, 1.0)
             weight = known * total**2 / variance / max(1, n_cells)
             for kind, values in (("wanted", counts / total), ("weight", weight)):
-                self.get_buffer(f"{kind}_{name}").copy_(torch.from_numpy(values))
+                setattr(self, f"{kind}_{name}", torch.from_numpy(values).float().to(device))
 
     def players(self) -> tuple[Player, ...]:
         """Return the one player."""
@@ -198,13 +203,19 @@ class DPSynthesizer(TableSynthesizer):
     hidden_dim : int >= 1, default=512
         Number of components of the mixture.
     n_steps : int >= 0 or None, default=None
-        Number of training steps of all rounds together. None takes 2,000.
+        Number of training steps of all rounds together. None takes 1,000.
     learning_rate : float > 0, default=0.05
+    warm_start : bool, default=False
+        Whether a second `fit` goes on with training on the answers of the first one, as
+        `partial_fit` does. Its rows are not read, and nothing more is spent. By default a second
+        `fit` starts anew and spends another budget.
     **shared
         See `TableSynthesizer`.
 
     Attributes
     ----------
+    schema_ : Schema
+        The kind, the dtype and the noisy distribution of each column.
     privacy_ : DataFrame
         The ledger: every mechanism that looked at rows, what it was asked, and its cost.
     epsilon_, delta_, rho_ : float
@@ -230,7 +241,7 @@ class DPSynthesizer(TableSynthesizer):
     """
 
     plan = Plan(
-        n_steps=2000,
+        n_steps=1000,
         betas=(0.9, 0.99),
         averaging=0.9,
         numbers="segments",
@@ -277,6 +288,64 @@ class DPSynthesizer(TableSynthesizer):
 
     # ------------------------------------------------------------------ reading
 
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn a table, and spend the budget on it.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n, d), n >= 1
+            A pandas, polars or Arrow table, or an array. Missing and infinite values are no errors:
+            infinite ones count as the ends of their column.
+        y : array-like of shape (n,), default=None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The fitted synthesizer.
+
+        Raises
+        ------
+        ValueError
+            If X has no rows, no columns or two columns of one name, if what is told of columns
+            cannot be true of them, if a parameter is out of range, or if X is read a part at a
+            time.
+        TypeError
+            If X is not a table.
+
+        Warns
+        -----
+        UserWarning
+            If no value of a column is common enough to be named, or if training was interrupted by
+            Ctrl-C.
+        """
+        return super().fit(X, y)
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Train `n_steps` more steps on the answers of the first fit.
+
+        The first call is a `fit`. Later calls read no row of X, because a look at rows would have
+        to be paid for: X must have the columns of the first call, and nothing is learnt from it.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n, d)
+        y : array-like of shape (n,), default=None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The fitted synthesizer.
+
+        Raises
+        ------
+        ValueError
+            If the columns or the kinds of values differ from those of the first call, or if a
+            parameter that shapes the model was changed since.
+        """
+        return super().partial_fit(X, y)
+
     def _read(self, X: Any, y: Any, anew: bool, **about: Any) -> Curator | None:
         if is_chunked(X):
             raise ParameterError(
@@ -307,6 +376,7 @@ class DPSynthesizer(TableSynthesizer):
             described.append(describe(each, curator, rho, of_each, self.n_bins))
         self.schema_ = Schema(tuple(each.column for each in described), Header.of(frame.columns))
         self._counted = [each.counts for each in described]
+        self._warn_of_nameless(described)
         self._condition_names: list[Hashable] = []
         self._target_name = None
         self._rules = self._links = None
@@ -314,6 +384,20 @@ class DPSynthesizer(TableSynthesizer):
         self._spent = budget.ledger
         self._answers = None
         return curator
+
+    def _warn_of_nameless(self, described: Sequence[Described]) -> None:
+        """Warn of columns of which no category was named, so that they come out missing."""
+        names = [
+            each.column.name
+            for each in described
+            if isinstance(each.column, CategoricalColumn) and not each.column.categories
+        ]
+        if names:
+            warn(
+                f"no category of {listed(names)} is common enough to be named with epsilon="
+                f"{self.epsilon:g}, and the values come out missing; name them in categories, or "
+                "leave the column out."
+            )
 
     # ------------------------------------------------------------------ learning
 
@@ -341,7 +425,8 @@ class DPSynthesizer(TableSynthesizer):
         """Train n steps to agree with all answers so far; return False if the user ended it."""
         assert self._answers is not None
         core, run = self._core, self._run()
-        core.training.game.ask(self._answers, float(self._n_rows))
+        game: Any = core.training.game
+        game.ask(self._answers, float(self._n_rows))
         if not n:
             return True
         is_whole: bool = core.training.run(
@@ -447,7 +532,8 @@ class DPSynthesizer(TableSynthesizer):
     @torch.no_grad()
     def _predicted(self) -> NDArray[np.float64]:
         """Return the counts of all pairs of levels that the model predicts, (width, width)."""
-        _, pairs = self._core.training.game.marginals()
+        game: Any = self._core.training.game
+        _, pairs = game.marginals()
         counts: NDArray[np.float64] = pairs.double().cpu().numpy() * self._n_rows
         return counts
 
@@ -479,8 +565,25 @@ class DPSynthesizer(TableSynthesizer):
 
     def _set_values(self, values: dict[str, Any]) -> None:
         super()._set_values(values)
-        self._spent = [Spent(*each) for each in values["spent"]]
+        self._spent = [_read_spent(each) for each in values["spent"]]
         self._answers = Answers.from_list(values["answers"], self._places())
+
+
+def _read_spent(values: Any) -> Spent:
+    """Rebuild an entry of a ledger from a file.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    kinds = (str, str, float, float)
+    if len(values) != len(kinds) or not all(map(isinstance, values, kinds)):
+        raise ValueError(f"{short(values)} is no entry of a ledger")
+    spent = Spent(*values)
+    if not (0 < spent.rho < math.inf and 0 <= spent.delta < 1):
+        raise ValueError(f"{short(values)} is no entry of a ledger")
+    return spent
 
 
 def _clipped(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:

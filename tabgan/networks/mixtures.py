@@ -29,20 +29,16 @@ class ProductMixture(nn.Module):
     ----------
     scores : Parameter of shape (k,)
         Unnormalised log-probability of each component.
-    start : Tensor of shape (width,)
-        Log-probabilities of levels that components start from, and that weight decay leads back to.
     levels : Parameter of shape (k, width)
-        What each component adds to them.
+        Unnormalised log-probabilities of levels in each component.
     """
-
-    start: Tensor
 
     def __init__(self, layout: Layout, start: Tensor, n_components: int) -> None:
         super().__init__()
         self.layout = layout
         self.scores = nn.Parameter(torch.zeros(n_components))
-        self.register_buffer("start", start)
-        self.levels = nn.Parameter(SPREAD * torch.randn(n_components, layout.width))
+        spread = SPREAD * torch.randn(n_components, layout.width)
+        self.levels = nn.Parameter(start + spread)
 
     def log_shares(self) -> Tensor:
         """Return the log-probability of each component, shape (k,)."""
@@ -58,4 +54,4 @@ class ProductMixture(nn.Module):
 
     def forward(self) -> Tensor:
         """Return what `log_levels` returns."""
-        return self.layout.log_probabilities(self.start + self.levels)
+        return self.layout.log_probabilities(self.levels)

@@ -309,6 +309,11 @@ def describe(
     what = f"categories of {column.name!r}"
     if column.categories is None:
         categories, counts = curator.common_values(column.name, rho, delta, what)
+        if getattr(column.dtype, "ordered", False):
+            # The order of a dtype is public, as the dtype is; which categories it lists is not.
+            order = column.dtype.categories.get_indexer(as_objects(categories)).argsort()
+            categories = [categories[i] for i in order]
+            counts = NoisyCounts(counts.values[[*order, -1]], counts.sigma)
     else:
         categories, n = column.categories, len(column.categories)
         known = _category_column(
