@@ -644,6 +644,55 @@ def _relations(entry: Entry, place: int) -> str:
     return f"{sum(made) / len(made):.3f} ({off:.3f})"
 
 
+# ---------------------------------------------------------------------- differential privacy
+
+
+PRIVATE = {
+    "tv_2": "2-way, vs train",
+    "tv_3": "3-way, vs train",
+    "tv_2_test": "2-way, vs test",
+    "tv_3_test": "3-way, vs test",
+    "trend": "Trend",
+    "mle": "MLE",
+}
+
+
+def differential_privacy() -> str:
+    """Write one table for each real or made table, a line for each epsilon and system."""
+    return differential_privacy_tables(read("differential_privacy"))
+
+
+def differential_privacy_tables(entries: list[Entry]) -> str:
+    """Write means over seeds; a fit that was ended says after how many processor seconds."""
+    parts = []
+    header = ["epsilon", "system", "seeds", *PRIVATE.values(), "fit CPU s", "peak MB"]
+    for name in dict.fromkeys(entry["table"] for entry in entries):
+        own = [entry for entry in entries if entry["table"] == name]
+        rows = []
+        for epsilon, system in sorted({(e["epsilon"], e["system"]) for e in own}):
+            runs = [e for e in own if (e["epsilon"], e["system"]) == (epsilon, system)]
+            rows.append(_private_line(epsilon, system, runs))
+        n_rows = f"{own[0]['n_train']:,} train rows, {own[0]['n_columns']} columns"
+        title = f"**{name.replace('_', ' ').capitalize()}**, {n_rows}\n"
+        parts.append(f"{title}\n{markdown(header, rows)}")
+    return "\n".join(parts)
+
+
+def _private_line(epsilon: float, system: str, runs: list[Entry]) -> list[str]:
+    shown = "" if system == "real test rows" else f"{epsilon:g}"
+    ended = [e["ended_after_cpu_s"] for e in runs if "ended_after_cpu_s" in e]
+    runs = [e for e in runs if "ended_after_cpu_s" not in e]
+    if not runs:
+        return [shown, system, "0", *[""] * len(PRIVATE), f"ended after {max(ended):,}", ""]
+    figures = pd.DataFrame(runs)
+    means = {key: figures[key].mean() if key in figures else None for key in PRIVATE}
+    cost = [
+        number(figures[key].mean(), digits) if key in figures else ""
+        for key, digits in (("fit_cpu_s", 1), ("peak_mb", 0))
+    ]
+    return [shown, system, str(len(runs)), *(number(means[key]) for key in PRIVATE), *cost]
+
+
 # ---------------------------------------------------------------------- on demand
 
 
@@ -1028,6 +1077,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "withheld_encoded": partial(withheld_rows, True),
         "adversarial_day": adversarial_day,
         "bounds": bounds,
+        "differential_privacy": differential_privacy,
         "many_categories": many_categories,
         "cramer": _plain("cramer", CRAMER),
         "round_trip": _plain("autoencoders_round_trip", ROUND_TRIP),

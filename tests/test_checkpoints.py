@@ -25,7 +25,6 @@ from tabgan import AutoregressiveSynthesizer, BiGANSynthesizer, WGANSynthesizer
 from tabgan.estimators import checkpoints
 from tabgan.estimators.checkpoints import _told
 
-
 # A second process would look at the rows of a private model once more.
 KEPT = [cls for cls in EVERYONE if cls is not tabgan.DPSynthesizer]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import inspect
 import json
 import re
 import warnings
