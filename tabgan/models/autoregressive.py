@@ -364,7 +364,7 @@ class AutoregressiveSynthesizer(TableSynthesizer):
         >>> table = make_mixed_table(200, random_state=0)
         >>> model = AutoregressiveSynthesizer(n_steps=5, random_state=0).fit(table)
         >>> model.conditional_proba(table[["size", "member"]].head(3), "colour").shape
-        (3, 4)
+        (3, 3)
         """
         check_is_fitted(self)
         core: Any = self._core
