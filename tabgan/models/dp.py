@@ -354,10 +354,11 @@ class DPSynthesizer(TableSynthesizer):
             )
         n_rows = getattr(self, "_n_rows", 0)
         frame = read_fitted(self, X, anew)
+        # The true number of rows is not to be kept, not even by a fit that fails.
+        self._n_rows = 1 if anew else n_rows
         if not anew:
             # A look at these rows would have to be paid for.
             check_kinds(self.schema_, frame)
-            self._n_rows = n_rows
             return None
         bounds, categories, steps = self.bounds or {}, self.categories or {}, self.steps or {}
         check_told(frame, bounds, categories, steps)
@@ -379,7 +380,6 @@ class DPSynthesizer(TableSynthesizer):
         self._condition_names: list[Hashable] = []
         self._target_name = None
         self._rules = self._links = None
-        self._n_rows = 1
         self._spent = budget.ledger
         self._answers = None
         return curator
