@@ -25,8 +25,8 @@ from tabgan.networks.mixtures import ProductMixture
 from tabgan.notices import warn
 from tabgan.private.accounting import gaussian_sigma, rho_of
 from tabgan.private.answers import Answers
-from tabgan.private.columns import Described, check_told, describe, public_columns
-from tabgan.private.curator import Budget, Curator, Places, Spent, total_epsilon
+from tabgan.private.columns import check_told, describe, public_columns
+from tabgan.private.curator import Budget, Curator, NoisyCounts, Places, Spent, total_epsilon
 from tabgan.private.noise import Noise
 from tabgan.randomness import Streams
 from tabgan.table.agreement import check_kinds
@@ -354,10 +354,11 @@ class DPSynthesizer(TableSynthesizer):
             )
         n_rows = getattr(self, "_n_rows", 0)
         frame = read_fitted(self, X, anew)
+        # The true number of rows is not to be kept, not even by a fit that fails.
+        self._n_rows = 1 if anew else n_rows
         if not anew:
             # A look at these rows would have to be paid for.
             check_kinds(self.schema_, frame)
-            self._n_rows = n_rows
             return None
         bounds, categories, steps = self.bounds or {}, self.categories or {}, self.steps or {}
         check_told(frame, bounds, categories, steps)
@@ -376,21 +377,21 @@ class DPSynthesizer(TableSynthesizer):
             described.append(describe(each, curator, rho, of_each, self.n_bins))
         self.schema_ = Schema(tuple(each.column for each in described), Header.of(frame.columns))
         self._counted = [each.counts for each in described]
-        self._warn_of_nameless(described)
         self._condition_names: list[Hashable] = []
         self._target_name = None
         self._rules = self._links = None
-        self._n_rows = 1
         self._spent = budget.ledger
         self._answers = None
         return curator
 
-    def _warn_of_nameless(self, described: Sequence[Described]) -> None:
-        """Warn of columns of which no category was named, so that they come out missing."""
+    def _warn_of_nameless(self, counted: Sequence[NoisyCounts | None]) -> None:
+        """Warn of columns that come out missing, though not because they were missing."""
         names = [
-            each.column.name
-            for each in described
-            if isinstance(each.column, CategoricalColumn) and not each.column.categories
+            column.name
+            for column, counts in zip(self.schema_.columns, counted, strict=True)
+            if isinstance(column, CategoricalColumn)
+            and not column.categories
+            and (counts is None or counts.values.sum() < 0.9 * self._n_rows)
         ]
         if names:
             warn(
@@ -460,7 +461,8 @@ class DPSynthesizer(TableSynthesizer):
             if counts is None or len(counts.values) != places.n_levels[block]:
                 counts = curator.marginal(block, rho, f"levels of {name!r}")
             answers.add((block,), counts)
-        self._n_rows = max(1, round(answers.total()))
+        self._n_rows = max(1, round(answers.total(counted)))
+        self._warn_of_nameless(counted)
 
     def _count_pairs(self, curator: Curator, streams: Streams) -> bool:
         """Spend the rest of the budget on pairs of columns, in rounds with training between them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,15 +43,24 @@ class Answers:
         """Add an answer; those about the same blocks are averaged by their precision."""
         self.answers.append(Answer(blocks, counts))
 
-    def total(self) -> float:
-        """Estimate the number of rows from all single blocks, by inverse variances; at least 1."""
-        sums, weights = [], []
-        for answer in self.answers:
-            if len(answer.blocks) == 1:
-                sums.append(float(answer.counts.values.sum()))
-                weights.append(1.0 / (answer.counts.sigma**2 * len(answer.counts.values)))
-        if not sums:
+    def total(self, others: Sequence[NoisyCounts | None] = ()) -> float:
+        """Estimate the number of rows, by inverse variances.
+
+        Parameters
+        ----------
+        others : sequence of NoisyCounts or None
+            Counts of whole columns beside those of single blocks, for a table of constant columns.
+
+        Returns
+        -------
+        float >= 1
+        """
+        counts = [answer.counts for answer in self.answers if len(answer.blocks) == 1]
+        counts = counts or [each for each in others if each is not None and len(each.values)]
+        if not counts:
             return 1.0
+        sums = [float(each.values.sum()) for each in counts]
+        weights = [1.0 / (each.sigma**2 * len(each.values)) for each in counts]
         return max(1.0, float(np.average(sums, weights=weights)))
 
     def of_levels(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
