@@ -32,6 +32,9 @@ N_PARTS = 64
 N_ROUNDS = 4
 """Most rounds of cutting for each numeric column."""
 
+FREE_PARTS = 16
+"""Parts of told bounds that are kept apart whatever the counts say, for bounds cost nothing."""
+
 FINEST = 1e-5
 """Share of a column's range below which an interval with much mass counts as a single value."""
 
@@ -82,6 +85,8 @@ class PublicColumn:
         As of `NumericColumn`.
     bounds : tuple of two float, or None
         In steps from `base`, as `amounts` are.
+    is_told : bool
+        Whether the bounds are the user's. Then they are kept whole.
     categories : list or None
     base, step : int
         Whole numbers are counted in steps from here; 0 and 1 for floats.
@@ -94,6 +99,7 @@ class PublicColumn:
     kind: str
     inner: str = ""
     bounds: tuple[float, float] | None = None
+    is_told: bool = False
     categories: list[Any] | None = None
     base: int = 0
     step: int = 1
@@ -173,6 +179,7 @@ def public_columns(
         if column.is_numeric:
             _take_step(column, steps.get(name))
             column.bounds = _ends_told(column, bounds.get(name))
+            column.is_told = name in bounds
         columns.append(column)
     return columns
 
@@ -471,7 +478,9 @@ class _Cuts:
             self.n_missing = _missing(counts) if self.public.may_miss else 0.0
             edges = self._parts[0][1]
             seen = np.flatnonzero(values >= SEEN * 1.6 * sigma)
-            if not len(seen):
+            if self.public.is_told:
+                seen = np.arange(len(values))
+            elif not len(seen):
                 seen = np.array([int(np.argmax(values))])
             first, last = int(seen[0]), int(seen[-1]) + 1
             self.total = max(1.0, float(values[first:last].sum()))
@@ -511,15 +520,24 @@ class _Cuts:
         """
         n, total = len(counts), float(counts.sum())
         enough = self.total / self.n_bins
-        if n == 1 or total < max(enough, SOLID * sigma * math.sqrt(n)):
-            return [self._interval(edges[0], edges[-1], total, n, sigma)]
         cut = n // 2
         halves = ((edges[: cut + 1], counts[:cut]), (edges[cut:], counts[cut:]))
+        if n > 1 and self._is_wide(edges[0], edges[-1]):
+            return [new for ends, some in halves for new in self._grouped(ends, some, sigma)]
+        if n == 1 or total < max(enough, SOLID * sigma * math.sqrt(n)):
+            return [self._interval(edges[0], edges[-1], total, n, sigma)]
         found: list[Interval] = []
         for ends, some in halves:
             if some.sum() >= SEEN * sigma * math.sqrt(len(some)):
                 found += self._grouped(ends, some, sigma)
         return found or [self._interval(edges[0], edges[-1], total, n, sigma)]
+
+    def _is_wide(self, low: float, high: float) -> bool:
+        """Whether an interval is wider than one and a half of `FREE_PARTS` of told bounds."""
+        if not self.public.is_told or self.public.bounds is None:
+            return False
+        ends = self.public.bounds
+        return high - low > 1.5 * (ends[1] - ends[0]) / FREE_PARTS
 
     def _interval(self, low: float, high: float, count: float, n: int, sigma: float) -> Interval:
         """Describe an interval, and say whether it is to be divided further."""
