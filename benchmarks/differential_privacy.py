@@ -9,8 +9,8 @@ Every system gets one CSV file, and fits in a process of its own. Categories and
 are those of the published table, training and test rows together, and are public to all systems.
 What the systems learn beyond these is paid for out of epsilon.
 
-- *ours*: `DPSynthesizer`, told the public categories and bounds.
-- *ours, private bounds*: the same, which is told the categories alone and finds bounds privately.
+- *ours*: `DPSynthesizer`, told the public categories and bounds, and which numbers are whole.
+- *ours, private bounds*: the same, which is not told the bounds and finds them privately.
 - *one-way*: independent columns. Each column's counts over its categories, or over 32 intervals of
   equal width between the public bounds, get Gaussian noise of an equal part of the budget.
 - *MST*, *AIM*: of the package dpmm, by `dpmm_rival.py` under the interpreter `--rival-python`.
@@ -231,6 +231,7 @@ def fit_ours(spec: dict[str, Any], train: pd.DataFrame) -> tuple[pd.DataFrame, d
         bounds={name: tuple(of["bounds"]) for name, of in columns.items() if "bounds" in of}
         if spec["system"] == "ours"
         else None,
+        steps={name: 1 for name, of in columns.items() if of.get("whole")},
         random_state=spec["seed"],
     )
     figures = _timed(lambda: model.fit(train))
