@@ -21,7 +21,8 @@ from tabgan.datasets import load_adult
 N_STEPS = int(os.environ.get("TABGAN_EXAMPLE_STEPS", 400))
 train, test = load_adult()
 train = train.sample(6000, random_state=0).reset_index(drop=True)
-model = tabgan.AutoregressiveSynthesizer(n_steps=N_STEPS, random_state=0).fit(train)
+# Values of fewer than five training rows can be asked for as well if nothing is withheld.
+model = tabgan.AutoregressiveSynthesizer(privacy="none", n_steps=N_STEPS, random_state=0).fit(train)
 
 # %%
 # One row for each row of conditions.

@@ -279,7 +279,14 @@ class TestConditionModel:
         assert (drawn.scalars.abs() <= 1).all()
 
 
-SMALL = {"n_steps": 1, "hidden_dim": 8, "latent_dim": 4, "random_state": 0, "batch_size": 50}
+SMALL = {
+    "privacy": "none",
+    "n_steps": 1,
+    "hidden_dim": 8,
+    "latent_dim": 4,
+    "random_state": 0,
+    "batch_size": 50,
+}
 
 
 @pytest.fixture(scope="module")

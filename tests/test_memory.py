@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from contract import SYNTHESIZERS, every_synthesizer, narrow_table, small
+from contract import SYNTHESIZERS, narrow_table, small
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import tabgan
 from tabgan.evaluation import audit
-from tabgan.generation import accepted, column_rows, level_rates, source, tables
+from tabgan.generation import accepted, column_rows, fitting, level_rates, source, tables
 from tabgan.models import infogan
 from tabgan.randomness import Streams
 
@@ -48,13 +48,19 @@ def few(monkeypatch):
     monkeypatch.setattr(infogan, "MAX_CALIBRATION_ROWS", 100)
     monkeypatch.setattr(level_rates, "COUNTED_ROWS", 100)
     monkeypatch.setattr(accepted, "MAX_REAL_ROWS", 200)
+    monkeypatch.setattr(fitting, "MAX_REAL_ROWS", 200)
     # Of trees there are more or fewer; a pass is small then.
     monkeypatch.setattr(accepted, "_CHUNK", 16)
     monkeypatch.setattr(tables, "MAX_ROWS", 100)
     monkeypatch.setattr(source, "MOST_TYPICAL", 1_000)
 
 
-@every_synthesizer
+# A private model looks at no rows after it has counted them.
+@pytest.mark.parametrize(
+    "cls",
+    [cls for cls in SYNTHESIZERS if cls is not tabgan.DPSynthesizer],
+    ids=lambda cls: cls.__name__,
+)
 def test_what_follows_training_looks_at_a_bounded_number_of_rows(cls, few):
     """Rates and rejection are learnt with no larger tensor from four times as many rows."""
     table = narrow_table()

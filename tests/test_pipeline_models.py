@@ -40,7 +40,10 @@ def table():
 def test_the_default_synthesizer():
     synthesizer = default_synthesizer(7)
     assert isinstance(synthesizer, AutoregressiveSynthesizer)
-    assert synthesizer.get_params() == AutoregressiveSynthesizer(random_state=7).get_params()
+    assert (
+        synthesizer.get_params()
+        == AutoregressiveSynthesizer(privacy="none", random_state=7).get_params()
+    )
 
 
 @pytest.mark.parametrize("synthesizer_class", [AAESynthesizer, WGANSynthesizer])

@@ -145,7 +145,9 @@ def test_operations_per_step_do_not_grow_with_the_columns(cls):
                 **{f"x{i}": rng.normal(size=60) for i in range(n_columns)},
             }
         )
-        synthesizer = fit_small(cls, table, n_steps=0, **contract.those_of(cls, generator="joint"))
+        synthesizer = fit_small(
+            cls, table, n_steps=0, **contract.those_of(cls, generator="joint", n_bins=2)
+        )
         table, _ = synthesizer._training_table(table, None, False)
         encoding = synthesizer._core.encoding
         rows = encoding.encode(table, rng)

@@ -37,6 +37,7 @@ def table():
 def model(table):
     # A model that has learnt something rejects few rows, which makes each draw quick.
     settings = {"n_steps": 100, "hidden_dim": 32, "random_state": 0, "device": "cpu"}
+    settings["privacy"] = "none"
     with pytest.warns(UserWarning, match="looks like an identifier"):
         return tabgan.AutoregressiveSynthesizer(**settings).fit(table)
 

@@ -537,6 +537,8 @@ class _Cuts:
         if not self.public.is_told or self.public.bounds is None:
             return False
         ends = self.public.bounds
+        if ends[0] == ends[1]:
+            return False
         return high - low > 1.5 * (ends[1] - ends[0]) / FREE_PARTS
 
     def _interval(self, low: float, high: float, count: float, n: int, sigma: float) -> Interval:
