@@ -196,7 +196,7 @@ def test_parameters_that_are_objects_are_told_apart():
 
 
 def test_a_checkpoint_of_another_table_is_refused(path):
-    table = narrow_table()
+    table = narrow_table().copy()
     number = table.select_dtypes("number").columns[0]
     table[number] += 1
     with pytest.raises(ValueError, match="belongs to a fit of another table"):
