@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+
+from tabgan.locks import Lock
 
 if TYPE_CHECKING:
     import torch
@@ -130,18 +130,8 @@ class Streams(NamedTuple):
         return cls(rng, begin_stream(rng, device))
 
 
-_weights = threading.RLock()
+_weights = Lock()
 """Held by the thread that builds networks, for all threads share torch's global generator."""
-
-
-def _renew() -> None:
-    """Make a new lock in the child of a fork, where the thread that held the old one is not."""
-    global _weights
-    _weights = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
 
 
 @contextmanager
@@ -157,7 +147,7 @@ def seeded_weights(seed: int) -> Iterator[None]:
     """
     import torch
 
-    with _weights, torch.random.fork_rng(devices=[]):
+    with _weights.held(), torch.random.fork_rng(devices=[]):
         # `torch.manual_seed` would also seed the GPUs' generators, and `fork_rng` without devices
         # does not restore those.
         torch.default_generator.manual_seed(seed)

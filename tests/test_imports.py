@@ -16,6 +16,7 @@ HEAVY = {"matplotlib", "imblearn", "pyarrow", "polars", "xgboost", "dask", "dist
 OPTIONAL = {"narwhals"}
 DEPENDENCIES = {"torch", "numpy", "pandas", "sklearn", "scipy", "safetensors", "tqdm"}
 FLOORS = (
+    ("locks",),
     ("checks", "notices", "registry", "randomness"),
     ("paths",),
     ("table",),

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-_lock = threading.Lock()
+from tabgan.locks import Lock
+
+_lock = Lock()
 _entered, _before = 0, "highest"
-
-
-def _renew() -> None:
-    """Make a new lock in the child of a fork, where the thread that held the old one is not."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
 
 
 @contextmanager
@@ -32,7 +22,7 @@ def fast_matmul() -> Iterator[None]:
     blocks of several threads overlap, the previous setting returns after the last of them.
     """
     global _entered, _before
-    with _lock:
+    with _lock.held():
         if not _entered:
             _before = torch.get_float32_matmul_precision()
             torch.set_float32_matmul_precision("medium")
@@ -40,7 +30,7 @@ def fast_matmul() -> Iterator[None]:
     try:
         yield
     finally:
-        with _lock:
+        with _lock.held():
             _entered -= 1
             if not _entered:
                 torch.set_float32_matmul_precision(_before)
