@@ -268,7 +268,7 @@ def test_small_tables_are_not_seen_too_often(cls, monkeypatch):
     monkeypatch.setattr(cls, "plan", dataclasses.replace(cls.plan, max_epochs=2))
     table = narrow_table()
     if "batch_size" not in cls().get_params():
-        pytest.skip("it makes no passes over the rows")
+        pytest.skip("the model is trained on counts of rows, and makes no passes over the rows")
     settings = {"n_steps": None, "early_stopping": False}
     assert fit_small(cls, table, **settings, batch_size=100).n_steps_ == 2
     assert fit_small(cls, table, **settings, batch_size=20).n_steps_ == 6

@@ -71,8 +71,9 @@ def grouping_loss(
     # two more passes. [2]_ looks for neighbours among all rows once, in features learnt before.
     n = len(batch.row)
     raw = infer(batch.row)
-    p, log_p = code_layout.activate(raw), code_layout.log_probabilities(raw)
-    p, log_p = p[:, code_layout.n_scalars :], log_p.nan_to_num(neginf=0.0)
+    posterior = code_layout.activate(raw)
+    p = posterior[:, code_layout.n_scalars :]
+    log_p = code_layout.log_probabilities(raw).nan_to_num(neginf=0.0)
     mean = p.mean(dim=0)
     loss = BALANCE * (mean * mean.clamp(min=1e-9).log()).sum() - (p * log_p).sum(dim=1).mean()
     copy, _ = swap_columns(batch.table, layout, SWAPPED, batch.rng)
@@ -82,7 +83,7 @@ def grouping_loss(
     if n < 2:
         return loss
     other = neighbours(see(batch.row), batch.rng)
-    both = code_layout.split(code_layout.activate(raw) * code_layout.activate(raw)[other], 1)
+    both = code_layout.split(posterior * posterior[other], 1)
     shared = torch.cat([part.sum(dim=2) for part in both], dim=1)
     return loss - shared.clamp(min=1e-6).log().sum(dim=1).mean()
 

@@ -13,6 +13,7 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from scipy.special import log_ndtr, ndtri_exp
 
@@ -51,17 +52,14 @@ def delta_of(rho: float, epsilon: float) -> float:
     """
     if rho == 0:
         return 0.0
+
     # In terms of t = alpha - 1, the derivative of the logarithm is
     # (2 t + 1) rho - epsilon + log(t / (1 + t)), which rises with t.
-    low, high = math.log(1e-30), math.log((epsilon + 1.0) / rho + 2.0)
-    for _ in range(N_HALVINGS):
-        middle = (low + high) / 2
-        t = math.exp(middle)
-        if (2 * t + 1) * rho - epsilon + math.log(t / (1 + t)) < 0:
-            low = middle
-        else:
-            high = middle
-    t = math.exp(high)
+    def falls(log_t: float) -> bool:
+        t = math.exp(log_t)
+        return (2 * t + 1) * rho - epsilon + math.log(t / (1 + t)) < 0
+
+    t = math.exp(_bisected(math.log(1e-30), math.log((epsilon + 1.0) / rho + 2.0), falls)[1])
     # (1 - 1 / alpha) ** alpha / (alpha - 1) = t ** t / (1 + t) ** (1 + t)
     log_delta = t * ((t + 1) * rho - epsilon) + t * math.log(t) - (1 + t) * math.log1p(t)
     return math.exp(min(0.0, log_delta))
@@ -89,14 +87,8 @@ def epsilon_of(rho: float, delta: float) -> float:
     if delta_of(rho, 0.0) <= delta:
         return 0.0
     # Proposition 1.3 of Bun and Steinke (2016) is an upper bound.
-    low, high = 0.0, rho + 2 * math.sqrt(rho * math.log(1 / delta))
-    for _ in range(N_HALVINGS):
-        middle = (low + high) / 2
-        if delta_of(rho, middle) > delta:
-            low = middle
-        else:
-            high = middle
-    return high
+    most = rho + 2 * math.sqrt(rho * math.log(1 / delta))
+    return _bisected(0.0, most, lambda epsilon: delta_of(rho, epsilon) > delta)[1]
 
 
 def rho_of(epsilon: float, delta: float) -> float:
@@ -120,14 +112,31 @@ def rho_of(epsilon: float, delta: float) -> float:
     1.0
     """
     # With rho = epsilon, the mean privacy loss alone is epsilon.
-    low, high = 0.0, epsilon + 1.0
+    return _bisected(0.0, epsilon + 1.0, lambda rho: delta_of(rho, epsilon) <= delta)[0]
+
+
+def _bisected(low: float, high: float, is_low: Callable[[float], bool]) -> tuple[float, float]:
+    """Return the ends of the interval in which numbers cease to be low, halved `N_HALVINGS` times.
+
+    Parameters
+    ----------
+    low, high : float
+        A number that is low, and one that is not.
+    is_low : callable, float -> bool
+        Says which half holds the place.
+
+    Returns
+    -------
+    low, high : float
+        The last number found to be low, and the last one found not to be.
+    """
     for _ in range(N_HALVINGS):
         middle = (low + high) / 2
-        if delta_of(middle, epsilon) <= delta:
+        if is_low(middle):
             low = middle
         else:
             high = middle
-    return low
+    return low, high
 
 
 def gaussian_sigma(rho: float) -> float:

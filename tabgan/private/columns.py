@@ -536,10 +536,8 @@ class _Cuts:
         """Whether an interval is wider than one and a half of `FREE_PARTS` of told bounds."""
         if not self.public.is_told or self.public.bounds is None:
             return False
-        ends = self.public.bounds
-        if ends[0] == ends[1]:
-            return False
-        return high - low > 1.5 * (ends[1] - ends[0]) / FREE_PARTS
+        least, most = self.public.bounds
+        return most > least and high - low > 1.5 * (most - least) / FREE_PARTS
 
     def _interval(self, low: float, high: float, count: float, n: int, sigma: float) -> Interval:
         """Describe an interval, and say whether it is to be divided further."""
