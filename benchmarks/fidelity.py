@@ -1,7 +1,7 @@
 """Fidelity by the published protocol, beside published lines, rivals, and real rows.
 
     python benchmarks/fidelity.py --data DIR [--tables adult shoppers beijing] [--models ...]
-        [--seeds 0 1 2 3 4] [--rivals ctgan tvae] [--again]
+        [--seeds 0 1 2 3 4] [--rivals ctgan tvae] [--again] [--seconds]
     python benchmarks/fidelity.py --csv FILE --target NAME [--categorical NAME ...]
         [--test-csv FILE]
     python benchmarks/fidelity.py --small
@@ -30,7 +30,9 @@ runs in a process of its own, so that peak memory is its own. As many rows are m
 - rows_per_s: of a second call of `sample`, of at least 50,000 rows.
 
 Runs add up: results/fidelity.json (results/fidelity_small.json) keeps one entry per table, model
-and seed, and only what is missing is run, unless `--again`.
+and seed, and only what is missing is run, unless `--again`. With `--seconds`, models are fitted and
+sampled once more and judged by nothing: entries keep their figures and get new seconds, for a
+machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -189,7 +191,10 @@ def independent_columns(train: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def run_one(args: argparse.Namespace, name: str, model: str, seed: int) -> Entry:
     """Fit, sample and judge one model on one table; what a child process does."""
+    key = {"table": name, "model": model, "seed": seed}
     table = load(args, name, seed)
+    if args.seconds:
+        return {**key, **fit_and_sample(make_synthesizer(model, table, seed), table, seed)[1]}
     figures: Entry = {}
     learnt_from = None
     if model == INDEPENDENT:
@@ -207,9 +212,7 @@ def run_one(args: argparse.Namespace, name: str, model: str, seed: int) -> Entry
     started = time.perf_counter()
     judged = {**fidelity(rows, table, learnt_from), **privacy(rows, table)}
     return {
-        "table": table.name,
-        "model": model,
-        "seed": seed,
+        **key,
         "n_train": len(table.train),
         "n_test": len(table.test),
         **figures,
@@ -307,6 +310,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rivals", nargs="+", default=[], choices=RIVALS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--again", action="store_true", help="replace entries there are")
+    parser.add_argument("--seconds", action="store_true", help="time entries anew, judge nothing")
     parser.add_argument("--table-only", action="store_true", help="print the tables, run nothing")
     parser.add_argument("--quick", action="store_true", help="a few steps and rows, no JSON")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -340,8 +344,9 @@ def main() -> None:
     jobs += [(t, RIVALS[name], args.seeds[0]) for t in tables for name in args.rivals]
     results, failed = [], []
     for table, model, seed in jobs:
-        known = {tuple(entry[part] for part in KEY) for entry in read_results(file)}
-        if (table, model, seed) in known and not (args.again or args.quick):
+        known = {tuple(entry[part] for part in KEY): entry for entry in read_results(file)}
+        before = known.get((table, model, seed))
+        if not before if args.seconds else before and not (args.again or args.quick):
             continue
         job = json.dumps({**vars(args), "table": table, "model": model, "seed": seed})
         command = [sys.executable, __file__, "--child", job]
@@ -354,6 +359,8 @@ def main() -> None:
         results.append(entry)
         print({k: round(v, 4) if isinstance(v, float) else v for k, v in entry.items()}, flush=True)
         if not args.quick:
+            if before and args.seconds:
+                entry = {"judged_commit": before["commit"], **before, **entry}
             keep_result(file, entry, KEY)
     if not args.quick:
         results = [e for e in read_results(file) if not args.tables or e["table"] in args.tables]
