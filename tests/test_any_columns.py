@@ -311,7 +311,7 @@ def test_evidence_of_mixed_rows(encoder):
     ("asked", "message"),
     [
         (set(), "conditions: 'text' is to be one of no values; give at least one."),
-        ({"a", "zebra"}, "conditions: 'text' was never 'zebra' in training; it took ..."),
+        ({"a", "zebra"}, "conditions: 'text' was learnt without 'zebra'; it took ..."),
     ],
 )
 def test_sets_that_are_refused(encoder, asked, message):

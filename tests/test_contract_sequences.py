@@ -186,7 +186,7 @@ def test_labels_beside_the_table(cls):
     array = np.random.default_rng(0).normal(size=(12, 3, 1))
     synthesizer = fit_small(cls, array, np.array(["u", "v"] * 6))
     assert synthesizer.sample(conditions=["v", "u", "v"]).shape == (3, 3, 1)
-    told = "conditions: 'target' was never 'w' in training; it took 'u', 'v'."
+    told = "conditions: 'target' was learnt without 'w'; it took 'u', 'v'."
     with pytest.raises(ValueError, match=says(told)):
         synthesizer.sample(conditions=["w"])
 
@@ -197,7 +197,7 @@ def test_conditions_that_cannot_be_met(cls):
         fitted(cls).sample(conditions={"value": 1.0})
     with pytest.raises(ValueError, match=says("conditions names 'size', which is not a column...")):
         fitted(cls).sample(conditions={"size": 1})
-    told = "conditions: 'group' was never 'z' in training; it took ..."
+    told = "conditions: 'group' was learnt without 'z'; it took ..."
     with pytest.raises(ValueError, match=says(told)):
         fitted(cls).sample(conditions={"group": "z"})
 

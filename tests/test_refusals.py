@@ -74,12 +74,12 @@ class TestRefusals:
                 "'flag' is missing, but it never was in training; "
                 "leave the column out, or write tabgan.ANY, to accept any value.",
             ),
-            ("text", "z", "'text' was never 'z' in training; it took 'b', 'c', 'a'."),
-            ("category", "never", "'category' was never 'never' in training; it took 'x', 'y'."),
+            ("text", "z", "'text' was learnt without 'z'; it took 'b', 'c', 'a'."),
+            ("category", "never", "'category' was learnt without 'never'; it took 'x', 'y'."),
             ("text", {}, "'text' got no category (unhashable type: 'dict')."),
-            ("flag", "True", "'flag' was never 'True' in training; it took True, False."),
-            ("tuple", (5, 6), "'tuple' was never (5, 6) in training; it took (1, 2), (3, 4)."),
-            ("absent", "a", "'absent' was never 'a' in training; all its values were missing."),
+            ("flag", "True", "'flag' was learnt without 'True'; it took True, False."),
+            ("tuple", (5, 6), "'tuple' was learnt without (5, 6); it took (1, 2), (3, 4)."),
+            ("absent", "a", "'absent' was learnt without 'a'; all its values were missing."),
             ("constant", 8, "'constant' must lie in [7, 7], the range seen in training, got 8."),
             ("day", 5, "'day' holds datetime values, got 5 (5 has no unit)."),
             ("day", True, "'day' holds datetime values, got True (True has no unit)."),
@@ -95,22 +95,22 @@ class TestRefusals:
             (
                 "integer",
                 pd.Interval(200, 300),
-                "'integer' lies in [0, 133] in training, and was never in (200, 300].",
+                "'integer' was learnt within [0, 133], and without a number in (200, 300].",
             ),
             (
                 "integer",
                 pd.Interval(3, 4, "neither"),
-                "'integer' lies in [0, 133] in training, and was never in (3, 4).",
+                "'integer' was learnt within [0, 133], and without a number in (3, 4).",
             ),
             (
                 "short",
                 pd.Interval(2.1, 2.9),
-                "'short' lies in [0, 6] in training, and was never in (2.1, 2.9].",
+                "'short' was learnt within [0, 6], and without a number in (2.1, 2.9].",
             ),
             (
                 "single",
                 pd.Interval(0.11, 0.19),
-                "'single' lies in [0.0, 1.0] in training, and was never in (0.11, 0.19].",
+                "'single' was learnt within [0.0, 1.0], and without a number in (0.11, 0.19].",
             ),
             (
                 "float",
@@ -137,19 +137,19 @@ class TestRefusals:
         message = "conditions: 'n' must lie in [0, 1000000], the range seen in training, got -1."
         with pytest.raises(ValueError, match=says(message)):
             condition_for(encoder, "n", -1)
-        message = "conditions: 'n' lies in [0, 1000000] in training, and was never in (2.1, 2.9]."
+        message = "conditions: 'n' was learnt within [0, 1000000], and without a number in (2.1, 2.9]."
         with pytest.raises(ValueError, match=says(message)):
             condition_for(encoder, "n", pd.Interval(2.1, 2.9))
 
     def test_one_of_many(self, encoder):
-        message = "conditions: 'text' was never 'q' in training; it took 'b', 'c', 'a'."
+        message = "conditions: 'text' was learnt without 'q'; it took 'b', 'c', 'a'."
         with pytest.raises(ValueError, match=says(message)):
             condition_for(encoder, "text", "a", None, "q", "r")
 
     def test_long_lists_of_categories_are_cut(self):
         encoder = Encoder(Schema.infer(pd.DataFrame({"c": [f"k{i}" for i in range(12)] * 9})))
         seen = ", ".join(f"'k{i}'" for i in range(10))
-        message = f"conditions: 'c' was never 'z' in training; it took {seen}, ...."
+        message = f"conditions: 'c' was learnt without 'z'; it took {seen}, ...."
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             condition_for(encoder, "c", "z")
 

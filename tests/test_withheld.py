@@ -262,6 +262,14 @@ def test_texts_of_which_most_are_rare_are_drawn_afresh(what):
     assert made.is_unique and not set(made) & set(texts)
 
 
+def test_free_text_of_which_some_repeats_brings_no_text_of_training_back():
+    texts = [f"once {i}" for i in range(93)] + [f"seldom {i % 84}" for i in range(207)]
+    table = pd.DataFrame({"text": texts, "n": np.arange(300)})
+    assert table["text"].nunique() == 0.59 * len(table)
+    made = quietly(tabgan.AutoregressiveSynthesizer(n_steps=3, random_state=0).fit, table)
+    assert not set(made.sample(300, random_state=0)["text"]) & set(texts)
+
+
 @pytest.mark.parametrize("values", [[f"t{i}" for i in range(60)], list(range(60)), [None] * 60])
 def test_a_column_of_rare_categories_alone_still_makes_a_column(values):
     table = pd.DataFrame({"x": values, "y": np.arange(60) % 2})

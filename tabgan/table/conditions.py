@@ -475,7 +475,7 @@ def _category_codes(column: CategoricalColumn, asked: pd.Series) -> NDArray[np.i
         seen = ", ".join(repr(category) for category in column.categories[:10])
         more = ", ..." if len(column.categories) > 10 else ""
         took = f"it took {seen}{more}" if seen else "all its values were missing"
-        raise ValueError(f"conditions: {column.name!r} was never {unknown!r} in training; {took}.")
+        raise ValueError(f"conditions: {column.name!r} was learnt without {unknown!r}; {took}.")
     return codes
 
 
@@ -580,8 +580,8 @@ def _interval_ends(
     if nowhere.any():
         least, most = column.ends
         raise ValueError(
-            f"conditions: {column.name!r} lies in [{least}, {most}] in training, and was never in "
-            f"{intervals[nowhere].iloc[0]}."
+            f"conditions: {column.name!r} was learnt within [{least}, {most}], and without a number "
+            f"in {intervals[nowhere].iloc[0]}."
         )
     return low, high
 
