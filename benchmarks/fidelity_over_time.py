@@ -7,7 +7,8 @@
 Each point is a fit of its own, in a process of its own, with everything but `n_steps` at its
 default: learning rates follow schedules over the whole run, so that a run broken off says nothing
 of a short one. The first fit takes the default number of steps; every further point half as many
-as the one before. C2ST-XGB, Trend and MLE are those of fidelity.py. Runs add up in
+as the one before. C2ST-XGB, Trend and MLE are those of fidelity.py. Seconds are those of
+the processor, so that other programs hardly change them. Runs add up in
 results/fidelity_over_time.json.
 """
 
@@ -51,14 +52,14 @@ def run_one(args: argparse.Namespace, model: str, seed: int, n_steps: int | None
 def print_curves(results: list[Entry]) -> None:
     """Print, as Markdown, a curve for each model, and the seconds at which it passes the rungs."""
     frame = pd.DataFrame(results)
-    figures = ["fit_s", "c2st_xgb", "trend", "mle"]
+    figures = ["fit_cpu_s", "c2st_xgb", "trend", "mle"]
     for table, of_table in frame.groupby("table", sort=False):
         print(f"\n**{table}**, means over seeds\n")
-        print("| model | steps | fit s | C2ST-XGB | Trend | MLE |\n|---|---|---|---|---|---|")
+        print("| model | steps | fit CPU s | C2ST-XGB | Trend | MLE |\n|---|---|---|---|---|---|")
         curves = of_table.groupby(["model", "n_steps"])[figures].mean()
         for (model, n_steps), point in curves.iterrows():
             shown = " | ".join(f"{point[name]:.3f}" for name in figures[1:])
-            print(f"| {model} | {n_steps:,} | {point['fit_s']:.0f} | {shown} |")
+            print(f"| {model} | {n_steps:,} | {point['fit_cpu_s']:.0f} | {shown} |")
         rungs = {name: by[table]["c2st_xgb"] for name, by in PUBLISHED.items() if table in by}
         if not rungs:
             continue
@@ -74,7 +75,7 @@ def print_curves(results: list[Entry]) -> None:
 
 def first_above(curve: pd.DataFrame, value: float) -> float | None:
     """Return the seconds of the shortest fit whose C2ST-XGB is above a value, None without one."""
-    seconds = curve.loc[curve["c2st_xgb"] > value, "fit_s"]
+    seconds = curve.loc[curve["c2st_xgb"] > value, "fit_cpu_s"]
     return float(seconds.min()) if len(seconds) else None
 
 
