@@ -137,7 +137,9 @@ class TestRefusals:
         message = "conditions: 'n' must lie in [0, 1000000], the range seen in training, got -1."
         with pytest.raises(ValueError, match=says(message)):
             condition_for(encoder, "n", -1)
-        message = "conditions: 'n' was learnt within [0, 1000000], and without a number in (2.1, 2.9]."
+        message = (
+            "conditions: 'n' was learnt within [0, 1000000], and without a number in (2.1, 2.9]."
+        )
         with pytest.raises(ValueError, match=says(message)):
             condition_for(encoder, "n", pd.Interval(2.1, 2.9))
 

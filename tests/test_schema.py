@@ -344,6 +344,14 @@ class TestLabels:
         with pytest.raises(ValueError, match=says(f"{message}; column names must be unique.")):
             Schema.infer(pd.DataFrame([[1, 2, 3]], columns=pd.Index(labels, dtype=object)))
 
+    @pytest.mark.parametrize(
+        "labels", [[None, np.nan], [None, "a"], [pd.NA, "a"], [pd.Timestamp("2020"), None]]
+    )
+    def test_labels_that_are_missing_and_not_found(self, labels):
+        table = pd.DataFrame([[1, 2]], columns=pd.Index(labels, dtype=object))
+        with pytest.raises(ValueError, match="^X has columns without a name .*; name them.$"):
+            Schema.infer(table)
+
 
 class TestDtypes:
     @pytest.mark.parametrize("name", columns())

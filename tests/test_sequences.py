@@ -278,6 +278,15 @@ def test_channels_that_wander_are_learnt_by_their_changes():
     }
 
 
+def test_whether_a_channel_wanders_does_not_depend_on_its_unit():
+    walk = np.exp(0.02 * np.random.default_rng(seed(0)).normal(size=4000).cumsum())
+    for unit in (1.0, 2.0**900):
+        table = pd.DataFrame({"walk": unit * walk})
+        with np.errstate(all="raise"):
+            found = Changes.learn(table, np.full(100, 40), Schema.infer(table), []).changes
+        assert [change.is_ratio for change in found] == [True]
+
+
 # ---------------------------------------------------------------------- batches
 
 

@@ -30,6 +30,9 @@ FEWEST_VALUES = 100
 Bins tell fewer values apart, and then say more than changes do.
 """
 
+HIGHEST_EXPONENT = 400
+"""Binary exponent of numbers above which squares of their differences may overflow."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -143,7 +146,7 @@ class Changes:
             if not is_able or (asked is not None and name not in asked):
                 continue
             assert isinstance(column, NumericColumn)
-            levels = _levels(column, steps[name])
+            levels = _in_reach(_levels(column, steps[name]))
             if asked is None and not _is_walk(levels, lengths):
                 continue
             start = unused_label(f"{name} at the start", taken)
@@ -240,6 +243,12 @@ def _levels(column: NumericColumn, values: pd.Series) -> NDArray[np.float64]:
     """Return numbers as floats; beyond the range that was seen they are the ends of that range."""
     numbers = column.numbers(values).clip(column.table.low[0], column.table.high[-1])
     return column.origin + column.step * numbers
+
+
+def _in_reach(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide values whose squares would overflow by a power of two, which is exact."""
+    exponent = int(np.frexp(np.abs(levels).max(initial=0.0))[1])
+    return np.ldexp(levels, -exponent) if exponent > HIGHEST_EXPONENT else levels
 
 
 def _diffs(

@@ -20,7 +20,7 @@ from tabgan.checks import ParameterError, short
 from tabgan.table.csv_parts import csv_parts
 from tabgan.table.foreign import arrow_spec, from_arrow, optional
 from tabgan.table.format import TableFormat, check_size, is_frame, read_table
-from tabgan.table.schema import check_unique_names
+from tabgan.table.schema import check_names
 
 PART_ROWS = 2**16
 """Rows of a table that are in memory at once, all columns of them."""
@@ -287,7 +287,7 @@ def read_chunks(X: Any, name: str = "X") -> Chunks:
     else:
         chunks = _spooled(X() if callable(X) else X, name)
     check_size(chunks)
-    check_unique_names(chunks, name)
+    check_names(chunks, name)
     return chunks
 
 

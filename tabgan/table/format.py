@@ -35,7 +35,7 @@ from tabgan.table.foreign import (
     to_polars,
 )
 from tabgan.table.jsonable import from_jsonable, to_jsonable
-from tabgan.table.schema import check_unique_names
+from tabgan.table.schema import check_names
 
 KINDS = ("pandas", "array", "polars", "pyarrow", "pyarrow batch")
 """The kinds of tables that are given back."""
@@ -261,7 +261,7 @@ def read_table(
         frame = pd.DataFrame(_read_array(X, name, owner)).infer_objects()
         return frame, TableFormat("array", list(frame.columns), frame_dtype(frame))
     check_size(frame, owner)
-    check_unique_names(frame, name)
+    check_names(frame, name)
     return frame.reset_index(drop=True), TableFormat(kind, list(frame.columns), None, columns)
 
 

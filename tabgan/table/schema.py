@@ -149,7 +149,7 @@ class Schema:
         UserWarning
             A column that looks like an identifier.
         """
-        check_unique_names(frame, arg_name)
+        check_names(frame, arg_name)
         forced, known = set(categorical_features), set(learnt)
         columns = tuple(
             infer_column(values, name, name in forced, arg_name, name in known, withheld)
@@ -204,8 +204,22 @@ def _check_types(schema: Schema) -> None:
             raise ValueError(f"a column of a schema is {short(column)}")
 
 
-def check_unique_names(frame: Any, arg_name: str) -> None:
-    """Raise a ValueError if two columns of a table have one name, or all names are booleans."""
+def _can_be_looked_up(labels: pd.Index) -> bool:
+    """Whether pandas finds all labels of a table in a list of them: not None among texts."""
+    try:
+        return bool((labels.get_indexer(pd.Index(list(labels), tupleize_cols=False)) >= 0).all())
+    except TypeError:
+        return False
+
+
+def check_names(frame: Any, arg_name: str) -> None:
+    """Raise a ValueError if two columns have one name or none, or all names are booleans."""
+    nameless = [x for x in frame.columns if pd.api.types.is_scalar(x) and pd.isna(x)]
+    if len(nameless) > 1 or (nameless and not _can_be_looked_up(frame.columns)):
+        raise ValueError(
+            f"{arg_name} has columns without a name (label {', '.join(map(repr, nameless))}), which "
+            "pandas does not find among the others; name them."
+        )
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(
