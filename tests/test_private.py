@@ -383,6 +383,13 @@ def test_infinite_and_missing_numbers_are_no_errors():
         assert not told or made["x"].dropna().between(-3, 3).all()
 
 
+def test_a_narrow_float_holds_the_range_that_is_found():
+    table = pd.DataFrame({"x": pd.Series(np.arange(40) * 1600.0, dtype="float16")})
+    model = DPSynthesizer(epsilon=0.01, n_steps=2, random_state=0).fit(table)
+    made = model.sample(100, random_state=0)["x"]
+    assert made.dtype == "float16" and np.isfinite(made).all()
+
+
 def test_ranges_that_nobody_told_are_found():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(

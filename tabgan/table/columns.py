@@ -357,7 +357,7 @@ def _index(values: tuple[Any, ...]) -> pd.Index:
 
 
 def ends_of(dtype: str) -> tuple[int, int]:
-    """Return the least and the greatest integer of a dtype, see `dtype_name`.
+    """Return the least and the greatest number of a dtype, see `dtype_name`.
 
     Parameters
     ----------
@@ -366,7 +366,7 @@ def ends_of(dtype: str) -> tuple[int, int]:
     """
     held = dtype_named(dtype)
     held = getattr(held, "subtype", getattr(held, "numpy_dtype", held))
-    ends = np.iinfo(held)
+    ends = np.finfo(held) if np.dtype(held).kind == "f" else np.iinfo(held)
     return int(ends.min), int(ends.max)
 
 

@@ -580,8 +580,8 @@ def _interval_ends(
     if nowhere.any():
         least, most = column.ends
         raise ValueError(
-            f"conditions: {column.name!r} was learnt within [{least}, {most}], and without a number "
-            f"in {intervals[nowhere].iloc[0]}."
+            f"conditions: {column.name!r} was learnt within [{least}, {most}], and without a "
+            f"number in {intervals[nowhere].iloc[0]}."
         )
     return low, high
 

@@ -200,7 +200,9 @@ class Withheld:
 
 
 def leak(n_rows: int) -> float:
-    """Return what an attack by nearest rows reaches, given ten synthetic rows for each training row.
+    """Return what an attack reaches that sees ten synthetic rows for each training row.
+
+    The attack takes rows that are near to synthetic rows for training rows.
 
     The figure follows what was measured on Adult with 300, 1,000 and 3,000 training rows
     (`benchmarks/withheld.py`): .61, .56 and .54.

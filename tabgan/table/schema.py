@@ -214,16 +214,16 @@ def _can_be_looked_up(labels: pd.Index) -> bool:
 
 def check_names(frame: Any, arg_name: str) -> None:
     """Raise a ValueError if two columns have one name or none, or all names are booleans."""
-    nameless = [x for x in frame.columns if pd.api.types.is_scalar(x) and pd.isna(x)]
-    if len(nameless) > 1 or (nameless and not _can_be_looked_up(frame.columns)):
-        raise ValueError(
-            f"{arg_name} has columns without a name (label {', '.join(map(repr, nameless))}), which "
-            "pandas does not find among the others; name them."
-        )
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(
             f"{arg_name} has more than one column named {twice!r}; column names must be unique."
+        )
+    nameless = [x for x in frame.columns if pd.api.types.is_scalar(x) and pd.isna(x)]
+    if len(nameless) > 1 or (nameless and not _can_be_looked_up(frame.columns)):
+        raise ValueError(
+            f"{arg_name} has columns without a name (label {', '.join(map(repr, nameless))}), "
+            "which pandas does not find among the others; name them."
         )
     if len(frame.columns) and all(isinstance(label, bool) for label in frame.columns):
         raise ValueError(
