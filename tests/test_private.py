@@ -383,6 +383,14 @@ def test_infinite_and_missing_numbers_are_no_errors():
         assert not told or made["x"].dropna().between(-3, 3).all()
 
 
+def test_numbers_that_are_categories_may_be_missing():
+    values = pd.Series([3, 1, None] * 100, dtype=pd.CategoricalDtype([1, 2, 3], ordered=True))
+    made = DPSynthesizer(epsilon=50.0, n_steps=2, random_state=0).fit(values.to_frame("x"))
+    made = made.sample(300, random_state=0)["x"]
+    assert list(made.dtype.categories) == [1, 3] and made.dtype.ordered
+    assert made.isna().mean() == pytest.approx(1 / 3, abs=0.1)
+
+
 def test_a_narrow_float_holds_the_range_that_is_found():
     table = pd.DataFrame({"x": pd.Series(np.arange(40) * 1600.0, dtype="float16")})
     model = DPSynthesizer(epsilon=0.01, n_steps=2, random_state=0).fit(table)

@@ -191,8 +191,10 @@ class Curator:
         self.budget.spend(Spent("Gaussian, above a threshold", what, rho, delta))
         column = self.__frame[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.astype(column.cat.categories.dtype)
-        codes, distinct = factorize(column)
+            column = column.cat.remove_unused_categories()
+            codes, distinct = column.cat.codes.to_numpy(), column.cat.categories
+        else:
+            codes, distinct = factorize(column)
         held = as_objects(distinct)
         # The missing value is public: it is counted whether it occurs or not.
         counts = np.r_[np.bincount(codes[codes >= 0], minlength=len(held)), (codes < 0).sum()]
