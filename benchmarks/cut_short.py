@@ -47,7 +47,10 @@ PART_ROWS = 60
 
 @functools.cache
 def jobs() -> list[tuple[Any, pd.DataFrame]]:
-    """List unfitted estimators with their tables: every class, and four with all later stages."""
+    """List unfitted estimators with their tables: every class, and four with all later stages.
+
+    A private fit keeps no checkpoint, for it would hold what no noise was added to.
+    """
     mixed = make_mixed_table(300, missing=0.1, random_state=0)
     wgan = functools.partial(make, tabgan.WGANSynthesizer)
     staged = [
@@ -56,7 +59,8 @@ def jobs() -> list[tuple[Any, pd.DataFrame]]:
         make(tabgan.AutoregressiveSynthesizer, n_steps=20, acceptance_rounds=2),
         make(tabgan.BiGANSynthesizer, n_steps=20, early_stopping=True),
     ]
-    each = [(make(cls), contract.narrow_table()) for cls in contract.ESTIMATORS]
+    kept = [cls for cls in contract.ESTIMATORS if cls is not tabgan.DPSynthesizer]
+    each = [(make(cls), contract.narrow_table()) for cls in kept]
     return [*each, *((model, mixed) for model in staged)]
 
 

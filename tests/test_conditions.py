@@ -297,6 +297,12 @@ class TestValues:
         column = SyntheticColumn(condition, encoder.schema["zeros"], None, scalars, values)
         assert column.meets(0, np.arange(3)).tolist() == [True, True, False]
 
+    @pytest.mark.parametrize("members", [[0.25, None], [None, 0.25]])
+    def test_a_set_of_a_number_and_a_missing_value_gives_that_number(self, encoder, members):
+        condition = condition_for(encoder, "zeros", members)
+        imposed = condition.impose(pd.Series([0.26, np.nan]), np.zeros(2, dtype=int))
+        pd.testing.assert_series_equal(imposed, pd.Series([0.25, np.nan]))
+
     def test_many_conditions_at_once(self, encoder):
         condition = condition_for(encoder, "zeros", 0, None, pd.Interval(0.5, 1.0), 0.0)
         assert np.isnan(condition.low).tolist() == [True, True, False, True]

@@ -22,7 +22,8 @@ from tabgan.private.accounting import (
     threshold,
 )
 from tabgan.private.noise import Noise
-from tabgan.table.dtypes import as_objects, factorize
+from tabgan.table.dtypes import as_objects
+from tabgan.table.inference import categories_of
 
 SPARE = 1e-9
 """Share by which sums of rounded parts may seem to exceed a budget."""
@@ -194,7 +195,7 @@ class Curator:
             column = column.cat.remove_unused_categories()
             codes, distinct = column.cat.codes.to_numpy(), column.cat.categories
         else:
-            codes, distinct = factorize(column)
+            codes, distinct = categories_of(column, name, "X")
         held = as_objects(distinct)
         # The missing value is public: it is counted whether it occurs or not.
         counts = np.r_[np.bincount(codes[codes >= 0], minlength=len(held)), (codes < 0).sum()]

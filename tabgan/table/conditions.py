@@ -281,6 +281,8 @@ class EncodedCondition(NamedTuple):
         numbers = self.column.numbers(made)[:, None]
         low, high = (np.where(np.isnan(end), self.numbers, end) for end in (self.low, self.high))
         away = np.fmax(np.fmax(low - numbers, numbers - high), 0.0)
+        # A missing member is no number's nearest.
+        away[:, (self.kinds == Kind.VALUE) & np.isnan(self.numbers)] = np.inf
         is_missing = np.isnan(numbers[:, 0])
         member = np.where(is_missing, 0, np.argmin(np.nan_to_num(away, nan=np.inf), axis=1))
         # Equal numbers need not be equal values: whole numbers beyond 2**53 are rounded.

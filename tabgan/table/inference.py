@@ -220,6 +220,39 @@ def _complex_error(name: Hashable, arg_name: str) -> ValueError:
     )
 
 
+def categories_of(
+    values: pd.Series, name: Hashable, arg_name: str
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Give a number to each distinct value of a column.
+
+    Parameters
+    ----------
+    values : Series of shape (n,)
+    name : hashable
+        The column's label.
+    arg_name : str
+        How errors name the table.
+
+    Returns
+    -------
+    codes : ndarray of shape (n,), int64
+        -1 for a missing value.
+    distinct : ndarray of objects
+
+    Raises
+    ------
+    TypeError
+        A value cannot be hashed.
+    """
+    try:
+        return factorize(values.astype(object).to_numpy())
+    except TypeError as error:
+        raise TypeError(
+            f"column {name!r} of {arg_name} holds values that cannot be hashed ({error}); "
+            "every argument must be a string, a number, a date or another hashable value."
+        ) from error
+
+
 def _infer_names(
     present: pd.Series,
     name: Hashable,
@@ -231,13 +264,7 @@ def _infer_names(
     arg_name: str,
     withheld: Withheld | None = None,
 ) -> CategoricalColumn | IdentifierColumn:
-    try:
-        codes, distinct = factorize(present.astype(object).to_numpy())
-    except TypeError as error:
-        raise TypeError(
-            f"column {name!r} of {arg_name} holds values that cannot be hashed ({error}); "
-            "every argument must be a string, a number, a date or another hashable value."
-        ) from error
+    codes, distinct = categories_of(present, name, arg_name)
     declared: tuple[Any, ...] | None = None
     declared_dtype, ordered = "object", False
     if isinstance(present.dtype, pd.CategoricalDtype):

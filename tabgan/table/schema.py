@@ -204,29 +204,35 @@ def _check_types(schema: Schema) -> None:
             raise ValueError(f"a column of a schema is {short(column)}")
 
 
-def _can_be_looked_up(labels: pd.Index) -> bool:
-    """Whether pandas finds all labels of a table in a list of them: not None among texts."""
+def _are_found(labels: pd.Index) -> bool:
+    """Whether pandas finds all labels of a table in a list of them.
+
+    pandas makes an array or an index of a list, which turns None among texts or numbers, or True
+    among bytes, into another label.
+    """
     try:
-        return bool((labels.get_indexer(pd.Index(list(labels), tupleize_cols=False)) >= 0).all())
-    except TypeError:
+        pd.DataFrame(columns=labels)[list(labels)]
+        found = labels.get_indexer(pd.Index(list(labels), tupleize_cols=False))
+        return found.tolist() == [*range(len(labels))]
+    except (KeyError, TypeError):
         return False
 
 
 def check_names(frame: Any, arg_name: str) -> None:
-    """Raise a ValueError if two columns have one name or none, or all names are booleans."""
+    """Raise a ValueError if pandas cannot tell columns apart, or find them, by their names."""
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(
             f"{arg_name} has more than one column named {twice!r}; column names must be unique."
         )
-    nameless = [x for x in frame.columns if pd.api.types.is_scalar(x) and pd.isna(x)]
-    if len(nameless) > 1 or (nameless and not _can_be_looked_up(frame.columns)):
-        raise ValueError(
-            f"{arg_name} has columns without a name (label {', '.join(map(repr, nameless))}), "
-            "which pandas does not find among the others; name them."
-        )
     if len(frame.columns) and all(isinstance(label, bool) for label in frame.columns):
         raise ValueError(
             f"{arg_name} has no column names but True and False, which pandas takes for a choice "
             "of rows; rename the columns."
+        )
+    odd = [label for label in frame.columns if not isinstance(label, str)]
+    if frame.columns.dtype == object and odd and not _are_found(frame.columns):
+        raise ValueError(
+            f"{arg_name} has columns named {', '.join(map(short, odd[:10]))}, which pandas does "
+            "not find in a list of its columns; rename them."
         )
