@@ -54,6 +54,13 @@ COLUMNS_PER_PICK = 3
 STEPS_SHARE = 16
 """Steps that are left, for one that is made after a round; the last ones train on all answers."""
 
+INDEPENDENCE = 0.02
+"""What a nat of dependence between the columns weighs for each row, beside a squared error of a
+count in units of its variance."""
+
+N_COMPARED = 64
+"""Components drawn in each step to estimate how much columns depend on each other."""
+
 NAMING_SHARE = 0.1
 """Share of delta for the naming of categories."""
 
@@ -94,7 +101,7 @@ class MarginalGame(Game):
 
     def __init__(self, mixture: ProductMixture) -> None:
         super().__init__()
-        self.mixture = mixture
+        self.mixture, self.independence = mixture, 0.0
         for name, shape in (("levels", (1,)), ("pairs", (1, 1))):
             # What is wanted and how much it weighs; nothing before the first answer.
             self.register_buffer(f"wanted_{name}", torch.zeros(shape), persistent=False)
@@ -112,6 +119,7 @@ class MarginalGame(Game):
         device = self.mixture.levels.device
         asked = {"levels": answers.of_levels(), "pairs": answers.of_pairs()}
         n_cells = sum(int((precision > 0).sum()) for _, precision in asked.values())
+        self.independence = INDEPENDENCE * total / max(1, n_cells)
         for name, (counts, precision) in asked.items():
             known = precision > 0
             # Beside the noise, a count of rows varies by about its square root.
@@ -131,10 +139,16 @@ class MarginalGame(Game):
         return weighted.sum(dim=0), weighted.T @ levels
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean squared error of counts, in units of their variances."""
+        """Return the mean squared error of counts, in units of variances, and a penalty.
+
+        Many mixtures agree with the counts about as well. The penalty chooses the one that adds
+        least to them: it is a bound on the total correlation of the columns.
+        """
         single, pairs = self.marginals()
         error = (self.weight_levels * (single - self.wanted_levels).square()).sum()
-        return error + (self.weight_pairs * (pairs - self.wanted_pairs).square()).sum()
+        error = error + (self.weight_pairs * (pairs - self.wanted_pairs).square()).sum()
+        drawn = self.mixture.draw(N_COMPARED, batch.rng)
+        return error + self.independence * self.mixture.dependence(drawn)
 
     def generate(self, condition: Tensor, rng: torch.Generator) -> Tensor:
         """Generate log-probabilities of levels, each row from a component drawn at random."""
