@@ -55,8 +55,8 @@ STEPS_SHARE = 16
 """Steps that are left, for one that is made after a round; the last ones train on all answers."""
 
 INDEPENDENCE = 0.02
-"""What a nat of dependence between the columns weighs for each row, beside a squared error of a
-count in units of its variance."""
+"""Weight of a nat of dependence between the columns, for each row, beside the squared errors of
+counts in units of their variances."""
 
 N_COMPARED = 64
 """Components drawn in each step to estimate how much columns depend on each other."""
@@ -141,8 +141,8 @@ class MarginalGame(Game):
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean squared error of counts, in units of variances, and a penalty.
 
-        Many mixtures agree with the counts about as well. The penalty chooses the one that adds
-        least to them: it is a bound on the total correlation of the columns.
+        Many mixtures agree with the counts about as well. The penalty, a bound on the total
+        correlation of the columns, prefers those that add little to what was counted.
         """
         single, pairs = self.marginals()
         error = (self.weight_levels * (single - self.wanted_levels).square()).sum()
@@ -190,7 +190,7 @@ class DPSynthesizer(TableSynthesizer):
     values of numbers, and the categories. It counts the levels of each column. Then it looks, round
     after round, for the pairs of columns that the model predicts worst, and counts those [2]_. The
     model is a mixture of products of softmax blocks, which is trained to agree with all noisy
-    counts [3]_.
+    counts [3]_, and to hold as little dependence between columns as agrees with them [4]_.
 
     Parameters
     ----------
@@ -243,6 +243,8 @@ class DPSynthesizer(TableSynthesizer):
     .. [3] Liu, Vietri and Wu (2021), "Iterative Methods for Private Synthetic Data: Unifying
        Framework and New Methods", arXiv 2106.07153; Aydore et al. (2021), "Differentially Private
        Query Release Through Adaptive Projection", arXiv 2103.06641.
+    .. [4] Kolchinsky and Tracey (2017), "Estimating Mixture Entropy with Pairwise Distances", arXiv
+       1706.02419.
 
     Examples
     --------

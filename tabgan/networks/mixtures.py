@@ -12,8 +12,8 @@ from tabgan.table.layout import Layout
 SPREAD = 0.5
 """Standard deviation of the components' log-odds at the start, without which all would stay one."""
 
-NEVER = 1e-30
-"""Probability that stands for less, so that logarithms stay finite."""
+LEAST = 1e-30
+"""Least probability whose logarithm is taken, so that logarithms stay finite."""
 
 
 class ProductMixture(nn.Module):
@@ -97,10 +97,10 @@ class ProductMixture(nn.Module):
         """
         log_levels = self.layout.log_probabilities(self.levels[components])
         levels, mean = log_levels.exp(), log_levels.exp().mean(dim=0)
-        surprise = log_levels.clamp(min=math.log(NEVER)) - mean.clamp(min=NEVER).log()
+        surprise = log_levels.clamp(min=math.log(LEAST)) - mean.clamp(min=LEAST).log()
         common = levels.new_zeros(len(components), len(components))
         for part in self.layout.split((log_levels / 2).exp(), 1):
             of_blocks = part.transpose(0, 1) @ part.permute(1, 2, 0)
-            common = common + of_blocks.clamp(min=NEVER).log().sum(dim=0)
+            common = common + of_blocks.clamp(min=LEAST).log().sum(dim=0)
         near = torch.logsumexp(common, dim=1) - math.log(len(components))
         return ((levels * surprise).sum(dim=1) + near).mean()
