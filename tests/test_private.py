@@ -515,10 +515,10 @@ def test_pairs_that_nobody_counted_hang_together_no_more_than_they_must(monkeypa
     for blocks in ((0,), (1,), (2,), (0, 1), (1, 2)):
         counts = np.rint(n * marginal(joint, *blocks)).astype(np.int64).ravel()
         answers.add(blocks, rows.NoisyCounts(counts, 1.0))
-    game = MarginalGame(ProductMixture(layout, torch.zeros(layout.width), 32))
+    game = MarginalGame(ProductMixture(layout, torch.zeros(layout.width), 64))
     game.ask(answers, float(n))
     training = Training(game, TrainingRule.of(DPSynthesizer.plan, 0.05))
-    training.run(NoRows(layout), 200, 1, torch.Generator().manual_seed(seed(0)))
+    training.run(NoRows(layout), 400, 1, torch.Generator().manual_seed(seed(0)))
     with torch.no_grad():
         pairs = game.marginals()[1].numpy()
     errors = {
