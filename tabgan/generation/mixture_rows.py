@@ -41,13 +41,10 @@ class MixtureRows(Source):
         Components are drawn by systematic sampling, so that each occurs as often as its share says,
         rounded up or down.
         """
-        shares, levels = self._log_parts()
-        n = len(given)
-        start = torch.rand(1, generator=noise, device=shares.device)
-        places = (torch.arange(n, device=shares.device) + start) / n
-        component = torch.searchsorted(shares.exp().cumsum(0), places).clamp(max=len(shares) - 1)
-        order = torch.randperm(n, generator=noise, device=shares.device)
-        return self._levels_of(levels, component[order], noise)
+        mixture, n = self.maker.mixture, len(given)
+        component = mixture.draw(n, noise)
+        order = torch.randperm(n, generator=noise, device=component.device)
+        return self._levels_of(mixture.log_levels(), component[order], noise)
 
     def _log_parts(self) -> tuple[Tensor, Tensor]:
         """Return log-probabilities of components, (k,), and of levels in each, (k, width)."""
