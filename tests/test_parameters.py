@@ -81,7 +81,7 @@ def is_seed(value):
 # What each parameter takes, written down a second time by hand; None stands where it may be left.
 POSITIVE = (
     "batch_size hidden_dim latent_dim n_iter_no_change n_critic code_dim noise_dim n_components "
-    "n_clusters n_lessons lesson_size learner_dim n_rollouts every"
+    "n_clusters n_lessons lesson_size learner_dim n_rollouts every n_twins"
 ).split()
 WEIGHTS = (
     "penalty_weight kl_weight info_weight adversarial_weight label_weight cycle_weight "
