@@ -33,8 +33,8 @@ SHARPENED = 0.5
 N_STEPS, BATCH_SIZE, LEARNING_RATE, DROPPED = 300, 256, 3e-3, 0.2
 """Training of a `Grouper`: steps, rows of a batch, first rate, share of units that are dropped."""
 
-N_JUDGED = 8
-"""Batches over which the loss of a trained `Grouper` is averaged."""
+N_JUDGED = 32
+"""Batches over which the loss of a trained `Grouper` is averaged, the same for every start."""
 
 
 def grouping_loss(
@@ -197,6 +197,7 @@ class Grouper(nn.Module):
         """
         least = math.inf
         everything = see(data.layout.expand(*data.table))
+        judging_seed = int(streams.rng.integers(2**62))
         for _ in range(n_starts):
             with seeded_weights(int(streams.rng.integers(2**31))):
                 other = Grouper(*self.shape).to(everything.device)
@@ -210,6 +211,8 @@ class Grouper(nn.Module):
                 loss.backward()
                 optimizer.step()
             other.settle(everything)
+            noise = torch.Generator(everything.device).manual_seed(judging_seed)
+            batches = data.batches(BATCH_SIZE, noise)
             with torch.no_grad():
                 judged = [
                     float(other._loss(next(batches), see, data.layout, code_layout))
