@@ -40,7 +40,17 @@ def matched_accuracy(codes: np.ndarray, truth: np.ndarray) -> float:
     return float(counts[linear_sum_assignment(-counts)].sum() / len(truth))
 
 
-def infogan(seed: int, args: argparse.Namespace, n_init: int = 10) -> Figures:
+def infogan(seed: int, args: argparse.Namespace) -> Figures:
+    """Match the ten-way code whose classes are found from several starts."""
+    return code(seed, args, n_init=1 if args.quick else 10)
+
+
+def agreement(seed: int, args: argparse.Namespace) -> Figures:
+    """Match the ten-way code whose classes Q finds during the game."""
+    return code(seed, args, n_init=0)
+
+
+def code(seed: int, args: argparse.Namespace, n_init: int) -> Figures:
     """Match the ten-way code to the true digits."""
     X, y = load_digits(return_X_y=True)
     steps = {"n_steps": 700, **args.steps}
@@ -48,11 +58,6 @@ def infogan(seed: int, args: argparse.Namespace, n_init: int = 10) -> Figures:
         n_init=n_init, batch_size=128, random_state=seed, **steps, **CODES_ALONE
     ).fit(X)
     return {"matched_accuracy": matched_accuracy(model.predict(X), y)}
-
-
-def agreement(seed: int, args: argparse.Namespace) -> Figures:
-    """Match the ten-way code that Q finds during the game."""
-    return infogan(seed, args, n_init=0)
 
 
 def aae(seed: int, args: argparse.Namespace) -> Figures:
@@ -77,7 +82,7 @@ def cgan(seed: int, args: argparse.Namespace) -> Figures:
         "n_critic": 2,
         "batch_size": 256,
         "acceptance_rounds": 6,
-        "n_twins": 10,
+        "n_twins": 1 if args.quick else 10,
         **args.steps,
     }
     model = CGANSynthesizer(random_state=seed, **settings).fit(X, y)

@@ -81,7 +81,7 @@ def is_seed(value):
 # What each parameter takes, written down a second time by hand; None stands where it may be left.
 POSITIVE = (
     "batch_size hidden_dim latent_dim n_iter_no_change n_critic code_dim noise_dim n_components "
-    "n_clusters n_lessons lesson_size learner_dim n_rollouts every n_twins"
+    "n_clusters n_lessons lesson_size learner_dim n_rollouts every"
 ).split()
 WEIGHTS = (
     "penalty_weight kl_weight info_weight adversarial_weight label_weight cycle_weight "
@@ -115,6 +115,7 @@ TAKES = {
     "seen_penalty": lambda value: value is None or is_number(value, -math.inf),
     "acceptance_rounds": lambda value: is_integer(value, 0),
     "n_init": lambda value: is_integer(value, 0),
+    "n_twins": lambda value: is_integer(value, 1, 100),
     "epsilon": lambda value: is_number(value, 1e-6),
     "delta": lambda value: is_number(value, 0, 1, but=(0, 1)),
     "schema_share": lambda value: is_number(value, 0, 1, but=(0, 1)),

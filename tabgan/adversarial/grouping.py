@@ -136,6 +136,8 @@ class Grouper(nn.Module):
 
     Attributes
     ----------
+    moments : Tensor of shape (2, 2, hidden_dim)
+        Mean and standard deviation of the units of each layer.
     has_learnt : Tensor, scalar
         Whether `learn` has ended.
     """
@@ -150,7 +152,8 @@ class Grouper(nn.Module):
             [nn.Linear(n_inputs, hidden_dim), nn.Linear(hidden_dim, hidden_dim)]
         )
         self.out = nn.Linear(hidden_dim, n_outputs)
-        self.register_buffer("moments", torch.zeros(2, 2, hidden_dim))
+        standard = torch.tensor([0.0, 1.0])[None, :, None]
+        self.register_buffer("moments", standard.repeat(len(self.layers), 1, hidden_dim))
         self.register_buffer("has_learnt", torch.zeros(()))
 
     def forward(self, seen: Tensor, rng: torch.Generator | None = None) -> Tensor:

@@ -135,7 +135,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         the ratio of what both give to its condition ([3]_). Nothing is rejected if that does not
         help on held-out rows, with fewer than 200 training rows, for conditions that are numbers,
         and with ``condition_columns="any"``.
-    n_twins : int >= 1, default=1
+    n_twins : int in [1, 100], default=1
         Pairs of classifiers of `condition_rejection`. A row must then fit its condition in the view
         of every pair. More pairs reject more rows that are like no real row, and take longer.
     **shared
@@ -185,7 +185,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         "loss": choice("wgan-gp", "gan"),
         "penalty_weight": number(0),
         "condition_rejection": FLAG,
-        "n_twins": integer(1),
+        "n_twins": integer(1, 100),
     }
 
     def __init__(
