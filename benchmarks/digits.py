@@ -64,9 +64,7 @@ def aae(seed: int, args: argparse.Namespace) -> Figures:
     """Tell digits apart by a code of two dimensions."""
     X, y = load_digits(return_X_y=True)
     steps = {"n_steps": 1000, **args.steps}
-    model = AAESynthesizer(
-        latent_dim=2, batch_size=256, random_state=seed, **steps, **CODES_ALONE
-    )
+    model = AAESynthesizer(latent_dim=2, batch_size=256, random_state=seed, **steps, **CODES_ALONE)
     plane = model.fit_transform(X)
     neighbours = KNeighborsClassifier(15)
     return {"plane_knn_accuracy": float(cross_val_score(neighbours, plane, y, cv=5).mean())}

@@ -183,4 +183,5 @@ def test_the_division_of_least_loss_is_kept(monkeypatch):
 
 @pytest.mark.parametrize("weights", [{"n_init": 0}, {"agreement_weight": 0.0, "n_init": 2}])
 def test_without_starts_or_without_agreement_nothing_is_found_before(weights):
-    assert small(InfoGANFeaturizer, n_steps=0, **weights).fit(narrow_table())._core.game.grouper is None
+    model = small(InfoGANFeaturizer, n_steps=0, **weights).fit(narrow_table())
+    assert model._core.game.grouper is None

@@ -273,9 +273,7 @@ class Fit(nn.Module):
                     for network, temperature in zip(networks, softer, strict=True)
                 ]
             )
-            for networks, softer in zip(
-                (self.of_real, self.of_synthetic), self.softer, strict=True
-            )
+            for networks, softer in zip((self.of_real, self.of_synthetic), self.softer, strict=True)
         )
         most = -self.layout.n_softmax * math.log(LEAST)
         return synthetic.amin(dim=0).clamp(max=most) - real.amax(dim=0).clamp(max=most)
