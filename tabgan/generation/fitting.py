@@ -232,7 +232,7 @@ class Fit(nn.Module):
             network = ResidualMLP(self.view.width, [self.hidden_dim] * 2, self.layout.width)
         return network.requires_grad_(False)
 
-    def _train(self, network: ResidualMLP, rows: Rows, noise: torch.Generator) -> None:
+    def _train(self, network: nn.Module, rows: Rows, noise: torch.Generator) -> None:
         """Let a classifier learn the conditions of rows."""
         seen, codes = self._seen(rows), rows.given.codes
         network.requires_grad_(True)
@@ -246,7 +246,7 @@ class Fit(nn.Module):
             optimizer.step()
         network.requires_grad_(False)
 
-    def _temperature(self, network: ResidualMLP, rows: Rows) -> float:
+    def _temperature(self, network: nn.Module, rows: Rows) -> float:
         """Return the temperature at which held-out conditions are the most probable."""
         raw = network(self._seen(rows))
         errors = [

@@ -222,7 +222,7 @@ class InfoGANGame(CausalDecoder, GANGame):
         if not self.agreement_weight or not self.code_layout.n_softmax:
             return batch.row.new_zeros(())
         if self.grouper is not None:
-            return self.agreement_weight * self._error_of_classes(self.seen(batch.row))
+            return self.agreement_weight * self._error_of_classes(self.grouper, batch)
         loss = grouping_loss(
             lambda row: self.infer(self.seen(row)),
             self.seen,
@@ -232,10 +232,10 @@ class InfoGANGame(CausalDecoder, GANGame):
         )
         return self.agreement_weight * loss
 
-    def _error_of_classes(self, row: Tensor) -> Tensor:
+    def _error_of_classes(self, grouper: Grouper, batch: Batch) -> Tensor:
         """Return the cross-entropy of the classes that Q infers from those found before."""
-        n_scalars = self.code_layout.n_scalars
-        found = self.code_layout.activate(self.grouper(row))[:, n_scalars:]
+        row, n_scalars = self.seen(batch.row), self.code_layout.n_scalars
+        found = self.code_layout.activate(grouper(row))[:, n_scalars:]
         log_p = self.code_layout.log_probabilities(self.infer(row)).nan_to_num(neginf=0.0)
         return -(found * log_p).sum(dim=1).mean()
 
