@@ -60,7 +60,7 @@ SUMMARY_ROWS = {
     "ARAESynthesizer": "`ARAESynthesizer`",
     "WGANSynthesizer": "`WGANSynthesizer`",
 }
-SECONDS = ("fit_s", "fit_cpu_s", "infogan_fit_s", "seconds")
+SECONDS = ("fit_s", "fit_cpu_s", "seconds")
 REAL_TABLES = ("adult", "shoppers", "beijing")
 GAINS = {
     "auc": "AUC",
@@ -978,17 +978,21 @@ def sdmetrics() -> str:
 
 def digits() -> str:
     """Write what is found and made of handwritten digits, and the means over seeds."""
-    entries = read("digits")
     columns = {
         "seed": "seed",
-        "infogan_matched_accuracy": "InfoGAN's codes, matched, agree",
-        "aae_plane_knn_accuracy": "neighbours in the AAE's plane agree",
-        "cgan_made_as_asked": "CGAN's digits read as asked",
-        "infogan_fit_s": "InfoGAN fit s",
+        "infogan": "InfoGAN's codes, classes from ten starts, agree",
+        "agreement": "InfoGAN's codes, classes found in the game, agree",
+        "aae": "neighbours in the AAE's plane agree",
+        "cgan": "CGAN's digits read as asked",
     }
-    means = pd.DataFrame(entries).mean().to_dict()
-    rows = [{**entry, "seed": str(entry["seed"])} for entry in entries]
-    return listing([*rows, {**means, "seed": "mean"}], columns)
+    figures = ("matched_accuracy", "plane_knn_accuracy", "made_as_asked")
+    table = pd.DataFrame(read("digits"))
+    table["figure"] = table[list(figures)].bfill(axis=1).iloc[:, 0]
+    seeds = table.pivot(index="seed", columns="part", values="figure")
+    seeds = seeds.reindex(columns=[part for part in columns if part in seeds])
+    rows = [{"seed": str(seed), **row} for seed, row in seeds.to_dict("index").items()]
+    mean = {"seed": "mean", **seeds.mean().to_dict()}
+    return listing([*rows, mean], {key: columns[key] for key in ("seed", *seeds)})
 
 
 def processes() -> str:

@@ -12,7 +12,7 @@ from seeds import seed
 
 from tabgan import CGANSynthesizer
 from tabgan.generation.encoding import Rows
-from tabgan.generation.fitting import Fitting
+from tabgan.generation.fitting import Fit, Fitting
 from tabgan.generation.source import Source
 from tabgan.randomness import Streams
 from tabgan.table.encoder import EncodedTable
@@ -42,7 +42,7 @@ class Careless(Source):
         return EncodedTable(codes, torch.zeros(n, 0))
 
 
-def fitting_of(real_right, made_right, n=2000):
+def fitting_of(real_right, made_right, n=2000, n_twins=1):
     """A link around a careless source, learnt from real rows; and how to read a share off rows."""
     X, y = table_of(n, real_right)
     model = small(CGANSynthesizer, n_steps=0).fit(X, y)
@@ -53,7 +53,7 @@ def fitting_of(real_right, made_right, n=2000):
     block = encoding.encoder.schema.names.index("x")
     agree = (real.made.codes[:, block] == real.given.codes[:, 0]).float().mean()
     flip = bool(agree < 0.5)
-    link = Fitting(Careless(made_right, block, flip), encoding, 32)
+    link = Fitting(Careless(made_right, block, flip), encoding, 32, n_twins)
     streams = Streams.begin(seed(0), torch.device("cpu"))
     link.learn(real, streams)
 
@@ -72,6 +72,24 @@ def test_rows_fit_their_conditions_as_real_rows_do():
     drawn, kept = (source.draw(given, streams.noise) for source in (link.source, link))
     assert share(drawn, given) == pytest.approx(0.55, abs=0.05)
     assert share(kept, given) == pytest.approx(0.8, abs=0.06)
+
+
+def test_the_least_of_several_pairs_counts():
+    """Classes keep their overlap, and no pair gives a row a smaller ratio than is taken."""
+    link, given, share, streams = fitting_of(0.8, 0.55, n_twins=2)
+    assert link.fit.is_active
+    rows = link.draw(given, streams.noise)
+    assert share(rows, given) == pytest.approx(0.8, abs=0.06)
+    both, pairs = Rows(rows, given), []
+    ratio = link.fit.log_ratio(both)
+    for i in range(2):
+        pair = Fit(link.fit.view, link.fit.layout, 32)
+        for name in ("of_real", "of_synthetic"):
+            getattr(pair, name)[0].load_state_dict(getattr(link.fit, name)[i].state_dict())
+        pair.softer.copy_(link.fit.softer[:, i : i + 1])
+        pairs.append(pair.log_ratio(both))
+    assert len(torch.stack(pairs).unique(dim=0)) == 2
+    assert (ratio <= torch.stack(pairs).amin(dim=0) + 1e-5).all()
 
 
 def test_few_rows_are_rejected_where_rows_fit():

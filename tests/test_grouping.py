@@ -13,7 +13,7 @@ from seeds import seed
 from tabgan import AAEClusterer, InfoGANFeaturizer
 from tabgan.adversarial import grouping
 from tabgan.adversarial.game import Batch
-from tabgan.adversarial.grouping import grouping_loss, neighbours
+from tabgan.adversarial.grouping import Grouper, grouping_loss, neighbours
 from tabgan.table.encoder import EncodedTable
 from tabgan.table.layout import Layout
 
@@ -133,3 +133,55 @@ def test_clusters_are_kinds_of_rows():
     counts = pd.crosstab(found, kind)
     assert len(counts) == 3
     assert counts.max(axis=1).sum() / len(kind) > 0.7
+
+
+@pytest.mark.parametrize("decoder", ["causal", "joint"])
+def test_classes_found_before_the_game_are_kinds_of_rows(monkeypatch, decoder):
+    """Chance is a third."""
+    monkeypatch.setattr(grouping, "N_STEPS", 100)
+    X, kind = kinds()
+    parameters = {"codes": (3, "continuous"), "n_init": 2, "n_steps": 2, "hidden_dim": 32}
+    model = small(InfoGANFeaturizer, decoder=decoder, **parameters, batch_size=100).fit(X)
+    game = model._core.game
+    assert game.grouper is model._core.training.game.grouper and bool(game.grouper.has_learnt)
+    raw = model._over_rows(X, lambda row: game.grouper(game.seen(row)))
+    seen = game.seen(whole_batch(model, X).row)
+    torch.testing.assert_close(game.grouper(seen[:7]), game.grouper(seen)[:7], atol=1e-4, rtol=1e-4)
+    classes = game.code_layout.draw(torch.from_numpy(raw))[0][:, 0].numpy()
+    assert pd.crosstab(classes, kind).max(axis=1).sum() / len(kind) > 0.7
+    game.agreement_weight = 3.0
+    found, inferred = (
+        torch.softmax(infer(seen)[:, 1:4], dim=1) for infer in (game.grouper, game.infer)
+    )
+    expected = -3.0 * (found * inferred.log()).sum(dim=1).mean()
+    loss = game.agreement_loss(whole_batch(model, X))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    before = [tensor.clone() for tensor in game.grouper.state_dict().values()]
+    loaded = contract.carry_by_file(model)
+    assert (loaded.predict(X) == model.predict(X)).all()
+    loaded.partial_fit(X)
+    after = loaded._core.game.grouper.state_dict().values()
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def test_the_division_of_least_loss_is_kept(monkeypatch):
+    monkeypatch.setattr(grouping, "N_STEPS", 0)
+    judged = iter([3.0, 1.0, 2.0])
+    kept = []
+
+    def loss(self, *args, **kwargs):
+        kept.append(self)
+        return torch.tensor(next(judged))
+
+    monkeypatch.setattr(grouping, "N_JUDGED", 1)
+    monkeypatch.setattr(Grouper, "_loss", loss)
+    model = small(InfoGANFeaturizer, n_init=3, n_steps=0).fit(narrow_table())
+    found = model._core.game.grouper
+    assert len(kept) == 3 and torch.equal(found.out.weight, kept[1].out.weight)
+    assert not torch.equal(found.out.weight, kept[0].out.weight)
+
+
+@pytest.mark.parametrize("weights", [{"n_init": 0}, {"agreement_weight": 0.0, "n_init": 2}])
+def test_without_starts_or_without_agreement_nothing_is_found_before(weights):
+    model = small(InfoGANFeaturizer, n_steps=0, **weights).fit(narrow_table())
+    assert model._core.game.grouper is None

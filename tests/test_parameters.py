@@ -114,6 +114,8 @@ TAKES = {
     "strength": lambda value: value is None or is_number(value, 0, 1),
     "seen_penalty": lambda value: value is None or is_number(value, -math.inf),
     "acceptance_rounds": lambda value: is_integer(value, 0),
+    "n_init": lambda value: is_integer(value, 0),
+    "n_twins": lambda value: is_integer(value, 1, 100),
     "epsilon": lambda value: is_number(value, 1e-6),
     "delta": lambda value: is_number(value, 0, 1, but=(0, 1)),
     "schema_share": lambda value: is_number(value, 0, 1, but=(0, 1)),

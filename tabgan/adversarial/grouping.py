@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tabgan.adversarial.corruption import swap_columns
 from tabgan.adversarial.game import Batch
+from tabgan.adversarial.training import TrainingSet
+from tabgan.adversarial.updates import adam
+from tabgan.networks.grouped import drop_units
+from tabgan.randomness import Streams, seeded_weights
 from tabgan.table.layout import Layout
 
 BALANCE = 4.0
@@ -22,6 +28,13 @@ SWAPPED = 0.3
 
 SHARPENED = 0.5
 """Temperature of the inferred groups that the groups of copies are compared with."""
+
+
+N_STEPS, BATCH_SIZE, LEARNING_RATE, DROPPED = 300, 256, 3e-3, 0.2
+"""Training of a `Grouper`: steps, rows of a batch, first rate, share of units that are dropped."""
+
+N_JUDGED = 32
+"""Batches over which the loss of a trained `Grouper` is averaged, the same for every start."""
 
 
 def grouping_loss(
@@ -109,3 +122,130 @@ def neighbours(points: Tensor, rng: torch.Generator) -> Tensor:
     nearest = distances.topk(min(N_NEIGHBOURS, n - 1), largest=False).indices
     which = torch.randint(nearest.shape[1], (n, 1), generator=rng, device=rng.device)
     return nearest.gather(1, which)[:, 0]
+
+
+class Grouper(nn.Module):
+    """Infers groups of rows; two layers with batch normalisation and dropout.
+
+    While the network learns, a batch is normalised by its own moments. Afterwards `settle` fixes
+    the moments, so that the groups of a row depend on the row alone.
+
+    Parameters
+    ----------
+    n_inputs, hidden_dim, n_outputs : int
+
+    Attributes
+    ----------
+    moments : Tensor of shape (2, 2, hidden_dim)
+        Mean and standard deviation of the units of each layer.
+    has_learnt : Tensor, scalar
+        Whether `learn` has ended.
+    """
+
+    moments: Tensor
+    has_learnt: Tensor
+
+    def __init__(self, n_inputs: int, hidden_dim: int, n_outputs: int) -> None:
+        super().__init__()
+        self.shape = n_inputs, hidden_dim, n_outputs
+        self.layers = nn.ModuleList(
+            [nn.Linear(n_inputs, hidden_dim), nn.Linear(hidden_dim, hidden_dim)]
+        )
+        self.out = nn.Linear(hidden_dim, n_outputs)
+        standard = torch.tensor([0.0, 1.0])[None, :, None]
+        self.register_buffer("moments", standard.repeat(len(self.layers), 1, hidden_dim))
+        self.register_buffer("has_learnt", torch.zeros(()))
+
+    def forward(self, seen: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """Infer raw groups of rows, shape (n, n_outputs); with `rng`, as during training."""
+        for layer, (mean, spread) in zip(self.layers, self.moments, strict=True):
+            seen = layer(seen)
+            if rng is None:
+                seen = F.silu((seen - mean) / spread)
+            else:
+                seen = drop_units(F.silu(_normalised(seen)), DROPPED, rng)
+        return self.out(seen)
+
+    @torch.no_grad()
+    def settle(self, seen: Tensor) -> None:
+        """Fix the moments of the layers to those over given rows."""
+        for layer, moments in zip(self.layers, self.moments, strict=True):
+            seen = layer(seen)
+            moments.copy_(_moments(seen))
+            seen = F.silu((seen - moments[0]) / moments[1])
+
+    def learn(
+        self,
+        data: TrainingSet,
+        see: Callable[[Tensor], Tensor],
+        code_layout: Layout,
+        n_starts: int,
+        streams: Streams,
+    ) -> None:
+        """Divide rows into groups from several starts, and keep the division of least loss.
+
+        A division that is found from one start often has two kinds of rows in one group, and one
+        kind in two. Its loss, `grouping_loss`, is mostly higher than that of better divisions.
+
+        Parameters
+        ----------
+        data : TrainingSet
+            All of its rows are held in memory as they are seen.
+        see : callable, Tensor of shape (n, width) -> Tensor of shape (n, n_inputs)
+            Turns encoded rows into what the network infers groups from.
+        code_layout : Layout
+            Layout of the groups, of `n_outputs` entries.
+        n_starts : int >= 1
+        streams : Streams
+        """
+        least = math.inf
+        everything = see(data.layout.expand(*data.table))
+        judging_seed = int(streams.rng.integers(2**62))
+        for _ in range(n_starts):
+            with seeded_weights(int(streams.rng.integers(2**31))):
+                other = Grouper(*self.shape).to(everything.device)
+            batches = data.batches(BATCH_SIZE, streams.noise)
+            optimizer = adam(LEARNING_RATE, (0.9, 0.999))(list(other.parameters()))
+            for i in range(N_STEPS):
+                for group in optimizer.param_groups:
+                    group["lr"] = LEARNING_RATE * min(1.0, 2 - 2 * i / N_STEPS)
+                loss = other._loss(next(batches), see, data.layout, code_layout, drops=True)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            other.settle(everything)
+            noise = torch.Generator(everything.device).manual_seed(judging_seed)
+            batches = data.batches(BATCH_SIZE, noise)
+            with torch.no_grad():
+                judged = [
+                    float(other._loss(next(batches), see, data.layout, code_layout))
+                    for _ in range(N_JUDGED)
+                ]
+            if sum(judged) < least:
+                least = sum(judged)
+                self.load_state_dict(other.state_dict())
+        self.has_learnt.fill_(1.0)
+
+    def _loss(
+        self,
+        batch: Batch,
+        see: Callable[[Tensor], Tensor],
+        layout: Layout,
+        code_layout: Layout,
+        drops: bool = False,
+    ) -> Tensor:
+        """Compute the loss of the groups of a batch, with dropout or without."""
+        rng = batch.rng if drops else None
+        return grouping_loss(lambda row: self(see(row), rng), see, batch, layout, code_layout)
+
+
+def _moments(x: Tensor) -> Tensor:
+    """Return mean and standard deviation of each unit over rows, shape (2, n_units)."""
+    variance, mean = torch.var_mean(x, dim=0, correction=0)
+    return torch.stack([mean, (variance + 1e-5).sqrt()])
+
+
+def _normalised(x: Tensor) -> Tensor:
+    """Normalise each unit over the rows of a batch."""
+    mean, spread = _moments(x)
+    return (x - mean) / spread

@@ -94,6 +94,10 @@ class Calibrated(Source):
         codes = torch.where(evidence.codes >= 0, evidence.codes, codes)
         return EncodedTable(codes, scalars), log_weights.view(-1, n_candidates)
 
+    def prepare(self, real: Any, streams: Streams) -> None:
+        """Let the source count what it needs of real rows before training."""
+        self.source.prepare(real, streams)
+
     def learn(self, real: Any, streams: Streams) -> None:
         """Learn the correction from raw rows, whose conditions occur at their training rates.
 

@@ -50,12 +50,16 @@ class Fitting(Source):
         With at least one condition column that is a category.
     hidden_dim : int
         Width of each of the two blocks of a classifier.
+    n_twins : int >= 1, default=1
+        Pairs of classifiers.
     """
 
-    def __init__(self, source: Source, encoding: Encoding, hidden_dim: int) -> None:
+    def __init__(
+        self, source: Source, encoding: Encoding, hidden_dim: int, n_twins: int = 1
+    ) -> None:
         self.source, self.encoding = source, encoding
         self.has_likelihood = source.has_likelihood
-        self.fit = Fit(RowView(encoding), encoding.condition_layout, hidden_dim)
+        self.fit = Fit(RowView(encoding), encoding.condition_layout, hidden_dim, n_twins)
         self.fit.to(encoding.layout.offsets.device)
 
     def draw(self, given: EncodedTable, noise: torch.Generator) -> EncodedTable:
@@ -152,6 +156,10 @@ class Fit(nn.Module):
     classifier, such as that of AC-GAN, would keep the rows alone of which it is certain. The cap is
     a quantile of r over synthetic rows.
 
+    Of several pairs of classifiers, r takes the least probability that any of them infers from real
+    rows, and the largest that any twin infers. Classifiers that learn from other starts agree on
+    rows that are like real ones, and differ on rows that are like no real one: such rows go too.
+
     Rows are rejected only if that lowers the Kullback-Leibler divergence of real rows from kept
     rows on held-out rows, by the bound of `Acceptance`.
 
@@ -161,6 +169,8 @@ class Fit(nn.Module):
     layout : Layout
         Layout of conditions. Of several categories the log-ratios add up.
     hidden_dim : int
+    n_twins : int >= 1, default=1
+        Pairs of classifiers.
 
     References
     ----------
@@ -171,12 +181,14 @@ class Fit(nn.Module):
     softer: Tensor
     active: Tensor
 
-    def __init__(self, view: RowView, layout: Layout, hidden_dim: int) -> None:
+    def __init__(self, view: RowView, layout: Layout, hidden_dim: int, n_twins: int = 1) -> None:
         super().__init__()
         self.view, self.layout, self.hidden_dim = view, layout, hidden_dim
-        self.of_real, self.of_synthetic = self._fresh(0), self._fresh(0)
+        self.of_real, self.of_synthetic = (
+            nn.ModuleList(self._fresh(0) for _ in range(n_twins)) for _ in range(2)
+        )
         self.register_buffer("cap", torch.zeros(()))
-        self.register_buffer("softer", torch.ones(2))
+        self.register_buffer("softer", torch.ones(2, n_twins))
         self.register_buffer("active", torch.zeros(()))
 
     @property
@@ -198,15 +210,17 @@ class Fit(nn.Module):
         streams : Streams
         """
         held = []
-        for i, (network, rows) in enumerate(
-            zip((self.of_real, self.of_synthetic), (real, pool), strict=True)
+        for networks, softer, rows in zip(
+            (self.of_real, self.of_synthetic), self.softer, (real, pool), strict=True
         ):
             order = torch.from_numpy(streams.rng.permutation(rows.n)).to(rows.made.codes.device)
             n_held = int(HELD_OUT * rows.n)
             held.append(rows.take(order[:n_held]))
-            network.load_state_dict(self._fresh(int(streams.rng.integers(2**31))).state_dict())
-            self._train(network, rows.take(order[n_held:]), streams.noise)
-            self.softer[i] = self._temperature(network, held[-1])
+            for i, network in enumerate(networks):
+                fresh = self._fresh(int(streams.rng.integers(2**31)))
+                network.load_state_dict(fresh.state_dict())
+                self._train(network, rows.take(order[n_held:]), streams.noise)
+                softer[i] = self._temperature(network, held[-1])
         self.cap.copy_(self.log_ratio(held[1]).quantile(CAP_RATE))
         after = [self.log_chance(rows) for rows in held]
         gain = fall([torch.zeros_like(each) for each in after], after)
@@ -218,7 +232,7 @@ class Fit(nn.Module):
             network = ResidualMLP(self.view.width, [self.hidden_dim] * 2, self.layout.width)
         return network.requires_grad_(False)
 
-    def _train(self, network: ResidualMLP, rows: Rows, noise: torch.Generator) -> None:
+    def _train(self, network: nn.Module, rows: Rows, noise: torch.Generator) -> None:
         """Let a classifier learn the conditions of rows."""
         seen, codes = self._seen(rows), rows.given.codes
         network.requires_grad_(True)
@@ -232,7 +246,7 @@ class Fit(nn.Module):
             optimizer.step()
         network.requires_grad_(False)
 
-    def _temperature(self, network: ResidualMLP, rows: Rows) -> float:
+    def _temperature(self, network: nn.Module, rows: Rows) -> float:
         """Return the temperature at which held-out conditions are the most probable."""
         raw = network(self._seen(rows))
         errors = [
@@ -251,13 +265,18 @@ class Fit(nn.Module):
     def log_ratio(self, rows: Rows) -> Tensor:
         """Compute ``log P_real(y | x) - log P_synthetic(y | x)``, shape (n,), in nats."""
         seen = self._seen(rows)
-        networks = (self.of_real, self.of_synthetic)
+        # Each classifier's errors in a row of their own.
         real, synthetic = (
-            self.layout.cross_entropy(network(seen) / softer, rows.given.codes)
-            for network, softer in zip(networks, self.softer, strict=True)
+            torch.stack(
+                [
+                    self.layout.cross_entropy(network(seen) / temperature, rows.given.codes)
+                    for network, temperature in zip(networks, softer, strict=True)
+                ]
+            )
+            for networks, softer in zip((self.of_real, self.of_synthetic), self.softer, strict=True)
         )
         most = -self.layout.n_softmax * math.log(LEAST)
-        return synthetic.clamp(max=most) - real.clamp(max=most)
+        return synthetic.amin(dim=0).clamp(max=most) - real.amax(dim=0).clamp(max=most)
 
     def log_chance(self, rows: Rows) -> Tensor:
         """Return the logarithm of the probability that a row is kept, shape (n,)."""

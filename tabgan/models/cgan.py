@@ -13,7 +13,7 @@ from torch import Tensor
 from tabgan.adversarial.game import GUMBEL_TEMPERATURE, Batch
 from tabgan.adversarial.losses import WASSERSTEIN
 from tabgan.adversarial.techniques import GradientPenalty, Technique
-from tabgan.checks import FLAG, LABEL, NONE, Rule, choice, listed, number, sequence_of
+from tabgan.checks import FLAG, LABEL, NONE, Rule, choice, integer, listed, number, sequence_of
 from tabgan.estimators.adversarial import Causal, Latent
 from tabgan.estimators.tables import TableSynthesizer
 from tabgan.estimators.target import append_target
@@ -135,6 +135,9 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         the ratio of what both give to its condition ([3]_). Nothing is rejected if that does not
         help on held-out rows, with fewer than 200 training rows, for conditions that are numbers,
         and with ``condition_columns="any"``.
+    n_twins : int in [1, 100], default=1
+        Pairs of classifiers of `condition_rejection`. A row must then fit its condition in the view
+        of every pair. More pairs reject more rows that are like no real row, and take longer.
     **shared
         See `TableSynthesizer`.
 
@@ -182,6 +185,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         "loss": choice("wgan-gp", "gan"),
         "penalty_weight": number(0),
         "condition_rejection": FLAG,
+        "n_twins": integer(1, 100),
     }
 
     def __init__(
@@ -191,6 +195,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         loss: Literal["wgan-gp", "gan"] = "wgan-gp",
         penalty_weight: float = 1.0,
         condition_rejection: bool = True,
+        n_twins: int = 1,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -198,6 +203,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         self.loss = loss
         self.penalty_weight = penalty_weight
         self.condition_rejection = condition_rejection
+        self.n_twins = n_twins
 
     def _training_table(
         self, table: pd.DataFrame, y: Any, anew: bool
@@ -249,7 +255,7 @@ class CGANSynthesizer(Causal, Latent, TableSynthesizer):
         # NOTE[DIFF] In the paper every row stays that the generator makes for a condition.
         has_classes = encoding.layout.width and encoding.condition_layout.n_softmax
         if self.condition_rejection and has_classes:
-            return Fitting(source, encoding, max(1, self.hidden_dim // 2))
+            return Fitting(source, encoding, max(1, self.hidden_dim // 2), self.n_twins)
         return source
 
     @property
