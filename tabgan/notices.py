@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -50,6 +52,24 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
+class _Bar(tqdm):
+    """A bar with a lock of its own process.
+
+    The lock of tqdm is shared with forked processes. One of them that is killed while a bar is
+    drawn would stop all others for good.
+    """
+
+    @classmethod
+    def renew_lock(cls) -> None:
+        """Begin with a lock that nobody holds."""
+        cls.set_lock(threading.RLock())
+
+
+_Bar.renew_lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Bar.renew_lock)
+
+
 class Progress:
     """A progress bar on standard error, used as a context manager.
 
@@ -78,14 +98,16 @@ class Progress:
         is_watched = bool(getattr(sys.stderr, "isatty", lambda: False)())
         pause = {} if is_watched else {"mininterval": SECONDS_BETWEEN_LINES}
         self._reason = ""
-        self._bar = tqdm(
-            total=total, disable=name is None, unit=unit, desc=name, delay=delay, **pause
-        )
+        self._bar = None
+        if name is not None:
+            self._bar = _Bar(total=total, unit=unit, desc=name, delay=delay, **pause)
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: Any) -> None:
+        if self._bar is None:
+            return
         if self._reason and not self._bar.disable:
             # The units that are left will not be done, so the bar ends full and shows the reason.
             self._bar.total = self._bar.n
@@ -101,6 +123,8 @@ class Progress:
             Units done since the start.
         figures : mapping of str to float, optional
         """
+        if self._bar is None:
+            return
         if figures:
             shown = ", ".join(f"{name}={value:.3g}" for name, value in figures.items())
             self._bar.set_postfix_str(shown, refresh=False)

@@ -220,7 +220,7 @@ class TestConditions:
     @pytest.mark.parametrize("text", ["count=90..99", "count=90", "joined=1999-01-01"])
     def test_what_sampling_would_refuse(self, text):
         name = text.partition("=")[0]
-        with pytest.raises(InputError, match=f"^--condition {text}: '{name}' .*training"):
+        with pytest.raises(InputError, match=f"^--condition {text}: '{name}' .*(training|learnt)"):
             parse_conditions([text], self.schema)
 
     def test_long_lists_are_cut(self):

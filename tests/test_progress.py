@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -53,6 +54,14 @@ def test_a_terminal_gets_a_bar_that_moves(monkeypatch, capsys):
             bar.reach(n)
             bar._bar.refresh()
     assert capsys.readouterr().err.count("\r") > 50
+
+
+def test_a_bar_shares_no_lock_with_other_processes():
+    """A process that is killed while it draws a bar must not stop its parent."""
+    with Progress("work", total=2, unit="step") as bar:
+        assert type(bar._bar.get_lock()) is type(threading.RLock())
+    with Progress(None, total=2, unit="step") as bar:
+        assert bar._bar is None
 
 
 def test_nothing_is_shown_without_a_name(capfd):

@@ -348,6 +348,7 @@ class TestLabels:
         ("labels", "told"),
         [
             ([None, np.nan], "None, nan"),
+            (["a", pd.NaT, np.nan], "NaT, nan"),
             ([None, "a"], "None"),
             ([pd.NA, "a"], "<NA>"),
             ([True, b"x"], "True, b'x'"),

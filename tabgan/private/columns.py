@@ -456,8 +456,8 @@ class _Cuts:
             return self._divided(low - half, high + half)
         powers = 2.0 ** np.arange(*EXPONENTS["integer" if column.is_whole else "float"])
         if not column.is_whole:
-            ends = ends_of(dtype_name(column.dtype))
-            return np.unique(np.clip(np.r_[-powers[::-1], powers], *map(float, ends)))
+            low, high = ends_of(dtype_name(column.dtype))
+            return np.unique(np.clip(np.r_[-powers[::-1], powers], float(low), float(high)))
         edges = np.r_[-powers[::-1] - 0.5, powers - 0.5]
         low, high = (-(2**62), 2**62)
         if column.kind == "integer":

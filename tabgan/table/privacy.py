@@ -519,4 +519,13 @@ def _mean(rows: NDArray[np.float64]) -> float:
 
 
 def _rounded(number: float, decimals: int | None) -> float:
-    return number if decimals is None else float(np.round(number, decimals))
+    """Round a number, halves upwards.
+
+    Whole numbers are counted from one that single rows decide, so that whether a half is beside an
+    even number would tell of these rows.
+    """
+    scale = 1.0 if decimals is None else 10.0**decimals
+    if decimals is None or abs(number * scale) >= 2.0**52:
+        return number
+    whole = np.floor(np.round(number * scale, 6) + 0.5)
+    return float(np.round(whole / scale, decimals))

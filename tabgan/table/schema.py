@@ -207,9 +207,11 @@ def _check_types(schema: Schema) -> None:
 def _are_found(labels: pd.Index) -> bool:
     """Whether pandas finds all labels of a table in a list of them.
 
-    pandas makes an array or an index of a list, which turns None among texts or numbers, or True
-    among bytes, into another label.
+    pandas makes an array or an index of a list, which turns None among texts or numbers, True among
+    bytes, or one of two missing labels, into another label.
     """
+    if sum(pd.api.types.is_scalar(label) and bool(pd.isna(label)) for label in labels) > 1:
+        return False
     try:
         pd.DataFrame(columns=labels)[list(labels)]
         found = labels.get_indexer(pd.Index(list(labels), tupleize_cols=False))
