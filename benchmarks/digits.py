@@ -1,6 +1,6 @@
 """Digits: InfoGAN's code against the true digit, the AAE's plane, the conditional GAN's obedience.
 
-    python benchmarks/digits.py [--seeds 0 1 2 3 4] [--parts infogan aae cgan]
+    python benchmarks/digits.py [--seeds 0 1 2 3 4] [--parts infogan agreement aae cgan]
 
 All models see the 1,797 images of scikit-learn's `load_digits` as 64 numbers.
 

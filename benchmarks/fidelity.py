@@ -348,7 +348,8 @@ def main() -> None:
     for table, model, seed in jobs:
         known = {tuple(entry[part] for part in KEY): entry for entry in read_results(file)}
         before = known.get((table, model, seed))
-        if not before if args.seconds else before and not (args.again or args.quick):
+        is_due = bool(before) if args.seconds else not before or args.again or args.quick
+        if not is_due:
             continue
         job = json.dumps({**vars(args), "table": table, "model": model, "seed": seed})
         command = [sys.executable, __file__, "--child", job]

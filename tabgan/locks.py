@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+
+def after_fork(work: Callable[[], None]) -> None:
+    """Let the child of every later fork begin with some work, where processes can fork.
+
+    Parameters
+    ----------
+    work : callable, () -> None
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=work)
 
 
 class Lock:
@@ -17,8 +28,7 @@ class Lock:
 
     def __init__(self) -> None:
         self._renew()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._renew)
+        after_fork(self._renew)
 
     def _renew(self) -> None:
         self._lock = threading.RLock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import warnings
@@ -10,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tqdm import tqdm
+
+from tabgan.locks import after_fork
 
 SECONDS_BETWEEN_LINES = 30.0
 """Seconds from one line to the next where a bar goes to a file and not to a terminal."""
@@ -66,8 +67,7 @@ class _Bar(tqdm):
 
 
 _Bar.renew_lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Bar.renew_lock)
+after_fork(_Bar.renew_lock)
 
 
 class Progress:

@@ -121,7 +121,7 @@ class PublicColumn:
         return not (isinstance(self.dtype, np.dtype) and self.dtype.kind in "biu")
 
     def ends_of_dtype(self) -> tuple[int, int]:
-        """Return the least and the greatest step that the dtype of integers holds."""
+        """Return the least and the greatest step that the dtype of integers or floats holds."""
         low, high = ends_of(dtype_name(self.dtype))
         return -((self.base - low) // self.step), (high - self.base) // self.step
 
@@ -456,8 +456,8 @@ class _Cuts:
             return self._divided(low - half, high + half)
         powers = 2.0 ** np.arange(*EXPONENTS["integer" if column.is_whole else "float"])
         if not column.is_whole:
-            low, high = ends_of(dtype_name(column.dtype))
-            return np.unique(np.clip(np.r_[-powers[::-1], powers], float(low), float(high)))
+            ends = map(float, column.ends_of_dtype())
+            return np.unique(np.r_[-powers[::-1], powers].clip(*ends))
         edges = np.r_[-powers[::-1] - 0.5, powers - 0.5]
         low, high = (-(2**62), 2**62)
         if column.kind == "integer":

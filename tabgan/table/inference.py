@@ -393,10 +393,8 @@ def _common_steps(
     n_steps = (greatest - origin) // step
     steps = np.clip(np.rint(signed_steps(amounts, origin, step)), 0.0, float(n_steps))
     table = common_quantiles(steps, name, withheld)
-    # Steps are counted from a number that single rows decide. So halves go up whatever the parity,
-    # and so do numbers that fall short of a half by the error of floating point alone.
-    first, end = np.floor(np.round([table.low[0], table.high[-1]], 6) + 0.5)
-    last = min(int(end - first), n_steps - int(first))
+    first = np.rint(table.low[0])
+    last = min(int(np.rint(table.high[-1]) - first), n_steps - int(first))
     table = QuantileTable(table.mass, table.low - first, table.high - first)
     return table, origin + int(first) * step, step, last
 
