@@ -126,6 +126,7 @@ def test_nothing_in_a_schema_rests_on_too_few_rows(seed, n, k):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(60, 1500), st.sampled_from([2, 5, 10]), st.booleans())
 @example(43, 60, 10, False)
+@example(482543890, 60, 10, True)
 def test_how_far_out_the_outermost_rows_lie_moves_nothing(seed, n, k, is_above):
     """Of numbers pushed out, no part of a schema tells how far: not the ends, the step, a mean."""
     rng = np.random.default_rng(seed)

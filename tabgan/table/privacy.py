@@ -282,6 +282,11 @@ def common_step(amounts: NDArray[Any], least: int, step: int, min_rows: int) -> 
     distances = amounts.astype(np.uint64) - np.uint64(least % 2**64)
     hands = [distances[i :: 2 * min_rows] for i in range(2 * min_rows)]
     found = {int(np.gcd.reduce(np.maximum(h, h[0]) - np.minimum(h, h[0]))) for h in hands if len(h)}
+    if 0 in found:
+        counts = np.unique(distances, return_counts=True)[1]
+        # All rows but too few are equal: any step is theirs, and one of the others is not told.
+        if len(amounts) - counts.max() < min_rows:
+            return 1, least
     for tried in sorted(found, reverse=True):
         if tried > step:
             places, counts = np.unique(distances % np.uint64(tried), return_counts=True)
